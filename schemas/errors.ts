@@ -1,0 +1,162 @@
+// The closed list of everything that can go wrong in a way a user can meet, and the one error class that carries it.
+// Anything thrown that is not an MdsError is a bug and is reported as MDS_INTERNAL.
+
+interface ErrorKind {
+  /** True when the same call may succeed later without being changed. */
+  readonly retryable: boolean;
+  /** HTTP status when it is the answer to a REST call. */
+  readonly status: number;
+  /** One sentence that says what happened and what to do; `{name}` is replaced by the detail of that name. */
+  readonly message: string;
+}
+
+const kind = (status: number, retryable: boolean, message: string): ErrorKind => ({ status, retryable, message });
+
+export const ERROR_KINDS = {
+  // Configuration and start-up
+  MDS_CONFIG_INVALID: kind(
+    500,
+    false,
+    'The configuration is not valid: {problems}. Correct these variables and start again.',
+  ),
+  MDS_PORT_BUSY: kind(
+    500,
+    false,
+    'Port {port} ({service}) is already in use{holder}. Stop that process or set {variable}.',
+  ),
+  MDS_DEPENDENCY_UNAVAILABLE: kind(
+    503,
+    true,
+    '{dependency} cannot be reached: {reason}. It is retried; check that it runs.',
+  ),
+  MDS_SHUTTING_DOWN: kind(503, true, 'This process is shutting down; connect to another one.'),
+  MDS_TIMEOUT: kind(504, true, '{operation} did not finish within {timeoutMs} ms; try again.'),
+  MDS_INTERNAL: kind(500, true, 'An internal error occurred; it was logged under {reference}.'),
+
+  // Schemas and records
+  MDS_SCHEMA_INVALID: kind(422, false, 'The Avro schema is not valid: {reason}.'),
+  MDS_SCHEMA_NOT_RECORD: kind(422, false, "A topic's schema must be an Avro record, this one is {found}."),
+  MDS_SCHEMA_INCOMPATIBLE: kind(
+    409,
+    false,
+    'The schema is not backward compatible with the latest version of {subject}: {reason}.',
+  ),
+  MDS_SCHEMA_UNKNOWN_ID: kind(422, false, 'The schema registry has no schema with id {schemaId}.'),
+  MDS_RECORD_NOT_FRAMED: kind(422, false, 'The record does not begin with the Confluent magic byte and schema id.'),
+  MDS_RECORD_TRUNCATED: kind(422, false, 'The record ends in the middle of a value.'),
+  MDS_RECORD_TRAILING_BYTES: kind(422, false, 'The record has {count} bytes after its last value.'),
+  MDS_RECORD_CORRUPT: kind(422, false, 'The record cannot be decoded with its schema: {reason}.'),
+  MDS_RECORD_TOO_LARGE: kind(413, false, 'The record and its output need {bytes} bytes, the limit is {limitBytes}.'),
+  MDS_EVENT_INVALID: kind(422, false, 'Event {index} does not fit the schema at {path}: {reason}.'),
+
+  // Wire formats between processes
+  MDS_LANE_CORRUPT: kind(500, true, 'A lane envelope is corrupt: {reason}.'),
+  MDS_FRAME_CORRUPT: kind(400, false, 'The frame is corrupt: {reason}.'),
+  MDS_TOKEN_CORRUPT: kind(400, false, 'The resume token is corrupt: {reason}. Subscribe without it to start now.'),
+  MDS_TOKEN_WRONG_TOPIC: kind(400, false, 'The resume token belongs to another topic than {topic}.'),
+  MDS_COORDINATION_CORRUPT: kind(500, true, 'A coordination message in Redis is corrupt: {reason}.'),
+
+  // Filters and plans
+  MDS_FILTER_SYNTAX: kind(422, false, 'The filter is not valid CEL: {reason}.'),
+  MDS_FILTER_UNKNOWN_FIELD: kind(422, false, 'There is no field {field}{hint}.'),
+  MDS_FILTER_TYPE: kind(422, false, 'The filter compares or combines values of types that do not fit: {reason}.'),
+  MDS_FILTER_NOT_BOOLEAN: kind(422, false, 'A filter must be true or false, this one gives {found}.'),
+  MDS_FILTER_TOO_LONG: kind(422, false, 'The filter has {length} characters, the limit is {limit}.'),
+  MDS_FILTER_TOO_DEEP: kind(422, false, 'The filter nests {depth} levels deep, the limit is {limit}.'),
+  MDS_FILTER_TOO_COSTLY: kind(
+    422,
+    false,
+    'The filter costs {cost} units to evaluate, the limit is {limit}; shorten its lists or patterns.',
+  ),
+  MDS_FILTER_UNSUPPORTED: kind(422, false, '{feature} cannot be used in a filter{hint}.'),
+  MDS_FILTER_BAD_REGEX: kind(422, false, 'The pattern is not a valid RE2 regular expression: {reason}.'),
+  MDS_PROJECTION_UNKNOWN_FIELD: kind(422, false, 'The projection names {field}, which the schema does not have{hint}.'),
+  MDS_PLAN_CORRUPT: kind(500, false, 'A stored plan cannot be read: {reason}.'),
+
+  // Subscribing and delivery
+  MDS_REQUEST_INVALID: kind(400, false, 'The request is not valid: {problems}.'),
+  MDS_UNKNOWN_MESSAGE_TYPE: kind(400, false, 'There is no message type {type}; use subscribe, unsubscribe or ping.'),
+  MDS_TOPIC_UNKNOWN: kind(404, false, 'There is no topic {topic}{hint}.'),
+  MDS_SUBSCRIPTION_ID_IN_USE: kind(409, false, 'This connection already has a subscription with the id {id}.'),
+  MDS_SUBSCRIPTION_UNKNOWN: kind(404, false, 'There is no subscription {id}.'),
+  MDS_TOO_MANY_SUBSCRIPTIONS: kind(429, false, 'The connection already has {limit} subscriptions, which is the limit.'),
+  MDS_TOO_MANY_CONNECTIONS: kind(
+    503,
+    true,
+    'This edge has {limit} connections, which is its limit; try another edge or later.',
+  ),
+  MDS_RATE_LIMITED: kind(429, true, 'More than {limit} messages a second; slow down.'),
+  MDS_JOIN_TIMEOUT: kind(
+    504,
+    true,
+    'No stream worker answered for partitions {partitions} of {topic} within {timeoutMs} ms; try again.',
+  ),
+  MDS_REPLAY_FAILED: kind(
+    503,
+    true,
+    'The replay could not be completed: {reason}; subscribe again with the last resume token.',
+  ),
+  MDS_REPLAY_EXPIRED: kind(410, false, 'Kafka no longer holds the range the resume token asks for.'),
+  MDS_SLOW_CONSUMER: kind(503, true, 'The client did not read fast enough and was closed; resume with the last token.'),
+  MDS_CONNECTION_LOST: kind(503, true, 'The connection to the edge was lost: {reason}. It is tried again.'),
+  MDS_CONNECTION_REFUSED: kind(400, false, 'The edge closed the connection for good: {reason}.'),
+  MDS_CLIENT_CLOSED: kind(400, false, 'The client was closed.'),
+  MDS_CLIENT_BUFFER_FULL: kind(
+    503,
+    false,
+    'The subscription holds {limit} events that were not read; read faster or raise bufferEvents.',
+  ),
+
+  // Control plane
+  MDS_NOT_FOUND: kind(404, false, 'There is no {what} {id}.'),
+  MDS_ALREADY_EXISTS: kind(409, false, 'A {what} named {id} already exists.'),
+  MDS_IDEMPOTENCY_MISMATCH: kind(422, false, 'The idempotency key {key} was already used for a different request.'),
+  MDS_NO_ROUTE: kind(404, false, 'There is nothing at {method} {path}; see /docs.'),
+  MDS_PAGE_TOKEN_INVALID: kind(400, false, 'The page token is not valid; start again without it.'),
+} as const satisfies Record<string, ErrorKind>;
+
+export type MdsErrorCode = keyof typeof ERROR_KINDS;
+export type ErrorDetails = Readonly<Record<string, unknown>>;
+
+export class MdsError extends Error {
+  override readonly name = 'MdsError';
+  readonly code: MdsErrorCode;
+  readonly details: ErrorDetails;
+
+  /**
+   * @param code one of the closed list
+   * @param details values for the placeholders of the code's message, and any further facts for programs
+   * @param options `cause`: what was thrown below
+   */
+  constructor(code: MdsErrorCode, details: ErrorDetails = {}, options?: { readonly cause?: unknown }) {
+    super(fillMessage(ERROR_KINDS[code].message, details), options);
+    this.code = code;
+    this.details = details;
+  }
+
+  get retryable(): boolean {
+    return ERROR_KINDS[this.code].retryable;
+  }
+
+  get status(): number {
+    return ERROR_KINDS[this.code].status;
+  }
+
+  /** The shape in which an error travels in frames and logs. */
+  toJSON(): { code: MdsErrorCode; message: string; retryable: boolean; details: ErrorDetails } {
+    return { code: this.code, message: this.message, retryable: this.retryable, details: this.details };
+  }
+}
+
+export const isMdsErrorCode = (code: string): code is MdsErrorCode => Object.hasOwn(ERROR_KINDS, code);
+
+/** The message of anything thrown, for use as the `reason` of an MdsError. */
+export const reasonOf = (thrown: unknown): string => (thrown instanceof Error ? thrown.message : String(thrown));
+
+function fillMessage(template: string, details: ErrorDetails): string {
+  return template.replace(/\{(\w+)\}/g, (_placeholder, name: string) => {
+    const value = details[name];
+    if (value === undefined) return '';
+    return Array.isArray(value) ? value.join(', ') : String(value);
+  });
+}

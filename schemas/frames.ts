@@ -1,0 +1,254 @@
+// The messages of WebSocket subprotocol mds.v1.json, in both directions, and their readers. Runs in browsers too.
+// Every message is one JSON object with a `type`. A cursor travels as [offset, index].
+//
+//   client                                edge
+//     │ ◀──────────────────────── welcome  │
+//     │ subscribe {id, topic, filter} ───▶ │
+//     │ ◀── subscribed {id, channel, position}   from `position` on nothing is missing
+//     │ ◀── events {channel, …}            │   (with `resume`: events {sub: id, …} first, then live {id})
+//     │ ◀── position {id, token}           │   now and then, so that a quiet subscription's token stays young
+
+import { MdsError, type MdsErrorCode, reasonOf } from './errors.ts';
+
+export const SUBPROTOCOL_JSON = 'mds.v1.json';
+
+export type WireCursor = readonly [offset: number, index: number];
+
+export interface SubscribeMessage {
+  readonly type: 'subscribe';
+  /** Chosen by the client, unique in the connection. */
+  readonly id: string;
+  readonly topic: string;
+  /** CEL; absent or empty: every event. */
+  readonly filter?: string;
+  /** Projection: field paths to keep; absent: all. */
+  readonly fields?: readonly string[];
+  /** Token of an earlier subscription to the same topic: everything behind it comes first. */
+  readonly resume?: string;
+  readonly overflow?: 'resume';
+}
+export interface UnsubscribeMessage {
+  readonly type: 'unsubscribe';
+  readonly id: string;
+}
+export interface PingMessage {
+  readonly type: 'ping';
+  readonly id?: string;
+}
+export type ClientMessage = SubscribeMessage | UnsubscribeMessage | PingMessage;
+
+export interface WelcomeFrame {
+  readonly type: 'welcome';
+  readonly connection: string;
+  readonly edge: string;
+  readonly heartbeatMs: number;
+  readonly limits: {
+    readonly subscriptions: number;
+    readonly messageBytes: number;
+    readonly messagesPerSecond: number;
+  };
+}
+export interface SubscribedFrame {
+  readonly type: 'subscribed';
+  readonly id: string;
+  /** Shared frames name the channel, not the subscription: equal subscriptions have the same. */
+  readonly channel: string;
+  readonly topic: string;
+  /** The filter in canonical form. */
+  readonly filter: string;
+  /**
+   * Resume token of the subscription's start. Without `resume` it is where live delivery begins; with `resume` it is the
+   * token's own position, completed with the partitions it did not know.
+   */
+  readonly position: string;
+  readonly partitions: number;
+  /** True when a replay comes first and `live` will say when it is done. */
+  readonly replaying: boolean;
+}
+export interface EventsFrame {
+  readonly type: 'events';
+  readonly channel: string;
+  /** Set when the frame is for one subscription only (a replay); such a frame does not concern others of the channel. */
+  readonly sub?: string;
+  readonly partition: number;
+  /** Exclusive. Frames of one (subscription, partition) need not touch: between them nothing matched. */
+  readonly from: WireCursor;
+  /** Inclusive: after this frame the subscription has come to here. */
+  readonly to: WireCursor;
+  /** [Kafka timestamp of the oldest record, worker published, edge sent]; ms since 1970. */
+  readonly times: readonly [recordMs: number, publishedMs: number, sentMs: number];
+  readonly events: readonly WireEvent[];
+}
+export interface WireEvent {
+  readonly at: WireCursor;
+  readonly data: unknown;
+}
+/** The replay of this subscription is complete: from now on the channel's shared frames are for it too. */
+export interface LiveFrame {
+  readonly type: 'live';
+  readonly id: string;
+}
+/** How far a quiet subscription has come, as a token: everything matching up to here has been sent. */
+export interface PositionFrame {
+  readonly type: 'position';
+  readonly id: string;
+  readonly token: string;
+}
+/** A range this subscription will never get, and why. Delivery goes on behind it. */
+export interface GapFrame {
+  readonly type: 'gap';
+  readonly id: string;
+  readonly partition: number;
+  readonly from: WireCursor;
+  readonly to: WireCursor;
+  readonly code: MdsErrorCode;
+  readonly message: string;
+}
+export interface UnsubscribedFrame {
+  readonly type: 'unsubscribed';
+  readonly id: string;
+}
+export interface PongFrame {
+  readonly type: 'pong';
+  readonly id?: string;
+}
+export interface ErrorFrame {
+  readonly type: 'error';
+  /** The subscription or ping it answers; absent when it concerns the connection. */
+  readonly id?: string;
+  readonly code: MdsErrorCode;
+  readonly message: string;
+  readonly retryable: boolean;
+  readonly details?: Readonly<Record<string, unknown>>;
+}
+/** The edge will close this connection: connect again after `reconnectAfterMs`, to another edge where there is one. */
+export interface GoodbyeFrame {
+  readonly type: 'goodbye';
+  readonly code: MdsErrorCode;
+  readonly message: string;
+  readonly reconnectAfterMs: number;
+  /** Other edges, best first; may be empty. */
+  readonly edges: readonly string[];
+}
+export type ServerFrame =
+  | WelcomeFrame
+  | SubscribedFrame
+  | EventsFrame
+  | LiveFrame
+  | PositionFrame
+  | GapFrame
+  | UnsubscribedFrame
+  | PongFrame
+  | ErrorFrame
+  | GoodbyeFrame;
+
+/** 128: long enough for any UUID or path a client may use as a name, short enough to echo in every answer. */
+const MAX_ID_CHARS = 128;
+
+/**
+ * Reads what a client sent.
+ *
+ * @throws MdsError `MDS_FRAME_CORRUPT` (not JSON, or not an object), `MDS_UNKNOWN_MESSAGE_TYPE` or `MDS_REQUEST_INVALID`
+ *   (all problems at once)
+ */
+export function parseClientMessage(text: string): ClientMessage {
+  const message = parseObject(text);
+  const problems: string[] = [];
+  const want = (valid: boolean, problem: string): void => {
+    if (!valid) problems.push(problem);
+  };
+  switch (message.type) {
+    case 'subscribe':
+      want(isId(message.id), `id must be a string of 1-${MAX_ID_CHARS} characters`);
+      want(typeof message.topic === 'string' && message.topic !== '', 'topic must be a non-empty string');
+      want(isOptional(message.filter, isString), 'filter must be a string');
+      want(isOptional(message.fields, isStringArray), 'fields must be an array of strings');
+      want(isOptional(message.resume, isString), 'resume must be a string');
+      want(
+        isOptional(message.overflow, (value) => value === 'resume'),
+        'overflow must be "resume"',
+      );
+      break;
+    case 'unsubscribe':
+      want(isId(message.id), `id must be a string of 1-${MAX_ID_CHARS} characters`);
+      break;
+    case 'ping':
+      want(isOptional(message.id, isId), `id must be a string of 1-${MAX_ID_CHARS} characters`);
+      break;
+    default:
+      throw new MdsError('MDS_UNKNOWN_MESSAGE_TYPE', { type: JSON.stringify(message.type ?? null) });
+  }
+  if (problems.length > 0) throw new MdsError('MDS_REQUEST_INVALID', { problems });
+  return message as unknown as ClientMessage; // checked above, field by field
+}
+
+type Check = (frame: Readonly<Record<string, unknown>>) => boolean;
+
+const FRAME_CHECKS: Readonly<Record<ServerFrame['type'], Check>> = {
+  welcome: (frame) => isString(frame.connection) && isString(frame.edge) && isCount(frame.heartbeatMs),
+  subscribed: (frame) =>
+    isString(frame.id) && isString(frame.channel) && isString(frame.position) && isCount(frame.partitions),
+  events: (frame) =>
+    isString(frame.channel) &&
+    isOptional(frame.sub, isString) &&
+    isCount(frame.partition) &&
+    isCursor(frame.from) &&
+    isCursor(frame.to) &&
+    isTimes(frame.times) &&
+    Array.isArray(frame.events) &&
+    frame.events.every(isWireEvent),
+  live: (frame) => isString(frame.id),
+  position: (frame) => isString(frame.id) && isString(frame.token),
+  gap: (frame) => isString(frame.id) && isCount(frame.partition) && isCursor(frame.from) && isCursor(frame.to),
+  unsubscribed: (frame) => isString(frame.id),
+  pong: (frame) => isOptional(frame.id, isString),
+  error: (frame) => isOptional(frame.id, isString) && isString(frame.code) && isString(frame.message),
+  goodbye: (frame) => isString(frame.code) && isCount(frame.reconnectAfterMs) && isStringArray(frame.edges),
+};
+
+/**
+ * Reads what an edge sent. Unknown members of a known frame are left alone, so that an edge may add some.
+ *
+ * @returns null for a frame type this version does not know (to be ignored)
+ * @throws MdsError `MDS_FRAME_CORRUPT`
+ */
+export function parseServerFrame(text: string): ServerFrame | null {
+  const frame = parseObject(text);
+  const type = frame.type;
+  if (typeof type !== 'string') throw new MdsError('MDS_FRAME_CORRUPT', { reason: 'it has no type' });
+  if (!isFrameType(type)) return null;
+  if (!FRAME_CHECKS[type](frame)) {
+    throw new MdsError('MDS_FRAME_CORRUPT', {
+      reason: `a member of the ${type} frame is missing or of the wrong type`,
+    });
+  }
+  return frame as unknown as ServerFrame; // checked above
+}
+
+const isFrameType = (type: string): type is ServerFrame['type'] => Object.hasOwn(FRAME_CHECKS, type);
+
+function parseObject(text: string): Record<string, unknown> {
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch (error) {
+    throw new MdsError('MDS_FRAME_CORRUPT', { reason: reasonOf(error) }, { cause: error });
+  }
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) {
+    throw new MdsError('MDS_FRAME_CORRUPT', { reason: 'it is not a JSON object' });
+  }
+  return value as Record<string, unknown>; // any JSON object
+}
+
+const isString = (value: unknown): value is string => typeof value === 'string';
+const isStringArray = (value: unknown): boolean => Array.isArray(value) && value.every(isString);
+const isId = (value: unknown): boolean => isString(value) && value.length > 0 && value.length <= MAX_ID_CHARS;
+const isCount = (value: unknown): boolean => typeof value === 'number' && Number.isSafeInteger(value) && value >= 0;
+const isOptional = (value: unknown, check: (value: unknown) => boolean): boolean => value === undefined || check(value);
+/** -1 stands before the first record of a partition. */
+const isCursor = (value: unknown): boolean =>
+  Array.isArray(value) && value.length === 2 && Number.isSafeInteger(value[0]) && value[0] >= -1 && isCount(value[1]);
+const isTimes = (value: unknown): boolean =>
+  Array.isArray(value) && value.length === 3 && value.every((time) => typeof time === 'number');
+const isWireEvent = (value: unknown): boolean =>
+  typeof value === 'object' && value !== null && 'at' in value && isCursor(value.at) && 'data' in value;
