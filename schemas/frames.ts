@@ -176,18 +176,30 @@ export function parseClientMessage(text: string): ClientMessage {
       want(isOptional(message.id, isId), `id must be a string of 1-${MAX_ID_CHARS} characters`);
       break;
     default:
-      throw new MdsError('MDS_UNKNOWN_MESSAGE_TYPE', { type: JSON.stringify(message.type ?? null) });
+      throw new MdsError('MDS_UNKNOWN_MESSAGE_TYPE', { type: quoteType(message.type) });
   }
   if (problems.length > 0) throw new MdsError('MDS_REQUEST_INVALID', { problems });
   return message as unknown as ClientMessage; // checked above, field by field
 }
 
+/** Short and flat: a client may send anything as a type, even arrays too deep for JSON.stringify. */
+const MAX_QUOTED_TYPE_CHARS = 64;
+const quoteType = (type: unknown): string =>
+  isString(type) ? JSON.stringify(type.slice(0, MAX_QUOTED_TYPE_CHARS)) : `that is not a string but ${typeof type}`;
+
 type Check = (frame: Readonly<Record<string, unknown>>) => boolean;
 
 const FRAME_CHECKS: Readonly<Record<ServerFrame['type'], Check>> = {
-  welcome: (frame) => isString(frame.connection) && isString(frame.edge) && isCount(frame.heartbeatMs),
+  welcome: (frame) =>
+    isString(frame.connection) && isString(frame.edge) && isCount(frame.heartbeatMs) && isLimits(frame.limits),
   subscribed: (frame) =>
-    isString(frame.id) && isString(frame.channel) && isString(frame.position) && isCount(frame.partitions),
+    isString(frame.id) &&
+    isString(frame.channel) &&
+    isString(frame.topic) &&
+    isString(frame.filter) &&
+    isString(frame.position) &&
+    isCount(frame.partitions) &&
+    typeof frame.replaying === 'boolean',
   events: (frame) =>
     isString(frame.channel) &&
     isOptional(frame.sub, isString) &&
@@ -199,11 +211,23 @@ const FRAME_CHECKS: Readonly<Record<ServerFrame['type'], Check>> = {
     frame.events.every(isWireEvent),
   live: (frame) => isString(frame.id),
   position: (frame) => isString(frame.id) && isString(frame.token),
-  gap: (frame) => isString(frame.id) && isCount(frame.partition) && isCursor(frame.from) && isCursor(frame.to),
+  gap: (frame) =>
+    isString(frame.id) &&
+    isCount(frame.partition) &&
+    isCursor(frame.from) &&
+    isCursor(frame.to) &&
+    isString(frame.code) &&
+    isString(frame.message),
   unsubscribed: (frame) => isString(frame.id),
   pong: (frame) => isOptional(frame.id, isString),
-  error: (frame) => isOptional(frame.id, isString) && isString(frame.code) && isString(frame.message),
-  goodbye: (frame) => isString(frame.code) && isCount(frame.reconnectAfterMs) && isStringArray(frame.edges),
+  error: (frame) =>
+    isOptional(frame.id, isString) &&
+    isString(frame.code) &&
+    isString(frame.message) &&
+    typeof frame.retryable === 'boolean' &&
+    isOptional(frame.details, isObject),
+  goodbye: (frame) =>
+    isString(frame.code) && isString(frame.message) && isCount(frame.reconnectAfterMs) && isStringArray(frame.edges),
 };
 
 /**
@@ -234,12 +258,12 @@ function parseObject(text: string): Record<string, unknown> {
   } catch (error) {
     throw new MdsError('MDS_FRAME_CORRUPT', { reason: reasonOf(error) }, { cause: error });
   }
-  if (typeof value !== 'object' || value === null || Array.isArray(value)) {
-    throw new MdsError('MDS_FRAME_CORRUPT', { reason: 'it is not a JSON object' });
-  }
-  return value as Record<string, unknown>; // any JSON object
+  if (!isObject(value)) throw new MdsError('MDS_FRAME_CORRUPT', { reason: 'it is not a JSON object' });
+  return value;
 }
 
+const isObject = (value: unknown): value is Record<string, unknown> =>
+  typeof value === 'object' && value !== null && !Array.isArray(value);
 const isString = (value: unknown): value is string => typeof value === 'string';
 const isStringArray = (value: unknown): boolean => Array.isArray(value) && value.every(isString);
 const isId = (value: unknown): boolean => isString(value) && value.length > 0 && value.length <= MAX_ID_CHARS;
@@ -248,7 +272,8 @@ const isOptional = (value: unknown, check: (value: unknown) => boolean): boolean
 /** -1 stands before the first record of a partition. */
 const isCursor = (value: unknown): boolean =>
   Array.isArray(value) && value.length === 2 && Number.isSafeInteger(value[0]) && value[0] >= -1 && isCount(value[1]);
+const isLimits = (value: unknown): boolean =>
+  isObject(value) && isCount(value.subscriptions) && isCount(value.messageBytes) && isCount(value.messagesPerSecond);
 const isTimes = (value: unknown): boolean =>
   Array.isArray(value) && value.length === 3 && value.every((time) => typeof time === 'number');
-const isWireEvent = (value: unknown): boolean =>
-  typeof value === 'object' && value !== null && 'at' in value && isCursor(value.at) && 'data' in value;
+const isWireEvent = (value: unknown): boolean => isObject(value) && isCursor(value.at) && 'data' in value;

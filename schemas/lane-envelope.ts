@@ -207,6 +207,10 @@ function readHeader(view: DataView): EnvelopeHeader {
   const from = readCursor(view, HEADER.fromOffset, HEADER.fromIndex);
   const to = readCursor(view, HEADER.toOffset, HEADER.toIndex);
   if (compareCursors(from, to) > 0) throw corrupt('the range ends before it begins');
+  const oldestRecordMs = view.getFloat64(HEADER.oldestRecordMs, true);
+  const receivedMs = view.getFloat64(HEADER.receivedMs, true);
+  const publishedMs = view.getFloat64(HEADER.publishedMs, true);
+  if (!Number.isFinite(oldestRecordMs + receivedMs + publishedMs)) throw corrupt('a time is not a number');
   return {
     kind: kindByte === KIND_BYTE.live ? 'live' : 'replay',
     topicId: view.getUint32(HEADER.topicId, true),
@@ -215,9 +219,9 @@ function readHeader(view: DataView): EnvelopeHeader {
     requestId: view.getUint32(HEADER.requestId, true),
     from,
     to,
-    oldestRecordMs: view.getFloat64(HEADER.oldestRecordMs, true),
-    receivedMs: view.getFloat64(HEADER.receivedMs, true),
-    publishedMs: view.getFloat64(HEADER.publishedMs, true),
+    oldestRecordMs,
+    receivedMs,
+    publishedMs,
     last: (flags & FLAG_LAST) !== 0,
     expired: (flags & FLAG_EXPIRED) !== 0,
   };

@@ -3,7 +3,7 @@
 //
 //   base64url( version u8 │ topicId varint │ n varint │ n × (partition, offset + 1, index: varints) │ crc32 u32 )
 
-import type { Cursor, Position } from './cursor.ts';
+import { type Cursor, END_OF_RECORD, type Position } from './cursor.ts';
 import { MdsError } from './errors.ts';
 
 const VERSION = 1;
@@ -51,7 +51,9 @@ export function decodeResumeToken(token: string): ResumePoint {
   for (let i = 0; i < count; i++) {
     const partition = readVarint(reader);
     if (position.has(partition)) throw corrupt(`partition ${partition} stands twice`);
-    position.set(partition, { offset: readVarint(reader) - 1, index: readVarint(reader) });
+    const cursor = { offset: readVarint(reader) - 1, index: readVarint(reader) };
+    if (cursor.index > END_OF_RECORD) throw corrupt('a cursor is out of range');
+    position.set(partition, cursor);
   }
   if (reader.at !== end) throw corrupt('bytes are left over');
   return { topicId, position };
@@ -80,7 +82,7 @@ function readVarint(reader: { readonly bytes: Uint8Array; at: number; readonly e
 
 const BASE64URL = /^[A-Za-z0-9_-]*$/;
 
-function toBase64Url(bytes: readonly number[]): string {
+function toBase64Url(bytes: readonly number[] | Uint8Array): string {
   const chunks: string[] = [];
   for (let i = 0; i < bytes.length; i += 8192) chunks.push(String.fromCharCode(...bytes.slice(i, i + 8192)));
   return btoa(chunks.join('')).replaceAll('+', '-').replaceAll('/', '_').replaceAll('=', '');
@@ -91,6 +93,8 @@ function fromBase64Url(text: string): Uint8Array {
   const binary = atob(text.replaceAll('-', '+').replaceAll('_', '/'));
   const bytes = new Uint8Array(binary.length);
   for (let i = 0; i < binary.length; i++) bytes[i] = binary.charCodeAt(i);
+  // atob ignores the bits left over in the last character: without this several texts would be one token.
+  if (toBase64Url(bytes) !== text) throw corrupt('it is not base64url');
   return bytes;
 }
 

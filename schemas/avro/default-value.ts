@@ -81,4 +81,7 @@ const isObject = (json: unknown): json is Readonly<Record<string, unknown>> =>
   typeof json === 'object' && json !== null && !Array.isArray(json);
 const isInteger = (json: unknown, limit: number): boolean =>
   typeof json === 'number' && Number.isInteger(json) && json >= -limit && json < limit;
-const isByteString = (json: unknown): json is string => typeof json === 'string' && /^[\u0000-\u00ff]*$/.test(json);
+/** Bytes in schema JSON are a string whose code points 0 to 255 stand for them. */
+function isByteString(json: unknown): json is string {
+  return typeof json === 'string' && Array.from(json).every((char) => (char.codePointAt(0) ?? 0) <= 0xff);
+}

@@ -1,0 +1,49 @@
+// What every command gets: the REST client, the output, and the settings from the environment and the global options.
+
+import type { Command } from 'commander';
+import { loadConfig } from '../../platform/config.ts';
+import type { MdsError } from '../../schemas/errors.ts';
+import { RestClient } from '../library/rest.ts';
+import { CommandConfig } from './config.ts';
+import { EXIT_CODES, type ExitCode, exitCodeOf } from './exit-codes.ts';
+import { asMdsError, Output } from './output.ts';
+
+export interface CommandContext {
+  readonly rest: RestClient;
+  readonly output: Output;
+  readonly config: CommandConfig;
+}
+
+/** An MdsError that is shown together with the filter it is about. */
+export class FilterFailure extends Error {
+  readonly error: MdsError;
+  readonly filter: string;
+
+  constructor(error: MdsError, filter: string) {
+    super(error.message);
+    this.error = error;
+    this.filter = filter;
+  }
+}
+
+/**
+ * Runs one command to its exit code; failures are written to stderr.
+ *
+ * @param command the command that was called, for its global options
+ */
+export async function runCommand(
+  command: Command,
+  run: (context: CommandContext) => Promise<ExitCode | undefined>,
+): Promise<void> {
+  const globals: { json?: boolean; api?: string } = command.optsWithGlobals();
+  const output = new Output(process.stdout, process.stderr, globals.json === true);
+  try {
+    const config = loadConfig(CommandConfig, globals.api ? { ...process.env, MDS_API_URL: globals.api } : process.env);
+    const context = { rest: new RestClient(config.apiUrl), output, config };
+    process.exitCode = (await run(context)) ?? EXIT_CODES.OK;
+  } catch (thrown) {
+    const error = thrown instanceof FilterFailure ? thrown.error : asMdsError(thrown);
+    output.error(error, thrown instanceof FilterFailure ? thrown.filter : undefined);
+    process.exitCode = exitCodeOf(error);
+  }
+}

@@ -1,0 +1,163 @@
+// From an event as people write it in JSON to what avsc encodes (schemas/avro/decoded-event.ts), checked against the
+// topic's schema completely. Plain JSON: no type names around union values, enums as strings, timestamps as a number in
+// the schema's unit or as ISO 8601, bytes as base64, longs beyond 2^53 as a string of digits.
+
+import { nearestName } from '../../platform/nearest-name.ts';
+import { normalLong } from '../../schemas/avro/decoded-event.ts';
+import { decodedDefault } from '../../schemas/avro/default-value.ts';
+import {
+  type AvroRecord,
+  type AvroType,
+  branchName,
+  type LogicalType,
+  nullableBranch,
+} from '../../schemas/avro/model.ts';
+import { MdsError } from '../../schemas/errors.ts';
+
+/** Where in the input a value stands: line from 1, path from `$`. */
+interface Place {
+  readonly line: number;
+  readonly path: string;
+}
+
+/**
+ * @param json one parsed line
+ * @param line its number, from 1
+ * @throws MdsError `MDS_EVENT_INVALID` with the path of the first problem
+ */
+export function eventFromJson(json: unknown, record: AvroRecord, line: number): unknown {
+  return valueOf(json, record, { line, path: '$' });
+}
+
+const invalid = ({ line, path }: Place, reason: string): MdsError =>
+  new MdsError('MDS_EVENT_INVALID', { index: `in line ${line}`, line, path, reason });
+
+const isObject = (json: unknown): json is Readonly<Record<string, unknown>> =>
+  typeof json === 'object' && json !== null && !Array.isArray(json);
+
+function shown(json: unknown): string {
+  const text = JSON.stringify(json) ?? 'nothing';
+  return text.length > 40 ? `${text.slice(0, 39)}…` : text;
+}
+
+function valueOf(json: unknown, type: AvroType, at: Place): unknown {
+  switch (type.kind) {
+    case 'record':
+      return recordOf(json, type, at);
+    case 'union':
+      return unionOf(json, type, at);
+    case 'enum':
+      if (typeof json === 'string' && type.symbols.includes(json)) return json;
+      throw invalid(at, `${shown(json)} is none of ${type.symbols.join(', ')}${hint(json, type.symbols)}`);
+    case 'array':
+      if (!Array.isArray(json)) throw invalid(at, `${shown(json)} is not a list`);
+      return json.map((item, i) => valueOf(item, type.items, { ...at, path: `${at.path}[${i}]` }));
+    case 'map':
+      if (!isObject(json)) throw invalid(at, `${shown(json)} is not an object`);
+      return Object.fromEntries(
+        Object.entries(json).map(([key, value]) => [
+          key,
+          valueOf(value, type.values, { ...at, path: `${at.path}[${JSON.stringify(key)}]` }),
+        ]),
+      );
+    case 'bytes':
+    case 'fixed':
+      return bytesOf(json, type.kind === 'fixed' ? type.size : null, at);
+    case 'int':
+    case 'long':
+      return integerOf(json, type.kind, type.logical, at);
+    default:
+      return primitiveOf(json, type.kind, at);
+  }
+}
+
+function recordOf(json: unknown, record: AvroRecord, at: Place): unknown {
+  if (!isObject(json)) throw invalid(at, `${shown(json)} is not an object`);
+  const names = record.fields.map(({ name }) => name);
+  const unknown = Object.keys(json).find((key) => !names.includes(key));
+  if (unknown !== undefined) throw invalid(at, `there is no field ${unknown}${hint(unknown, names)}`);
+  return Object.fromEntries(
+    record.fields.map((field) => {
+      const place = { ...at, path: `${at.path}.${field.name}` };
+      if (json[field.name] !== undefined) return [field.name, valueOf(json[field.name], field.type, place)];
+      if (field.hasDefault) return [field.name, decodedDefault(field.default, field.type)];
+      if (nullableBranch(field.type)) return [field.name, null];
+      throw invalid(place, 'it is missing and has no default');
+    }),
+  );
+}
+
+function unionOf(json: unknown, type: AvroType & { kind: 'union' }, at: Place): unknown {
+  const isNull = type.branches.some(({ kind }) => kind === 'null');
+  if (json === null && isNull) return null;
+  const only = nullableBranch(type);
+  if (only) return valueOf(json, only, at);
+  for (const branch of type.branches) {
+    if (branch.kind === 'null') continue;
+    try {
+      return { [branchName(branch)]: valueOf(json, branch, at) };
+    } catch (error) {
+      if (!(error instanceof MdsError)) throw error; // not this branch: the next one, and an error when none is left
+    }
+  }
+  throw invalid(at, `${shown(json)} is none of ${type.branches.map(branchName).join(', ')}`);
+}
+
+function primitiveOf(json: unknown, kind: 'null' | 'boolean' | 'float' | 'double' | 'string', at: Place): unknown {
+  if (kind === 'null' && json === null) return null;
+  if (kind === 'boolean' && typeof json === 'boolean') return json;
+  if (kind === 'string' && typeof json === 'string') return json;
+  if (kind === 'float' || kind === 'double') {
+    if (typeof json === 'number') return json;
+    if (json === 'NaN' || json === 'Infinity' || json === '-Infinity') return Number(json);
+    throw invalid(at, `${shown(json)} is not a number`);
+  }
+  throw invalid(at, `${shown(json)} is not ${kind === 'null' ? 'null' : `a ${kind}`}`);
+}
+
+const BASE64 = /^[A-Za-z0-9+/]*={0,2}$/;
+
+function bytesOf(json: unknown, size: number | null, at: Place): Buffer {
+  if (typeof json !== 'string' || !BASE64.test(json)) throw invalid(at, `${shown(json)} is not base64`);
+  const bytes = Buffer.from(json, 'base64');
+  if (size !== null && bytes.length !== size) throw invalid(at, `it has ${bytes.length} bytes instead of ${size}`);
+  return bytes;
+}
+
+const LIMITS = { int: 2n ** 31n, long: 2n ** 63n } as const;
+/** Units of a timestamp in a millisecond. */
+const TIMESTAMP_SCALE: Readonly<Record<string, bigint>> = { millis: 1n, micros: 1000n, nanos: 1_000_000n };
+const DAY_MS = 86_400_000;
+
+function integerOf(json: unknown, kind: 'int' | 'long', logical: LogicalType | undefined, at: Place): number | bigint {
+  const fromText = typeof json === 'string' && logical ? fromIso(json, logical.name) : null;
+  if (fromText !== null) return normalLong(fromText);
+  const isWhole =
+    typeof json === 'number' ? Number.isSafeInteger(json) : typeof json === 'string' && /^-?\d+$/.test(json);
+  if (!isWhole) {
+    const hintText = logical?.name.startsWith('timestamp') ? 'a whole number or an ISO 8601 time' : 'a whole number';
+    throw invalid(at, `${shown(json)} is not ${hintText}`);
+  }
+  const value = BigInt(json as number | string); // isWhole
+  if (value < -LIMITS[kind] || value >= LIMITS[kind]) throw invalid(at, `${shown(json)} does not fit into ${kind}`);
+  return normalLong(value);
+}
+
+/** Fractions of a second keep all their digits, down to the schema's unit. */
+function fromIso(text: string, logical: string): bigint | null {
+  const ms = /^\d{4}-\d\d-\d\d/.test(text) ? Date.parse(text) : Number.NaN;
+  if (Number.isNaN(ms)) return null;
+  if (logical === 'date') return BigInt(Math.floor(ms / DAY_MS));
+  const unit = /^(?:local-)?timestamp-(millis|micros|nanos)$/.exec(logical)?.[1];
+  const scale = unit === undefined ? undefined : TIMESTAMP_SCALE[unit];
+  if (scale === undefined) return null;
+  const wholeSeconds = BigInt(Math.floor(ms / 1000)) * 1000n * scale;
+  const digits = /[T ]\d\d:\d\d:\d\d[.,](\d+)/.exec(text)?.[1] ?? '';
+  const perSecond = 1000n * scale;
+  return wholeSeconds + (BigInt(digits.padEnd(9, '0').slice(0, 9)) * perSecond) / 1_000_000_000n;
+}
+
+function hint(typed: unknown, names: readonly string[]): string {
+  const near = typeof typed === 'string' ? nearestName(typed, names) : null;
+  return near === null ? '' : `; did you mean ${near}?`;
+}

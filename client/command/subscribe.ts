@@ -1,0 +1,159 @@
+// `mds subscribe`: matching events as they happen, until Ctrl-C, with a token to continue from.
+
+import { readFile, rename, writeFile } from 'node:fs/promises';
+import { Command, InvalidArgumentError, Option } from 'commander';
+import { MdsError } from '../../schemas/errors.ts';
+import { type ClientState, connect, type Gap, type ReceivedEvent, type Subscription } from '../library/index.ts';
+import { type CommandContext, FilterFailure, runCommand } from './command-context.ts';
+import { EventTable } from './event-table.ts';
+import { EXIT_CODES_HELP, type ExitCode } from './exit-codes.ts';
+import { fieldList } from './field-list.ts';
+
+const EXAMPLES = `
+Examples:
+  mds subscribe host.metrics
+  mds subscribe host.metrics --filter 'name == "cpu.usage" && value > 90.0' --format table
+  mds subscribe host.metrics --fields host,name,value --count 10
+  mds subscribe host.metrics --from-token-file ~/.host-metrics.token | my-program
+  mds subscribe host.metrics --with-cursor | jq .cursor
+
+Ctrl-C ends it and prints a resume token on stderr: with --resume TOKEN the next event follows.
+${EXIT_CODES_HELP}`;
+
+/** In a row without a welcome: about a minute and a half, then the script that waits for us should know. */
+const MAX_ATTEMPTS = 10;
+
+interface SubscribeFlags {
+  readonly filter?: string;
+  readonly fields?: string[];
+  readonly format?: 'json' | 'table';
+  readonly withCursor?: boolean;
+  readonly resume?: string;
+  readonly fromTokenFile?: string;
+  readonly count?: number;
+  readonly edge?: string;
+}
+
+export function subscribeCommand(): Command {
+  return new Command('subscribe')
+    .description('show matching events as they happen')
+    .argument('<topic>', 'topic to subscribe to')
+    .option('--filter <cel>', 'CEL over the fields of an event (default: every event)')
+    .option('--fields <paths>', 'fields to keep, with commas between (default: all)', fieldList)
+    .addOption(
+      new Option('--format <format>', 'json: one event a line (default unless stdout is a terminal); table').choices([
+        'json',
+        'table',
+      ]),
+    )
+    .option('--with-cursor', 'json lines are {"cursor": {partition, offset, index}, "data": event}')
+    .addOption(
+      new Option('--resume <token>', 'continue where an earlier subscription to this topic ended').conflicts(
+        'fromTokenFile',
+      ),
+    )
+    .option('--from-token-file <file>', 'continue from the token in this file, where it exists, and keep it there')
+    .option('--count <n>', 'end after this many events', wholeNumber)
+    .option('--edge <url>', 'connect to this edge (ws://…) instead of asking the control plane')
+    .addHelpText('after', EXAMPLES)
+    .action((topic: string, flags: SubscribeFlags, command: Command) =>
+      runCommand(command, (context) => subscribe(context, topic, flags)),
+    );
+}
+
+async function subscribe(context: CommandContext, topic: string, flags: SubscribeFlags): Promise<ExitCode | undefined> {
+  const { rest, output } = context;
+  const write = await writerOf(context, topic, flags);
+  const resume = flags.resume ?? (await readToken(flags.fromTokenFile));
+  const source = flags.edge === undefined ? { api: rest.api } : { url: flags.edge };
+  // Asked once before, so that a service that is not there is a failure now and not a wait.
+  if (flags.edge === undefined) await rest.edges();
+  const client = connect({
+    ...source,
+    reconnect: { maxAttempts: MAX_ATTEMPTS },
+    onStateChange: (state) => noteState(output.note.bind(output), state),
+  });
+  const { filter, fields } = flags;
+  const subscription = client.subscribe({
+    topic,
+    ...(filter === undefined ? {} : { filter }),
+    ...(fields === undefined ? {} : { fields }),
+    ...(resume === undefined ? {} : { resume }),
+    onGap: (gap) => output.note(gapNote(gap)),
+  });
+  const stop = (): void => subscription.unsubscribe();
+  process.once('SIGINT', stop).once('SIGTERM', stop);
+  output.closed.addEventListener('abort', stop);
+  try {
+    await writeEvents(subscription, write, flags.count);
+  } catch (error) {
+    throw error instanceof MdsError && filter !== undefined ? new FilterFailure(error, filter) : error;
+  } finally {
+    process.off('SIGINT', stop).off('SIGTERM', stop);
+    client.close();
+    await keepToken(context, subscription.token, flags.fromTokenFile);
+  }
+  return undefined;
+}
+
+async function writeEvents(
+  subscription: Subscription<unknown>,
+  write: (event: ReceivedEvent<unknown>) => Promise<void>,
+  count: number | undefined,
+): Promise<void> {
+  let left = count ?? Number.POSITIVE_INFINITY;
+  for await (const event of subscription) {
+    await write(event);
+    left -= 1;
+    if (left === 0) return;
+  }
+}
+
+type Write = (event: ReceivedEvent<unknown>) => Promise<void>;
+
+async function writerOf({ rest, output }: CommandContext, topic: string, flags: SubscribeFlags): Promise<Write> {
+  const format = flags.format ?? (output.json || flags.withCursor || !output.isTerminal ? 'json' : 'table');
+  if (format === 'json') {
+    return ({ cursor, data }) => output.line(JSON.stringify(flags.withCursor ? { cursor, data } : data));
+  }
+  const { schema } = await rest.topic(topic);
+  const table = new EventTable(schema, flags.fields ?? null, output.columns, output.hasColours);
+  await output.line(table.header());
+  return ({ data }) => output.line(table.row(data));
+}
+
+async function readToken(file: string | undefined): Promise<string | undefined> {
+  if (file === undefined) return undefined;
+  try {
+    const token = (await readFile(file, 'utf8')).trim();
+    return token === '' ? undefined : token;
+  } catch (error) {
+    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return undefined;
+    throw error;
+  }
+}
+
+async function keepToken({ output }: CommandContext, token: string | null, file: string | undefined): Promise<void> {
+  if (token === null) return;
+  if (file === undefined) {
+    output.note(output.json ? JSON.stringify({ resume: token }) : `resume token: ${token}`);
+    return;
+  }
+  const unfinished = `${file}.${process.pid}.tmp`;
+  await writeFile(unfinished, `${token}\n`, { mode: 0o600 });
+  await rename(unfinished, file);
+}
+
+function noteState(note: (text: string) => void, state: ClientState): void {
+  if (state.state === 'waiting') note(`mds: ${state.error.message} Trying again in ${state.retryInMs} ms.`);
+}
+
+const gapNote = ({ partition, from, to, code, message }: Gap): string =>
+  `mds: partition ${partition} lacks (${from.offset}:${from.index}, ${to.offset}:${to.index}]: ${message} [${code}]`;
+
+function wholeNumber(text: string): number {
+  const value = Number(text);
+  if (!Number.isSafeInteger(value) || value < 1)
+    throw new InvalidArgumentError('It must be a whole number of at least 1.');
+  return value;
+}

@@ -1,0 +1,27 @@
+// The client library: `connect` to the service, subscribe to topics, iterate over events. Runs in browsers and in Node 22,
+// from this one entry, with nothing else to install.
+
+import { type ConnectOptions, MdsClient } from './mds-client.ts';
+
+export { MdsError, type MdsErrorCode } from '../../schemas/errors.ts';
+export type { EventBatch, EventCursor, FrameTimes, Gap, ReceivedEvent } from './events.ts';
+export type { ClientState, ConnectOptions, MdsClient } from './mds-client.ts';
+export type {
+  SubscribeOptions,
+  Subscription,
+  SubscriptionHandlers,
+  SubscriptionStart,
+  SubscriptionState,
+} from './subscription.ts';
+
+/**
+ * Connects, and stays connected: the client reconnects by itself and resumes every subscription where it was.
+ *
+ * ```ts
+ * const client = connect({ api: 'http://127.0.0.1:9400' });
+ * const alerts = client.subscribe({ topic: 'host.metrics', filter: 'severity >= WARNING' });
+ * for await (const { data, cursor } of alerts) console.log(cursor, data);
+ * ```
+ * @throws MdsError `MDS_REQUEST_INVALID` unless exactly one of url(s) and api is given
+ */
+export const connect = (options: ConnectOptions): MdsClient => new MdsClient(options);

@@ -1,0 +1,252 @@
+// The client: keeps one connection to some edge alive and gives each subscription the frames that are for it.
+//
+//   connecting ─▶ open ─▶ (lost) waiting ─▶ connecting …        closed: by close(), or for good when an edge refuses
+
+import { ERROR_KINDS, MdsError } from '../../schemas/errors.ts';
+import type { ClientMessage, ErrorFrame, EventsFrame, ServerFrame, WelcomeFrame } from '../../schemas/frames.ts';
+import { type Backoff, backoffMs, DEFAULT_BACKOFF } from './backoff.ts';
+import { Connection, type ConnectionEnd } from './connection.ts';
+import { EdgeDirectory, type EdgeSource } from './edge-directory.ts';
+import { type Runtime, systemRuntime } from './runtime.ts';
+import {
+  type RoutedSubscription,
+  type SubscribeOptions,
+  Subscription,
+  type SubscriptionHandlers,
+  type SubscriptionHost,
+} from './subscription.ts';
+
+/** A connection that lived this long was a good one: the next failure counts as the first. */
+const STABLE_MS = 10_000;
+
+export type ClientState =
+  | { readonly state: 'connecting'; readonly url: string | null }
+  | { readonly state: 'open'; readonly url: string; readonly edge: string; readonly connection: string }
+  | { readonly state: 'waiting'; readonly retryInMs: number; readonly error: MdsError }
+  | { readonly state: 'closed'; readonly error: MdsError | null };
+
+export interface ConnectOptions {
+  /** One edge: ws:// or wss://. */
+  readonly url?: string;
+  /** Several edges, to spread over and fall back to. */
+  readonly urls?: readonly string[];
+  /** Base URL of the control plane, which is asked for the running edges. */
+  readonly api?: string;
+  readonly reconnect?: Partial<Backoff> & {
+    /** Attempts in a row without a welcome after which the client gives up; default: never. */
+    readonly maxAttempts?: number;
+  };
+  readonly onStateChange?: (state: ClientState) => void;
+  /** Other parts to run on: another WebSocket, clock, randomness or fetch. */
+  readonly runtime?: Partial<Runtime>;
+}
+
+export class MdsClient {
+  readonly #runtime: Runtime;
+  readonly #backoff: Backoff;
+  readonly #maxAttempts: number;
+  readonly #directory: EdgeDirectory;
+  readonly #onStateChange: ((state: ClientState) => void) | undefined;
+  readonly #subscriptions = new Set<RoutedSubscription>();
+  readonly #byWireId = new Map<string, RoutedSubscription>();
+  readonly #byChannel = new Map<string, Set<RoutedSubscription>>();
+  readonly #routes = new Map<RoutedSubscription, { wireId: string | null; channel: string | null }>();
+  readonly #host: SubscriptionHost;
+  #state: ClientState = { state: 'connecting', url: null };
+  #connection: Connection | null = null;
+  #welcomedAtMs = 0;
+  #failures = 0;
+  #unansweredAttempts = 0;
+  #subscribed = 0;
+  #cancelRetry: (() => void) | null = null;
+
+  constructor(options: ConnectOptions) {
+    this.#runtime = { ...systemRuntime(), ...options.runtime };
+    const { baseMs = DEFAULT_BACKOFF.baseMs, maxMs = DEFAULT_BACKOFF.maxMs, maxAttempts } = options.reconnect ?? {};
+    this.#backoff = { baseMs, maxMs };
+    this.#maxAttempts = maxAttempts ?? Number.POSITIVE_INFINITY;
+    this.#onStateChange = options.onStateChange;
+    this.#directory = new EdgeDirectory(sourceOf(options), this.#runtime.fetch, this.#runtime.random);
+    this.#host = {
+      runtime: this.#runtime,
+      backoff: this.#backoff,
+      send: (message: ClientMessage) => this.#connection?.send(message),
+      connected: () => this.#state.state === 'open',
+      route: (subscription, wireId, channel) => this.#route(subscription, wireId, channel),
+      ended: (subscription) => this.#subscriptions.delete(subscription),
+    };
+    this.#connect();
+  }
+
+  get state(): ClientState {
+    return this.#state;
+  }
+
+  /**
+   * Begins a subscription; it is confirmed when its `ready` is fulfilled. Iterate over it, or pass handlers.
+   *
+   * `T` is the type of an event's data as the caller knows it from the topic's schema; it is not checked.
+   * @throws MdsError `MDS_CLIENT_CLOSED`, `MDS_TOKEN_CORRUPT` or `MDS_REQUEST_INVALID`
+   */
+  subscribe<T = unknown>(options: SubscribeOptions, handlers?: SubscriptionHandlers<T>): Subscription<T> {
+    if (this.#state.state === 'closed') throw new MdsError('MDS_CLIENT_CLOSED');
+    this.#subscribed += 1;
+    const subscription = new Subscription<T>(this.#host, `s${this.#subscribed}`, options, handlers?.onGap);
+    this.#subscriptions.add(subscription);
+    if (handlers) void subscription.deliverTo(handlers);
+    if (this.#state.state === 'open') subscription.attach();
+    return subscription;
+  }
+
+  /** Ends every subscription and the connection, for good. */
+  close(): void {
+    this.#close(null);
+  }
+
+  #connect(): void {
+    this.#setState({ state: 'connecting', url: null });
+    this.#directory.next().then(
+      (url) => this.#open(url),
+      (error) => this.#onNoEdge(error),
+    );
+  }
+
+  #open(url: string): void {
+    if (this.#state.state === 'closed') return;
+    this.#setState({ state: 'connecting', url });
+    this.#connection = new Connection(url, this.#runtime, {
+      onWelcome: (welcome) => this.#onWelcome(url, welcome),
+      onFrame: (frame) => this.#onFrame(frame),
+      onEnd: (end) => this.#onEnd(end),
+    });
+  }
+
+  #onNoEdge(error: unknown): void {
+    if (this.#state.state === 'closed') return;
+    if (!(error instanceof MdsError)) throw error;
+    this.#retry(error, null);
+  }
+
+  #onWelcome(url: string, { edge, connection }: WelcomeFrame): void {
+    this.#welcomedAtMs = this.#runtime.clock.now();
+    this.#unansweredAttempts = 0;
+    this.#setState({ state: 'open', url, edge, connection });
+    for (const subscription of [...this.#subscriptions]) subscription.attach();
+  }
+
+  #onEnd({ resumable, reason, closeCode, goodbye }: ConnectionEnd): void {
+    const wasOpen = this.#state.state === 'open';
+    if (wasOpen && this.#runtime.clock.now() - this.#welcomedAtMs >= STABLE_MS) this.#failures = 0;
+    this.#connection = null;
+    if (!resumable) {
+      this.#close(new MdsError('MDS_CONNECTION_REFUSED', { reason, closeCode }));
+      return;
+    }
+    if (goodbye) this.#directory.prefer(goodbye.edges);
+    this.#retry(new MdsError('MDS_CONNECTION_LOST', { reason, closeCode }), goodbye?.reconnectAfterMs ?? null);
+  }
+
+  /** @param afterMs what the edge asked for; null: by backoff */
+  #retry(error: MdsError, afterMs: number | null): void {
+    this.#unansweredAttempts += 1;
+    if (this.#unansweredAttempts >= this.#maxAttempts) {
+      this.#close(error);
+      return;
+    }
+    const jitterMs = backoffMs(afterMs === null ? this.#failures : 0, this.#backoff, this.#runtime.random);
+    const retryInMs = (afterMs ?? 0) + jitterMs;
+    this.#failures += 1;
+    // Subscriptions first: whoever hears of the client's state must not find them still live.
+    this.#state = { state: 'waiting', retryInMs, error };
+    for (const subscription of [...this.#subscriptions]) subscription.detach(error);
+    this.#onStateChange?.(this.#state);
+    this.#cancelRetry = this.#runtime.clock.after(retryInMs, () => this.#connect());
+  }
+
+  #close(error: MdsError | null): void {
+    if (this.#state.state === 'closed') return;
+    for (const subscription of [...this.#subscriptions]) subscription.fail(error);
+    this.#cancelRetry?.();
+    this.#connection?.close();
+    this.#connection = null;
+    this.#setState({ state: 'closed', error });
+  }
+
+  #setState(state: ClientState): void {
+    this.#state = state;
+    this.#onStateChange?.(state);
+  }
+
+  #onFrame(frame: ServerFrame): void {
+    switch (frame.type) {
+      case 'events':
+        this.#onEvents(frame);
+        break;
+      case 'subscribed':
+        this.#byWireId.get(frame.id)?.onSubscribed(frame);
+        break;
+      case 'live':
+        this.#byWireId.get(frame.id)?.onLive();
+        break;
+      case 'position':
+        this.#byWireId.get(frame.id)?.onPosition(frame.token);
+        break;
+      case 'gap':
+        this.#byWireId.get(frame.id)?.onGap(frame);
+        break;
+      case 'error':
+        this.#onError(frame);
+        break;
+    }
+  }
+
+  #onEvents(frame: EventsFrame): void {
+    const receivedMs = this.#runtime.clock.now();
+    if (frame.sub !== undefined) {
+      this.#byWireId.get(frame.sub)?.onEvents(frame, receivedMs);
+      return;
+    }
+    for (const subscription of this.#byChannel.get(frame.channel) ?? []) subscription.onEvents(frame, receivedMs);
+  }
+
+  #onError(frame: ErrorFrame): void {
+    if (frame.id === undefined) return;
+    const known: boolean = Object.hasOwn(ERROR_KINDS, frame.code);
+    this.#byWireId
+      .get(frame.id)
+      ?.onError({ ...frame, retryable: frame.retryable ?? (known && ERROR_KINDS[frame.code].retryable) });
+  }
+
+  #route(subscription: RoutedSubscription, wireId: string | null, channel: string | null): void {
+    const before = this.#routes.get(subscription);
+    if (before?.wireId) this.#byWireId.delete(before.wireId);
+    if (before?.channel) {
+      const sharing = this.#byChannel.get(before.channel);
+      sharing?.delete(subscription);
+      if (sharing?.size === 0) this.#byChannel.delete(before.channel);
+    }
+    if (wireId === null) {
+      this.#routes.delete(subscription);
+      return;
+    }
+    this.#routes.set(subscription, { wireId, channel });
+    this.#byWireId.set(wireId, subscription);
+    if (channel === null) return;
+    const sharing = this.#byChannel.get(channel);
+    if (sharing) sharing.add(subscription);
+    else this.#byChannel.set(channel, new Set([subscription]));
+  }
+}
+
+function sourceOf({ url, urls, api }: ConnectOptions): EdgeSource {
+  const edges = [...(url === undefined ? [] : [url]), ...(urls ?? [])];
+  if (edges.length > 0 === (api !== undefined)) {
+    throw new MdsError('MDS_REQUEST_INVALID', { problems: ['connect needs either url, urls or api'] });
+  }
+  for (const edge of edges) {
+    if (!/^wss?:\/\//.test(edge) || !URL.canParse(edge)) {
+      throw new MdsError('MDS_REQUEST_INVALID', { problems: [`${edge} is not a ws:// or wss:// URL`] });
+    }
+  }
+  return api === undefined ? { urls: edges } : { api };
+}

@@ -1,0 +1,150 @@
+// The control plane's REST API as typed functions, for the `mds` command, the page and the library's search for edges.
+// Every failure is an MdsError: the server's own, or MDS_DEPENDENCY_UNAVAILABLE when nothing that speaks REST answered.
+
+import type { FilterVerdict } from '../../schemas/api/filter-check.ts';
+import type { EdgeSummary, ServiceStatus } from '../../schemas/api/status.ts';
+import type { NewSubscription, Subscription } from '../../schemas/api/subscription.ts';
+import type { NewTopic, Topic } from '../../schemas/api/topic.ts';
+import { MdsError, reasonOf } from '../../schemas/errors.ts';
+import { mdsErrorOf } from './error-frame.ts';
+import type { Fetch } from './runtime.ts';
+
+/** 10 s: creating a topic waits for Kafka and the registry; anything slower is better tried again. */
+const REQUEST_TIMEOUT_MS = 10_000;
+
+/** Where in a filter a problem is; offsets count UTF-16 units from 0. */
+export interface FilterPlace {
+  readonly offset: number;
+  readonly line: number;
+  readonly column: number;
+  readonly length: number;
+}
+
+/** @param api base URL of the control plane */
+export async function listEdges(api: string, fetch: Fetch): Promise<readonly EdgeSummary[]> {
+  return itemsOf<EdgeSummary>(api, await request(api, fetch, 'GET', '/v1/edges'));
+}
+
+export class RestClient {
+  readonly api: string;
+  readonly #fetch: Fetch;
+  /** Names one creation, so that sending it twice creates once. */
+  readonly #newKey: () => string;
+
+  constructor(api: string, fetch: Fetch = (url, init) => globalThis.fetch(url, init), newKey = randomKey) {
+    this.api = api;
+    this.#fetch = fetch;
+    this.#newKey = newKey;
+  }
+
+  status = (): Promise<ServiceStatus> => this.#call('GET', '/v1/status');
+  edges = (): Promise<readonly EdgeSummary[]> => listEdges(this.api, this.#fetch);
+  topics = (): Promise<readonly Topic[]> => this.#listAll('/v1/topics');
+  topic = (name: string): Promise<Topic> => this.#call('GET', `/v1/topics/${encodeURIComponent(name)}`);
+  createTopic = (topic: NewTopic): Promise<Topic> => this.#call('POST', '/v1/topics', topic);
+  deleteTopic = (name: string): Promise<void> => this.#call('DELETE', `/v1/topics/${encodeURIComponent(name)}`);
+  checkFilter = (topic: string, filter: string, fields?: readonly string[]): Promise<FilterVerdict> =>
+    this.#call('POST', '/v1/filters/check', { topic, filter, ...(fields ? { fields } : {}) });
+  subscriptions = (): Promise<readonly Subscription[]> => this.#listAll('/v1/subscriptions');
+  createSubscription = (subscription: NewSubscription): Promise<Subscription> =>
+    this.#call('POST', '/v1/subscriptions', subscription);
+  deleteSubscription = (id: string): Promise<void> =>
+    this.#call('DELETE', `/v1/subscriptions/${encodeURIComponent(id)}`);
+
+  async #call<Answer>(method: string, path: string, body?: unknown): Promise<Answer> {
+    const key = method === 'POST' ? this.#newKey() : undefined;
+    return (await request(this.api, this.#fetch, method, path, body, key)) as Answer; // the API's contract
+  }
+
+  /** Follows the page tokens to the end. */
+  async #listAll<Item>(path: string): Promise<readonly Item[]> {
+    const items: Item[] = [];
+    let pageToken: string | null = null;
+    do {
+      const query: string = pageToken === null ? '' : `?pageToken=${encodeURIComponent(pageToken)}`;
+      const page: unknown = await request(this.api, this.#fetch, 'GET', `${path}${query}`);
+      items.push(...itemsOf<Item>(this.api, page));
+      pageToken = isObject(page) && typeof page.nextPageToken === 'string' ? page.nextPageToken : null;
+    } while (pageToken !== null);
+    return items;
+  }
+}
+
+async function request(
+  api: string,
+  fetch: Fetch,
+  method: string,
+  path: string,
+  body?: unknown,
+  idempotencyKey?: string,
+): Promise<unknown> {
+  const headers: Record<string, string> = { accept: 'application/json' };
+  if (body !== undefined) headers['content-type'] = 'application/json';
+  if (idempotencyKey !== undefined) headers['idempotency-key'] = idempotencyKey;
+  let response: Response;
+  let text: string;
+  try {
+    response = await fetch(`${api.replace(/\/+$/, '')}${path}`, {
+      method,
+      headers,
+      signal: AbortSignal.timeout(REQUEST_TIMEOUT_MS),
+      ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+    });
+    text = await response.text();
+  } catch (error) {
+    throw unavailable(api, deepestReason(error), error);
+  }
+  const answer = text === '' ? undefined : jsonOf(text);
+  if (response.ok) {
+    if (text !== '' && answer === undefined) throw unavailable(api, 'its answer is not JSON');
+    return answer;
+  }
+  if (isObject(answer) && typeof answer.code === 'string') {
+    throw mdsErrorOf(answer.code, String(answer.detail ?? answer.title ?? answer.code), answer);
+  }
+  throw unavailable(api, `it answered ${method} ${path} with HTTP ${response.status}`);
+}
+
+function itemsOf<Item>(api: string, page: unknown): readonly Item[] {
+  if (!isObject(page) || !Array.isArray(page.items)) throw unavailable(api, 'its answer has no items');
+  return page.items;
+}
+
+function jsonOf(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined; // the caller says that the answer is not JSON
+  }
+}
+
+/** Node's fetch says only "fetch failed"; what happened stands in its cause. */
+const deepestReason = (error: unknown): string =>
+  error instanceof Error && error.cause instanceof Error && error.cause.message !== ''
+    ? error.cause.message
+    : reasonOf(error);
+
+const unavailable = (api: string, reason: string, cause?: unknown): MdsError =>
+  new MdsError('MDS_DEPENDENCY_UNAVAILABLE', { dependency: `The control plane at ${api}`, reason }, { cause });
+
+/** The place and the suggestion of a filter error, where it has them: their shape is not fixed by the API. */
+export function filterHints(error: { readonly at?: unknown; readonly didYouMean?: unknown }): {
+  readonly at: FilterPlace | null;
+  readonly didYouMean: string | null;
+} {
+  const { at, didYouMean } = error;
+  const isPlace =
+    isObject(at) && [at.offset, at.line, at.column, at.length].every((value) => Number.isSafeInteger(value));
+  return {
+    at: isPlace ? (at as unknown as FilterPlace) : null, // checked above
+    didYouMean: typeof didYouMean === 'string' ? didYouMean : null,
+  };
+}
+
+const isObject = (value: unknown): value is Readonly<Record<string, unknown>> =>
+  typeof value === 'object' && value !== null && !Array.isArray(value);
+
+/** Not crypto.randomUUID: pages served over plain HTTP from another host do not have it. */
+function randomKey(): string {
+  return Array.from(crypto.getRandomValues(new Uint8Array(16)), (byte) => byte.toString(16).padStart(2, '0')).join('');
+}

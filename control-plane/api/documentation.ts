@@ -1,0 +1,58 @@
+// /openapi.json, made from the routes' own schemas, and /docs to read it. Nothing is loaded from elsewhere: the page's
+// script comes from this process and its content security policy forbids everything else.
+
+import swagger from '@fastify/swagger';
+import apiReference from '@scalar/fastify-api-reference';
+import type { App } from './app.ts';
+
+const DESCRIPTION = `Topics, durable subscriptions, filters and the state of the service.
+
+Events themselves do not pass here: clients connect to an edge by WebSocket (\`GET /v1/edges\`).
+Every error is an RFC 9457 problem with a stable \`code\`.`;
+
+/** The reference compiles its styles and scripts in the page, hence the unsafe words; it reaches nobody but this server. */
+const DOCS_CSP = [
+  "default-src 'none'",
+  "script-src 'self' 'unsafe-inline' 'unsafe-eval'",
+  "style-src 'self' 'unsafe-inline'",
+  "img-src 'self' data: blob:",
+  "font-src 'self' data:",
+  "connect-src 'self'",
+  "worker-src 'self' blob:",
+  "base-uri 'none'",
+  "frame-ancestors 'none'",
+].join('; ');
+
+/** To be registered before the routes. */
+export async function registerDocumentation(app: App, version: string): Promise<void> {
+  await app.register(swagger, {
+    openapi: {
+      openapi: '3.1.0',
+      info: { title: 'Monitoring Distribution Service', version, description: DESCRIPTION },
+      tags: [
+        { name: 'topics', description: 'Named streams of events' },
+        { name: 'subscriptions', description: 'Durable subscriptions' },
+        { name: 'filters', description: 'CEL expressions over the fields of an event' },
+        { name: 'status', description: 'Processes, owners, lag and rates' },
+      ],
+    },
+    refResolver: {
+      buildLocalReference: ({ $id }, _base, _fragment, i) => (typeof $id === 'string' ? $id : `def-${i}`),
+    },
+  });
+  app.get('/openapi.json', { schema: { hide: true } }, () => app.swagger());
+  app.addHook('onSend', async (request, reply) => {
+    if (request.url.startsWith('/docs')) reply.header('content-security-policy', DOCS_CSP);
+  });
+  await app.register(apiReference, {
+    routePrefix: '/docs',
+    configuration: {
+      url: '/openapi.json',
+      pageTitle: 'Monitoring Distribution Service: REST API',
+      withDefaultFonts: false,
+      telemetry: false,
+      hideClientButton: true,
+      showDeveloperTools: 'never',
+    },
+  });
+}

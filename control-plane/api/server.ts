@@ -1,0 +1,109 @@
+// The REST API, its documentation, health and the page on one HTTP server.
+
+import { randomUUID } from 'node:crypto';
+import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox';
+import fastify, { type FastifyReply, type FastifyRequest } from 'fastify';
+import { answerHealth, HEALTH_PATHS, type Health } from '../../platform/health.ts';
+import type { Logger } from '../../platform/log.ts';
+import type { Metrics } from '../../platform/metrics.ts';
+import type { Redis } from '../../platform/redis.ts';
+import { PROBLEM_CONTENT_TYPE, Problem } from '../../schemas/api/problem.ts';
+import type { RedisKeys } from '../../schemas/coordination.ts';
+import { MdsError } from '../../schemas/errors.ts';
+import type { StatusReader } from '../status/status-reader.ts';
+import type { Queryable } from '../store/queryable.ts';
+import type { TopicService } from '../topics/topic-service.ts';
+import type { App } from './app.ts';
+import { registerDocumentation } from './documentation.ts';
+import { PAGE_NOT_BUILT, registerPage } from './page.ts';
+import { problemOf, problemOfThrown } from './problem-details.ts';
+import { filterRoutes } from './routes/filters.ts';
+import { statusRoutes } from './routes/status.ts';
+import { subscriptionRoutes } from './routes/subscriptions.ts';
+import { topicRoutes } from './routes/topics.ts';
+import { compileValidator } from './validator.ts';
+
+const REQUEST_BUCKETS_SECONDS = [0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1, 5];
+
+export interface ServerParts {
+  readonly db: Queryable;
+  readonly redis: Redis;
+  readonly keys: RedisKeys;
+  readonly topics: TopicService;
+  readonly status: StatusReader;
+  readonly health: Health;
+  readonly metrics: Metrics;
+  readonly log: Logger;
+  readonly version: string;
+  readonly pageDir: string;
+  readonly bodyLimitBytes: number;
+}
+
+/** @returns ready to listen, or to be tested with `inject` */
+export async function buildServer(parts: ServerParts): Promise<App> {
+  const { db, redis, keys, topics, status, log } = parts;
+  const app: App = fastify({
+    bodyLimit: parts.bodyLimitBytes,
+    forceCloseConnections: true, // a browser's idle connections would hold up the drain
+  }).withTypeProvider<TypeBoxTypeProvider>();
+  app.setValidatorCompiler(compileValidator);
+  app.setSerializerCompiler(() => (value) => JSON.stringify(value));
+  app.setErrorHandler((thrown, request, reply) => sendProblemOfThrown(log, thrown, request, reply));
+  app.setNotFoundHandler(sendNotFound);
+  measureRequests(app, parts.metrics);
+  app.addSchema(Problem);
+  await registerDocumentation(app, parts.version);
+  topicRoutes(app, db, topics);
+  subscriptionRoutes(app, db, topics);
+  filterRoutes(app, topics);
+  statusRoutes(app, status, redis, keys);
+  healthRoutes(app, parts.health, parts.metrics);
+  await registerPage(app, parts.pageDir);
+  await app.ready();
+  return app;
+}
+
+function sendProblemOfThrown(log: Logger, thrown: unknown, request: FastifyRequest, reply: FastifyReply): void {
+  const problem = problemOfThrown(thrown, (err) => {
+    const reference = randomUUID();
+    log.error({ err, reference, method: request.method, route: request.routeOptions.url }, 'a request met a bug');
+    return reference;
+  });
+  send(reply, problem);
+}
+
+function sendNotFound(request: FastifyRequest, reply: FastifyReply): void {
+  const path = request.url.split('?')[0] ?? '/';
+  if (request.method === 'GET' && (path === '/' || path === '/index.html')) {
+    reply.code(404).type('text/plain; charset=utf-8').send(PAGE_NOT_BUILT);
+    return;
+  }
+  send(reply, problemOf(new MdsError('MDS_NO_ROUTE', { method: request.method, path })));
+}
+
+function send(reply: FastifyReply, problem: Problem): void {
+  reply.code(problem.status).type(PROBLEM_CONTENT_TYPE).serializer(JSON.stringify).send(problem);
+}
+
+function healthRoutes(app: App, health: Health, metrics: Metrics): void {
+  for (const path of HEALTH_PATHS) {
+    app.get(path, { schema: { hide: true } }, async (_request, reply) => {
+      const answer = await answerHealth(path, health, metrics);
+      if (answer === null) return reply.callNotFound();
+      const { status, contentType, body } = answer;
+      return reply.code(status).type(contentType).header('cache-control', 'no-store').serializer(String).send(body);
+    });
+  }
+}
+
+function measureRequests(app: App, metrics: Metrics): void {
+  const seconds = metrics.histogram('http_request_seconds', 'Time to answer a request', REQUEST_BUCKETS_SECONDS, [
+    'method',
+    'route',
+    'status',
+  ]);
+  app.addHook('onResponse', async (request, reply) => {
+    const route = request.routeOptions.url ?? 'none';
+    seconds.observe({ method: request.method, route, status: reply.statusCode }, reply.elapsedTime / 1000);
+  });
+}

@@ -1,0 +1,47 @@
+// What the control plane can be told by its environment.
+
+import { fileURLToPath } from 'node:url';
+import { type Static, Type } from 'typebox';
+import {
+  commonConfig,
+  kafkaConfig,
+  postgresConfig,
+  redisConfig,
+  registryConfig,
+} from '../platform/config-fragments.ts';
+
+const DEFAULT_PAGE_DIR = fileURLToPath(new URL('../client/page/dist', import.meta.url));
+
+export const ControlPlaneConfig = Type.Object({
+  ...commonConfig,
+  ...kafkaConfig,
+  ...registryConfig,
+  ...redisConfig,
+  ...postgresConfig,
+  httpPort: Type.Integer({
+    default: 9400,
+    minimum: 0,
+    maximum: 65_535,
+    description: 'Port of the REST API, the page, /healthz, /readyz and /metrics. 0 takes any free port.',
+  }),
+  pageDir: Type.String({
+    default: DEFAULT_PAGE_DIR,
+    description: 'Folder of the built page that is served at /. The default is where client/page/build.ts puts it.',
+  }),
+  bodyLimitBytes: Type.Integer({
+    default: 1_048_576,
+    minimum: 1024,
+    maximum: 16_777_216,
+    unit: 'bytes',
+    description: 'Largest request body. 1 MiB: ten times the largest Avro schema seen in the wild.',
+  }),
+  leaderIntervalMs: Type.Integer({
+    default: 500,
+    minimum: 50,
+    maximum: 2000,
+    unit: 'ms',
+    description:
+      'How often the leader looks at heartbeats and a standby tries to become leader. With heartbeats that live for 3 s, a dead worker is replaced within 4 s.',
+  }),
+});
+export type ControlPlaneConfig = Static<typeof ControlPlaneConfig>;

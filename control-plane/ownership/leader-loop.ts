@@ -1,0 +1,148 @@
+// The leader at work. Every half second, and whenever a worker reports a change: look at heartbeats, write the truth
+// (Postgres), then tell workers and edges (Redis). Everything that is told is told again when it is missing, so nothing
+// here needs a hand after Postgres, Redis or this process was away.
+
+import type { Health } from '../../platform/health.ts';
+import type { Logger } from '../../platform/log.ts';
+import type { Redis } from '../../platform/redis.ts';
+import { HEARTBEAT_TTL_MS, type RedisKeys } from '../../schemas/coordination.ts';
+import { reasonOf } from '../../schemas/errors.ts';
+import { type Fleet, readFleet } from '../status/fleet.ts';
+import { catalogOf, writeCatalog } from '../topics/catalog.ts';
+import type { UnfinishedTopics } from '../topics/unfinished-topics.ts';
+import { assignmentsOf, writeAssignments } from './assignments.ts';
+import type { Housekeeping } from './housekeeping.ts';
+import type { LeaderMetrics } from './leader-metrics.ts';
+import type { Leadership } from './leadership.ts';
+import { PartitionWeights } from './partition-weights.ts';
+import { type Step, takeStep } from './truth.ts';
+
+export interface LeaderLoopParts {
+  readonly leadership: Leadership;
+  readonly redis: Redis;
+  readonly keys: RedisKeys;
+  readonly unfinished: UnfinishedTopics;
+  readonly housekeeping: Housekeeping;
+  readonly metrics: LeaderMetrics;
+  readonly health: Health;
+  readonly log: Logger;
+  readonly intervalMs: number;
+}
+
+export class LeaderLoop {
+  readonly #parts: LeaderLoopParts;
+  readonly #weights = new PartitionWeights();
+  #observingSinceMs = Date.now();
+  #timer: NodeJS.Timeout | undefined;
+  #round: Promise<void> | null = null;
+  #again = false;
+  #stopped = false;
+
+  constructor(parts: LeaderLoopParts) {
+    this.#parts = parts;
+  }
+
+  start(): void {
+    this.look();
+  }
+
+  /** Begins a round now, or right after the one that is running. */
+  look(): void {
+    if (this.#stopped) return;
+    if (this.#round !== null) {
+      this.#again = true;
+      return;
+    }
+    clearTimeout(this.#timer);
+    this.#again = false;
+    this.#round = this.#runRound().finally(() => {
+      this.#round = null;
+      if (this.#stopped) return;
+      if (this.#again) this.look();
+      else this.#timer = setTimeout(() => this.look(), this.#parts.intervalMs);
+    });
+  }
+
+  /** From now on a missing heartbeat means something again: after an election, or when Redis has come back. */
+  observeAnew(): void {
+    this.#observingSinceMs = Date.now();
+  }
+
+  async stop(): Promise<void> {
+    this.#stopped = true;
+    clearTimeout(this.#timer);
+    await this.#round;
+  }
+
+  async #runRound(): Promise<void> {
+    const { leadership, health, log } = this.#parts;
+    try {
+      const leads = await leadership.tryLead();
+      health.setReady('postgres', true);
+      if (!leads) {
+        health.setReady('ownership', true);
+        return;
+      }
+    } catch (error) {
+      health.setReady('postgres', false, `ownership is paused, data keeps flowing: ${reasonOf(error)}`);
+      return;
+    }
+    try {
+      await this.#lead();
+      health.setReady('ownership', true);
+    } catch (err) {
+      health.setReady('ownership', false, `it is paused, data keeps flowing: ${reasonOf(err)}`);
+      log.warn({ err }, 'a round of the leader failed; trying again');
+    }
+  }
+
+  async #lead(): Promise<void> {
+    const { redis, keys, metrics, unfinished, housekeeping } = this.#parts;
+    const stopTimer = metrics.roundSeconds.startTimer();
+    const fleet = await readFleet(redis, keys);
+    const step = await this.#takeStep(fleet);
+    if (step === null) return;
+    const told = await writeAssignments(redis, keys, assignmentsOf(step.revisions, step.ownership));
+    await writeCatalog(redis, keys, catalogOf(step.topics, topicsInUse(step)));
+    unfinished.look(step.topics, step.ownership);
+    await housekeeping.look(fleet, step.revisions);
+    stopTimer();
+    this.#report(fleet, step, told);
+  }
+
+  /** A statement that failed leaves the connection in an unknown state, so the lead is given up with it. */
+  async #takeStep(fleet: Fleet): Promise<Step | null> {
+    const { leadership } = this.#parts;
+    const connection = leadership.connection;
+    if (connection === null) return null;
+    const now = Date.now();
+    const seen = {
+      workers: fleet.workers,
+      observingSinceMs: this.#observingSinceMs,
+      heartbeatTtlMs: HEARTBEAT_TTL_MS,
+      weights: this.#weights.observe(fleet.workers, now),
+    };
+    try {
+      return await takeStep(connection, seen, now);
+    } catch (error) {
+      leadership.resign(reasonOf(error));
+      throw error;
+    }
+  }
+
+  #report(fleet: Fleet, { plan, ownership }: Step, told: readonly string[]): void {
+    const { metrics, log } = this.#parts;
+    const unowned = ownership.filter(({ owner, retired }) => owner.state === 'unowned' && !retired).length;
+    metrics.workersLive.set(fleet.workers.length);
+    metrics.partitionsUnowned.set(unowned);
+    metrics.partitionsGranted.inc(plan.granted);
+    metrics.partitionsRevoked.inc(plan.revoked);
+    if (plan.changed.length === 0) return;
+    const { granted, revoked, released } = plan;
+    log.info({ granted, revoked, released, unowned, told }, 'ownership changed');
+  }
+}
+
+function topicsInUse({ ownership }: Step): Set<number> {
+  return new Set(ownership.filter(({ owner }) => owner.state !== 'unowned').map(({ topicId }) => topicId));
+}

@@ -1,0 +1,43 @@
+// The Kafka side of topics on the real admin client, which is connected when it is first needed: the control plane
+// starts, and shows status, while Kafka is away.
+
+import { createAdmin, type KafkaAdmin, type KafkaConnection } from '../../platform/kafka.ts';
+import type { KafkaTopicSettings, KafkaTopics } from './ports.ts';
+
+export class AdminKafkaTopics implements KafkaTopics {
+  readonly #connection: KafkaConnection;
+  #admin: Promise<KafkaAdmin> | null = null;
+
+  constructor(connection: KafkaConnection) {
+    this.#connection = connection;
+  }
+
+  async partitionsOf(kafkaTopic: string): Promise<number | null> {
+    const admin = await this.#connect();
+    return (await admin.describeTopic(kafkaTopic))?.partitions.length ?? null;
+  }
+
+  async create({ kafkaTopic, partitions, settings }: KafkaTopicSettings): Promise<void> {
+    const admin = await this.#connect();
+    await admin.createTopic({ topic: kafkaTopic, partitions, config: settings });
+  }
+
+  async delete(kafkaTopic: string): Promise<void> {
+    const admin = await this.#connect();
+    await admin.deleteTopic(kafkaTopic);
+  }
+
+  async close(): Promise<void> {
+    const admin = this.#admin;
+    this.#admin = null;
+    if (admin !== null) await (await admin).disconnect();
+  }
+
+  #connect(): Promise<KafkaAdmin> {
+    this.#admin ??= createAdmin(this.#connection).catch((error: unknown) => {
+      this.#admin = null;
+      throw error;
+    });
+    return this.#admin;
+  }
+}

@@ -1,0 +1,21 @@
+// What topics need from Kafka and from the schema registry; narrow, so that tests can stand in for both.
+
+import type { SchemaRegistry } from '../../platform/registry.ts';
+
+export interface KafkaTopicSettings {
+  readonly kafkaTopic: string;
+  readonly partitions: number;
+  /** Kafka's own topic settings, such as retention.ms. */
+  readonly settings: Readonly<Record<string, string>>;
+}
+
+export interface KafkaTopics {
+  /** @returns null when there is no such topic */
+  partitionsOf(kafkaTopic: string): Promise<number | null>;
+  /** Does nothing when the topic is there. */
+  create(topic: KafkaTopicSettings): Promise<void>;
+  /** Does nothing when the topic is not there. */
+  delete(kafkaTopic: string): Promise<void>;
+}
+
+export type TopicSchemas = Pick<SchemaRegistry, 'register' | 'setCompatibility' | 'latest' | 'deleteSubject'>;

@@ -1,0 +1,17 @@
+// The services of the local stack, in the order in which they are listed and (reversed) stopped.
+
+import { kafka } from './kafka.ts';
+import { postgres } from './postgres.ts';
+import { redis } from './redis.ts';
+import { registry } from './registry.ts';
+import type { Service, ServiceName } from './service.ts';
+
+export const SERVICES: readonly Service[] = [redis, postgres, registry, kafka];
+
+export const SERVICE_NAMES: readonly ServiceName[] = SERVICES.map(({ name }) => name);
+
+export function serviceNamed(name: ServiceName): Service {
+  const service = SERVICES.find((candidate) => candidate.name === name);
+  if (service === undefined) throw new Error(`no service ${name}`);
+  return service;
+}

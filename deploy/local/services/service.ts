@@ -1,0 +1,35 @@
+// What the local stack needs to know about one of its services: how to prepare its files, start it, and see it is ready.
+
+import type { Places } from '../places.ts';
+import type { PortName, PortPlan } from '../port-plan.ts';
+
+export type ServiceName = 'kafka' | 'registry' | 'redis' | 'postgres';
+
+export interface ServiceContext {
+  readonly places: Places;
+  readonly ports: PortPlan;
+}
+
+export interface ServiceCommand {
+  readonly file: string;
+  readonly args: readonly string[];
+  readonly env?: NodeJS.ProcessEnv;
+  readonly user?: { readonly uid: number; readonly gid: number };
+}
+
+export interface Service {
+  readonly name: ServiceName;
+  /** What a message to a person calls it. */
+  readonly title: string;
+  readonly ports: readonly PortName[];
+  /** How long it may take to be ready on a busy machine; a warm start takes a tenth. */
+  readonly readyTimeoutMs: number;
+  readonly stopSignal: NodeJS.Signals;
+  readonly stopGraceMs: number;
+  /** Writes config and creates its data when there is none yet; repeatable. */
+  readonly prepare: (context: ServiceContext) => Promise<ServiceCommand>;
+  /** Throws until it answers its own protocol. */
+  readonly probe: (context: ServiceContext) => Promise<void>;
+  /** Done once after it is ready, repeatable (create a database). */
+  readonly afterReady?: (context: ServiceContext) => Promise<void>;
+}

@@ -1,0 +1,64 @@
+// The programs that come from the machine: looked for, installed with apt where we are root on Debian, and otherwise asked
+// for in one sentence that names all of them at once.
+
+import { existsSync } from 'node:fs';
+import { delimiter, join } from 'node:path';
+import { Failure } from '../failure.ts';
+import { findProgram, type ProgramName, packageOf } from '../programs.ts';
+import { step } from './progress.ts';
+import { runCommand } from './run-command.ts';
+
+/** What apt may install: the rest (Java, Maven, a compiler) is named as a requirement in README and only asked for. */
+const INSTALLABLE: readonly ProgramName[] = ['redis-server', 'postgres', 'initdb', 'python3'];
+const REQUIRED: readonly ProgramName[] = ['java', 'mvn', 'g++', 'make', 'tar'];
+
+/** Any of these is a browser the page can be tested in. */
+const BROWSERS = ['chromium', 'chromium-browser', 'google-chrome'];
+
+export async function checkSystemPrograms(withBrowser: boolean): Promise<void> {
+  const needed = [...(await missing(REQUIRED)), ...(await missing(INSTALLABLE))];
+  const packages = new Set(needed.filter(({ name }) => INSTALLABLE.includes(name)).map(({ name }) => packageOf(name)));
+  if (withBrowser && !hasBrowser()) packages.add('chromium');
+  const hopeless = needed.filter(({ name }) => !INSTALLABLE.includes(name));
+  if (hopeless.length > 0) throw new Failure(hopeless.map(({ sentence }) => sentence).join('\n'));
+  if (packages.size === 0) return;
+  const list = [...packages].join(' ');
+  if (process.getuid?.() !== 0 || !existsSync('/usr/bin/apt-get')) {
+    throw new Failure(
+      `Not installed yet: ${list}. Install ${packages.size === 1 ? 'it' : 'them'} (Debian: sudo apt-get install ${list}) and run make again.`,
+    );
+  }
+  await step(`apt-get install ${list}`, () => aptInstall([...packages]));
+  await Promise.all(needed.map(({ name }) => findProgram(name)));
+}
+
+async function missing(names: readonly ProgramName[]): Promise<{ name: ProgramName; sentence: string }[]> {
+  const found = await Promise.all(
+    names.map(async (name) => {
+      try {
+        await findProgram(name);
+        return [];
+      } catch (error) {
+        if (error instanceof Failure) return [{ name, sentence: error.message }];
+        throw error;
+      }
+    }),
+  );
+  return found.flat();
+}
+
+async function aptInstall(packages: readonly string[]): Promise<void> {
+  const env = { ...process.env, DEBIAN_FRONTEND: 'noninteractive' };
+  const failure = `apt-get could not install ${packages.join(' ')}`;
+  await runCommand('apt-get', ['update', '-q'], { env, logName: 'apt-update', failure });
+  await runCommand('apt-get', ['install', '-q', '-y', '--no-install-recommends', ...packages], {
+    env,
+    logName: 'apt-install',
+    failure,
+  });
+}
+
+function hasBrowser(): boolean {
+  const directories = (process.env.PATH ?? '').split(delimiter);
+  return BROWSERS.some((name) => directories.some((directory) => existsSync(join(directory, name))));
+}

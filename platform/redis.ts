@@ -1,0 +1,104 @@
+// Connections to Redis. A connection that is lost comes back by itself, for ever; what was in flight, or is asked for
+// meanwhile, fails at once with an error, so that nothing queues up without a bound and the caller decides what it means.
+
+import { Redis } from 'ioredis';
+import { MdsError, reasonOf } from '../schemas/errors.ts';
+import type { Health } from './health.ts';
+import type { Logger } from './log.ts';
+import { backoffMs, retry } from './retry.ts';
+
+export type { Redis } from 'ioredis';
+
+/** 1 s at most: a restarted Redis has its processes back before their heartbeats (3 s) are missed. */
+const RECONNECT = { baseMs: 50, maxMs: 1000 } as const;
+/** 2 s: a TCP connect on any sane network is done in a tenth of that. */
+const TCP_CONNECT_TIMEOUT_MS = 2000;
+/** 5 s: a command that takes longer is a Redis that hangs; better an error than a caller that waits for ever. */
+const COMMAND_TIMEOUT_MS = 5000;
+const DEFAULT_CONNECT_TIMEOUT_MS = 30_000;
+const CLOSED = 'the connection was closed';
+
+export interface RedisOptions {
+  readonly log: Logger;
+  /** What this connection is for: `lane`, `interest`…; shown in logs, readiness and Redis' own client list. */
+  readonly name: string;
+  /** Ends the waiting for the first connection; an established connection is not touched by it. */
+  readonly signal?: AbortSignal;
+  /** Gets `redis <name>` as a reason while the connection is away. */
+  readonly health?: Health;
+  readonly connectTimeoutMs?: number;
+  /** 0 for a connection that blocks (BRPOP). */
+  readonly commandTimeoutMs?: number;
+  /** Called at the first connection, before `connectRedis` resolves, and at each later one: write your keys again. */
+  readonly onReady?: (redis: Redis) => void;
+}
+
+/**
+ * Connects, and waits until the connection is usable.
+ *
+ * The returned connection re-subscribes by itself after a reconnect. `onReady` tells
+ * those who must write their keys again. End it with `quit()` or `disconnect()`.
+ *
+ * @throws MdsError `MDS_DEPENDENCY_UNAVAILABLE` when Redis stays away for `connectTimeoutMs`; the signal's reason
+ */
+export async function connectRedis(url: string, options: RedisOptions): Promise<Redis> {
+  const { log, name, signal, connectTimeoutMs = DEFAULT_CONNECT_TIMEOUT_MS } = options;
+  const commandTimeoutMs = options.commandTimeoutMs ?? COMMAND_TIMEOUT_MS;
+  let connected = false; // until then `retry` below is who reconnects
+  const redis = new Redis(url, {
+    lazyConnect: true,
+    connectionName: `mds-${name}`,
+    connectTimeout: TCP_CONNECT_TIMEOUT_MS,
+    ...(commandTimeoutMs > 0 ? { commandTimeout: commandTimeoutMs } : {}),
+    enableOfflineQueue: false,
+    autoResendUnfulfilledCommands: false,
+    maxRetriesPerRequest: 0,
+    retryStrategy: (times) => (connected ? backoffMs(times - 1, RECONNECT) : null),
+  });
+  const lastReason = reportState(redis, options);
+  try {
+    await retry(() => redis.connect(), {
+      ...RECONNECT,
+      attempts: 'forever',
+      timeoutMs: connectTimeoutMs,
+      ...(signal ? { signal } : {}),
+    });
+  } catch (error) {
+    redis.disconnect();
+    signal?.throwIfAborted();
+    const details = { dependency: `Redis (${name})`, reason: lastReason() };
+    throw new MdsError('MDS_DEPENDENCY_UNAVAILABLE', details, { cause: error });
+  }
+  connected = true;
+  log.debug({ redis: name }, 'redis is connected');
+  return redis;
+}
+
+/**
+ * One log line when the connection is lost or cannot be made, one when it is back, however often it is tried between.
+ *
+ * @returns what to call for the reason it is away; ioredis itself only says "Connection is closed"
+ */
+function reportState(redis: Redis, { log, name, health, onReady }: RedisOptions): () => string {
+  let isUp: boolean | null = null;
+  let lastReason = CLOSED;
+  const goDown = (): void => {
+    if (isUp === false) return;
+    isUp = false;
+    health?.setReady(`redis ${name}`, false, lastReason);
+    log.warn({ redis: name, reason: lastReason }, 'redis is away, retrying');
+  };
+  redis.on('error', (error: Error) => {
+    lastReason = reasonOf(error);
+    goDown();
+  });
+  redis.on('reconnecting', goDown); // not emitted when the connection is ended on purpose
+  redis.on('ready', () => {
+    if (isUp === false) log.info({ redis: name }, 'redis is back');
+    isUp = true;
+    lastReason = CLOSED;
+    health?.setReady(`redis ${name}`, true);
+    onReady?.(redis);
+  });
+  return () => lastReason;
+}

@@ -1,0 +1,128 @@
+// The schema registry, through Confluent's client. An id's schema never changes, so it is asked for once; that an id is
+// unknown may change at any time, so that answer is remembered only briefly.
+
+import { Compatibility as ConfluentCompatibility, RestError, SchemaRegistryClient } from '@confluentinc/schemaregistry';
+import { MdsError, reasonOf } from '../schemas/errors.ts';
+
+/** 3 s: the registry answers in milliseconds; whoever waits has paused a partition or keeps a REST caller waiting. */
+const REQUEST_TIMEOUT_MS = 3000;
+/** 10,000 schemas of some kilobytes: far more than topics exist, and still little memory. */
+const CACHE_CAPACITY = 10_000;
+/** 1 s: a flood of records with a wrong id costs one request a second, and a late registration is soon seen. */
+const UNKNOWN_REMEMBERED_MS = 1000;
+/** 1,000 different wrong ids a second are garbage, not schemas; more are simply asked again. */
+const MAX_REMEMBERED_UNKNOWN = 1000;
+
+export type Compatibility = keyof typeof ConfluentCompatibility;
+
+export interface RegisteredSchema {
+  readonly schemaId: number;
+  readonly version: number;
+  /** Avro JSON. */
+  readonly schema: string;
+}
+
+export interface SchemaRegistry {
+  /** @returns the schema as Avro JSON, or `'unknown'` when the registry has none with this id */
+  getSchemaById(schemaId: number): Promise<{ readonly schema: string } | 'unknown'>;
+  /**
+   * Registers a schema, or finds the id it already has.
+   *
+   * @throws MdsError `MDS_SCHEMA_INCOMPATIBLE` or `MDS_SCHEMA_INVALID`
+   */
+  register(subject: string, schema: string): Promise<number>;
+  /** Whether the schema may become the subject's next version; true for a subject without any. */
+  checkCompatibility(subject: string, schema: string): Promise<boolean>;
+  setCompatibility(subject: string, level: Compatibility): Promise<void>;
+  /** The subject's newest version, null when it has none. */
+  latest(subject: string): Promise<RegisteredSchema | null>;
+  /** Deletes all versions; records that carry their ids can still be read. */
+  deleteSubject(subject: string): Promise<void>;
+  close(): Promise<void>;
+}
+
+/**
+ * Every call may throw MdsError `MDS_DEPENDENCY_UNAVAILABLE` (retryable): the registry is away or answers with a 5xx.
+ *
+ * @param url the Confluent API, for Apicurio `http://host:port/apis/ccompat/v7`
+ */
+export function createRegistry(url: string): SchemaRegistry {
+  const client = new SchemaRegistryClient({
+    baseURLs: [url.replace(/\/+$/, '')],
+    cacheCapacity: CACHE_CAPACITY,
+    // 1 s: `latest` must not hide for long what another process registered.
+    cacheLatestTtlSecs: 1,
+    maxRetries: 1,
+    retriesWaitMs: 50,
+    retriesMaxWaitMs: 200,
+    // Never through a proxy that the environment names: the registry stands beside the processes.
+    createAxiosDefaults: { timeout: REQUEST_TIMEOUT_MS, proxy: false },
+  });
+  const unknownUntilMs = new Map<number, number>();
+
+  const getSchemaById = async (schemaId: number): Promise<{ readonly schema: string } | 'unknown'> => {
+    const nowMs = performance.now();
+    if ((unknownUntilMs.get(schemaId) ?? 0) > nowMs) return 'unknown';
+    const found = await orUndefined(() => client.getBySubjectAndId('', schemaId));
+    if (found) return { schema: found.schema };
+    if (unknownUntilMs.size >= MAX_REMEMBERED_UNKNOWN) unknownUntilMs.clear();
+    unknownUntilMs.set(schemaId, nowMs + UNKNOWN_REMEMBERED_MS);
+    return 'unknown';
+  };
+
+  return {
+    getSchemaById,
+    register: (subject, schema) => register(client, subject, schema),
+    checkCompatibility: async (subject, schema) =>
+      (await orUndefined(() => client.testSubjectCompatibility(subject, avro(schema)))) ?? true,
+    setCompatibility: async (subject, level) => {
+      await orUnavailable(() => client.updateCompatibility(subject, ConfluentCompatibility[level]));
+    },
+    latest: async (subject) => {
+      const latest = await orUndefined(() => client.getLatestSchemaMetadata(subject));
+      if (latest?.id === undefined) return null;
+      return { schemaId: latest.id, version: latest.version ?? 1, schema: latest.schema };
+    },
+    deleteSubject: async (subject) => {
+      await orUndefined(() => client.deleteSubject(subject));
+      client.clearCaches(); // or a subject of the same name would seem registered when it is created again
+    },
+    close: () => client.close(),
+  };
+}
+
+async function register(client: SchemaRegistryClient, subject: string, schema: string): Promise<number> {
+  try {
+    return await orUnavailable(() => client.register(subject, avro(schema)));
+  } catch (error) {
+    if (!(error instanceof RestError)) throw error;
+    if (error.status === 409) {
+      throw new MdsError('MDS_SCHEMA_INCOMPATIBLE', { subject, reason: error.message }, { cause: error });
+    }
+    if (error.status === 422) throw new MdsError('MDS_SCHEMA_INVALID', { reason: error.message }, { cause: error });
+    throw error;
+  }
+}
+
+const avro = (schema: string) => ({ schema, schemaType: 'AVRO' });
+
+/** 404 becomes undefined. */
+async function orUndefined<Result>(call: () => Promise<Result>): Promise<Result | undefined> {
+  try {
+    return await orUnavailable(call);
+  } catch (error) {
+    if (error instanceof RestError && error.status === 404) return undefined;
+    throw error;
+  }
+}
+
+/** A refusal (4xx) stays a RestError; no answer, or a 5xx, is an unavailable registry. */
+async function orUnavailable<Result>(call: () => Promise<Result>): Promise<Result> {
+  try {
+    return await call();
+  } catch (error) {
+    if (error instanceof RestError && error.status < 500) throw error;
+    const details = { dependency: 'The schema registry', reason: reasonOf(error) };
+    throw new MdsError('MDS_DEPENDENCY_UNAVAILABLE', details, { cause: error });
+  }
+}

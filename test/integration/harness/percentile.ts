@@ -1,0 +1,7 @@
+// Percentiles of a few hundred measured values, for reports.
+
+/** The smallest value that `percent` of all values do not exceed (nearest rank); NaN for none. */
+export function percentile(values: readonly number[], percent: number): number {
+  const sorted = [...values].sort((a, b) => a - b);
+  return sorted[Math.max(0, Math.ceil((percent / 100) * sorted.length) - 1)] ?? Number.NaN;
+}

@@ -1,0 +1,103 @@
+// The real Kafka, registry, Redis and PostgreSQL that integration tests run on. with-stack.ts starts one for a whole run
+// and names it in MDS_TEST_STACK; a test file that is run alone starts its own. Each test file gets its own database, Redis
+// prefix and consumer group on it, so that files never meet.
+
+import { randomBytes } from 'node:crypto';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import pg from 'pg';
+import { type Stack, startStack } from '../../../deploy/local/local-stack.ts';
+import { isPortFree } from '../../../deploy/local/port-holder.ts';
+import { PORT_SPAN } from '../../../deploy/local/port-plan.ts';
+
+export const STACK_VARIABLE = 'MDS_TEST_STACK';
+
+/** What one process tells the other about a stack that runs. */
+export interface StackAddress {
+  readonly home: string;
+  readonly env: Readonly<Record<string, string>>;
+}
+
+export interface TestStack extends StackAddress {
+  /** The handle to stop, kill and pause the services with; null when another process started them. */
+  readonly services: Stack | null;
+  readonly release: () => Promise<void>;
+}
+
+/** Above the default ports of `make run` and below the ephemeral range of the kernel, so neither is in the way. */
+const FIRST_PORT = 20_100;
+const LAST_PORT = 31_900;
+const ATTEMPTS = 50;
+
+/** The stack of this run, or a new one when there is none. */
+export async function acquireStack(): Promise<TestStack> {
+  const shared = process.env[STACK_VARIABLE];
+  if (shared === undefined || shared === '') return ownStack();
+  return { ...(JSON.parse(shared) as StackAddress), services: null, release: async () => undefined }; // with-stack.ts wrote it
+}
+
+/** A stack of the caller's own, to stop and break as it likes. Removed with everything in it by `release`. */
+export async function ownStack(onProgress?: (line: string) => void): Promise<TestStack> {
+  const home = mkdtempSync(join(tmpdir(), 'mds-test-'));
+  const portBase = await freePortBase();
+  const services = await startStack({ home, portBase, ...(onProgress === undefined ? {} : { onProgress }) });
+  return {
+    home,
+    env: services.env,
+    services,
+    release: async () => {
+      await services.stop();
+      rmSync(home, { recursive: true, force: true });
+    },
+  };
+}
+
+/** What separates one test file from all others on the same stack. */
+export interface Namespace {
+  /** Lower-case letters and digits, to be put into names of topics. */
+  readonly id: string;
+  readonly env: Readonly<Record<string, string>>;
+}
+
+export async function createNamespace(stack: StackAddress): Promise<Namespace> {
+  const id = `t${randomBytes(5).toString('hex')}`;
+  const postgresUrl = new URL(stack.env.MDS_POSTGRES_URL ?? '');
+  const admin = new pg.Client({ connectionString: postgresUrl.href });
+  await admin.connect();
+  try {
+    await admin.query(`CREATE DATABASE ${id}`);
+  } finally {
+    await admin.end();
+  }
+  postgresUrl.pathname = `/${id}`;
+  return {
+    id,
+    env: {
+      ...stack.env,
+      MDS_POSTGRES_URL: postgresUrl.href,
+      MDS_REDIS_PREFIX: id,
+      MDS_CONSUMER_GROUP: `${id}-workers`,
+    },
+  };
+}
+
+/** A port on loopback that nothing listens on, outside the ephemeral range. */
+export async function freePort(): Promise<number> {
+  for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
+    const port = randomPort();
+    if (await isPortFree(port)) return port;
+  }
+  throw new Error(`no free port was found from ${FIRST_PORT} to ${LAST_PORT}`);
+}
+
+async function freePortBase(): Promise<number> {
+  for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
+    const base = randomPort();
+    const free = await Promise.all(Array.from({ length: PORT_SPAN }, (_, offset) => isPortFree(base + offset)));
+    if (free.every(Boolean)) return base;
+  }
+  throw new Error(`no ${PORT_SPAN} free ports in a row were found from ${FIRST_PORT} to ${LAST_PORT}`);
+}
+
+const randomPort = (): number => FIRST_PORT + Math.floor(Math.random() * (LAST_PORT - FIRST_PORT));

@@ -1,0 +1,80 @@
+// The edge's copy of the topic catalog, and the plans made against it. The last good copy is kept: an empty or unreadable
+// catalog is a Redis that was restarted, not a service without topics.
+
+import { parseAvroSchema } from '../../schemas/avro/parse.ts';
+import { type AvroRecord, eventSchemaOf } from '../../schemas/avro/model.ts';
+import { CatalogTopic, readMessage } from '../../schemas/coordination.ts';
+import { MdsError } from '../../schemas/errors.ts';
+import type { SubscribeMessage } from '../../schemas/frames.ts';
+import { makePlan, type Plan } from '../../schemas/plan/plan.ts';
+import { nearestName } from '../../schemas/plan/suggestion.ts';
+import type { TopicSource } from './delivery.ts';
+
+/** Tenants follow in a later issue. */
+const TENANT = 'default';
+/** Plans remembered for equal requests; a wave of reconnecting clients asks for the same few again and again. */
+const MAX_CACHED_PLANS = 4096;
+
+export class Catalog implements TopicSource {
+  #topics: ReadonlyMap<number, CatalogTopic> = new Map();
+  /** By schema text: it is the same text for as long as the schema is the same. */
+  readonly #schemas = new Map<string, AvroRecord>();
+  readonly #plans = new Map<string, Plan>();
+
+  get topics(): ReadonlyMap<number, CatalogTopic> {
+    return this.#topics;
+  }
+
+  /**
+   * @param fields the Redis hash: topic id → CatalogTopic as JSON
+   * @returns true when something changed
+   * @throws MdsError `MDS_COORDINATION_CORRUPT`; the copy stays as it was
+   */
+  update(fields: Readonly<Record<string, string>>): boolean {
+    const texts = Object.values(fields);
+    if (texts.length === 0) return false;
+    const topics = new Map<number, CatalogTopic>();
+    for (const text of texts) {
+      const topic = readMessage(CatalogTopic, text);
+      topics.set(topic.topicId, topic);
+    }
+    if (JSON.stringify([...topics]) === JSON.stringify([...this.#topics])) return false;
+    this.#topics = topics;
+    this.#schemas.clear();
+    this.#plans.clear();
+    return true;
+  }
+
+  topicNamed(name: string): CatalogTopic {
+    const names: string[] = [];
+    for (const topic of this.#topics.values()) {
+      if (topic.tenant !== TENANT) continue;
+      if (topic.name === name) return topic;
+      names.push(topic.name);
+    }
+    const didYouMean = nearestName(name, names);
+    const hint = didYouMean === undefined ? '' : `; did you mean ${didYouMean}?`;
+    throw new MdsError('MDS_TOPIC_UNKNOWN', { topic: name, hint, ...(didYouMean === undefined ? {} : { didYouMean }) });
+  }
+
+  planFor(topic: CatalogTopic, { filter, fields }: Pick<SubscribeMessage, 'filter' | 'fields'>): Plan {
+    const key = JSON.stringify([topic.topicId, filter ?? '', fields ?? null]);
+    const cached = this.#plans.get(key);
+    if (cached) return cached;
+    const plan = makePlan({ filter, fields, format: 'json' }, this.#schemaOf(topic));
+    if (this.#plans.size >= MAX_CACHED_PLANS) this.#plans.clear();
+    this.#plans.set(key, plan);
+    return plan;
+  }
+
+  #schemaOf({ schema: text }: CatalogTopic): AvroRecord {
+    let schema = this.#schemas.get(text);
+    if (!schema) {
+      const parsed = parseAvroSchema(JSON.parse(text));
+      if (parsed.kind !== 'record') throw new MdsError('MDS_SCHEMA_NOT_RECORD', { found: parsed.kind });
+      schema = eventSchemaOf(parsed);
+      this.#schemas.set(text, schema);
+    }
+    return schema;
+  }
+}

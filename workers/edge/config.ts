@@ -1,0 +1,151 @@
+// Configuration of the edge. Every default with its reason; docs/configuration.md is generated from here.
+
+import { type Static, Type } from 'typebox';
+import { commonConfig, redisConfig } from '../../platform/config.ts';
+
+const MIB = 1_048_576;
+
+export const EdgeConfig = Type.Object({
+  ...commonConfig,
+  ...redisConfig,
+  httpPort: Type.Integer({
+    default: 9412,
+    minimum: 0,
+    maximum: 65_535,
+    description: 'Port of /healthz, /readyz and /metrics. 0 takes any free port.',
+  }),
+  edgePort: Type.Integer({
+    default: 9411,
+    minimum: 0,
+    maximum: 65_535,
+    description: 'Port where clients connect (WebSocket at /v1/stream). 0 takes any free port.',
+  }),
+  edgeClientUrl: Type.String({
+    default: '',
+    description:
+      'URL that clients use to reach this edge, told to clients of other edges when those drain. Default: ws://host:port/v1/stream.',
+  }),
+  edgeAllowedOrigins: Type.Array(Type.String(), {
+    default: [],
+    expected: 'a comma-separated list of origins, or *',
+    description:
+      'Web pages that may connect, besides pages served from loopback. Empty by default: no page elsewhere can use a user’s browser to read streams here.',
+  }),
+  edgeMaxConnections: Type.Integer({
+    default: 10_000,
+    minimum: 1,
+    maximum: 1_000_000,
+    description: 'Connections at a time; more are closed with 4005. 10,000 idle ones need about 100 MB here.',
+  }),
+  edgeMaxSubscriptions: Type.Integer({
+    default: 256,
+    minimum: 1,
+    maximum: 100_000,
+    description: 'Subscriptions of one connection. A large dashboard has some dozens.',
+  }),
+  edgeMaxMessageBytes: Type.Integer({
+    default: 65_536,
+    minimum: 1024,
+    maximum: 1_048_576,
+    unit: 'bytes',
+    description: 'Largest message of a client. Room for the longest filter and the token of a topic with 1,000 partitions.',
+  }),
+  edgeMessagesPerSecond: Type.Integer({
+    default: 100,
+    minimum: 1,
+    maximum: 100_000,
+    description: 'Messages a client may send each second on average; a person or program needs a few.',
+  }),
+  edgeMessageBurst: Type.Integer({
+    default: 1024,
+    minimum: 1,
+    maximum: 1_000_000,
+    description: 'Messages a client may send at once: all its subscriptions after a reconnect, several times over.',
+  }),
+  edgeMaxBufferedBytes: Type.Integer({
+    default: 2 * MIB,
+    minimum: 65_536,
+    maximum: 1024 * MIB,
+    unit: 'bytes',
+    description:
+      'Unread bytes at which a client is closed as slow (4001, it resumes). Half a second of a client that takes 4 MB/s; 1,000 stalled clients cost 2 GB for some seconds at worst.',
+  }),
+  edgeFrameBytes: Type.Integer({
+    default: 65_536,
+    minimum: 1024,
+    maximum: 16 * MIB,
+    unit: 'bytes',
+    description: 'Event bytes of one frame, about. Large enough that framing costs nothing, small enough to interleave.',
+  }),
+  edgeReplayBytes: Type.Integer({
+    default: 262_144,
+    minimum: 16_384,
+    maximum: 64 * MIB,
+    unit: 'bytes',
+    description: 'Size of one piece of a replay. The next is asked for when the client has read this one.',
+  }),
+  edgeReplaysOutstanding: Type.Integer({
+    default: 32,
+    minimum: 1,
+    maximum: 10_000,
+    description: 'Pieces of replays asked for at a time; other subscriptions wait in order. Bounds the burst on the lane.',
+  }),
+  edgeReplayTimeoutMs: Type.Integer({
+    default: 5000,
+    minimum: 100,
+    maximum: 600_000,
+    unit: 'ms',
+    description: 'Silence after which a piece of a replay is asked for again. Survives the replacement of a worker.',
+  }),
+  edgeHoldBytes: Type.Integer({
+    default: MIB,
+    minimum: 16_384,
+    maximum: 1024 * MIB,
+    unit: 'bytes',
+    description:
+      'Live frames kept for a subscription while it replays. When they are more, they are read from Kafka in another round.',
+  }),
+  edgeCatchUpTimeoutMs: Type.Integer({
+    default: 30_000,
+    minimum: 1000,
+    maximum: 600_000,
+    unit: 'ms',
+    description: 'How long a resume token may be ahead of this edge, as it is while a partition changes its owner.',
+  }),
+  edgeJoinTimeoutMs: Type.Integer({
+    default: 5000,
+    minimum: 100,
+    maximum: 600_000,
+    unit: 'ms',
+    description: 'Time for all partitions to join a channel before the subscriber gets a retryable error.',
+  }),
+  edgeLingerMs: Type.Integer({
+    default: 2000,
+    minimum: 0,
+    maximum: 600_000,
+    unit: 'ms',
+    description: 'How long the interest outlives its last subscription, so that a reconnect finds it still joined.',
+  }),
+  edgePositionIntervalMs: Type.Integer({
+    default: 5000,
+    minimum: 100,
+    maximum: 600_000,
+    unit: 'ms',
+    description: 'How often a live subscription is told its position: a resume replays at most this much of silence.',
+  }),
+  edgeIdleTimeoutMs: Type.Integer({
+    default: 30_000,
+    minimum: 8000,
+    maximum: 900_000,
+    unit: 'ms',
+    description: 'A client that answers no ping for this long is gone. Pings are sent before, by themselves.',
+  }),
+  edgeReconnectSpreadMs: Type.Integer({
+    default: 1000,
+    minimum: 0,
+    maximum: 600_000,
+    unit: 'ms',
+    description: 'Clients that are closed are told to come back at a random moment within this time, not all at once.',
+  }),
+});
+export type EdgeConfig = Static<typeof EdgeConfig>;

@@ -1,0 +1,387 @@
+// The heart of the edge: subscriptions come in, envelopes come in, frames go out. Owns topics and channels; knows nothing
+// of sockets or Redis. Everything that happens later is done by `tick`, so that there are no timers to lose.
+
+import type { CatalogTopic, Interest } from '../../schemas/coordination.ts';
+import { MdsError } from '../../schemas/errors.ts';
+import type { SubscribeMessage } from '../../schemas/frames.ts';
+import type { EnvelopeView } from '../../schemas/lane-envelope.ts';
+import { channelIdOf, type Plan } from '../../schemas/plan/plan.ts';
+import { CLOSE_CODES } from '../../schemas/close-codes.ts';
+import { LANE_SILENCE_MS } from '../../schemas/coordination.ts';
+import type { Position } from '../../schemas/cursor.ts';
+import { encodeResumeToken } from '../../schemas/resume-token.ts';
+import { Channel } from './channel.ts';
+import type { Client } from './client.ts';
+import type { ReplayClient } from './replay-client.ts';
+import { type ReplayLimits, ReplaySession } from './replay-session.ts';
+import { readResumePosition } from './resume-position.ts';
+import { Subscription } from './subscription.ts';
+import { type EnvelopeOutcome, TopicDelivery } from './topic-delivery.ts';
+
+/** Where the edge's wishes for channels go. The latest wish for a channel counts. */
+export interface InterestSink {
+  /** Throws when a wish cannot reach the workers now. */
+  assertReachable(): void;
+  add(interest: Interest): void;
+  remove(channel: string, generation: number): void;
+}
+
+export interface TopicSource {
+  /** @throws MdsError `MDS_TOPIC_UNKNOWN` */
+  topicNamed(name: string): CatalogTopic;
+  /** @throws MdsError `MDS_FILTER_…` or `MDS_PROJECTION_UNKNOWN_FIELD` */
+  planFor(topic: CatalogTopic, request: Pick<SubscribeMessage, 'filter' | 'fields'>): Plan;
+}
+
+export interface DeliveryLimits extends ReplayLimits {
+  readonly joinTimeoutMs: number;
+  readonly lingerMs: number;
+  readonly positionIntervalMs: number;
+}
+
+export interface DeliveryObserver {
+  onEnvelope(envelope: EnvelopeView, outcome: EnvelopeOutcome | { readonly kind: 'unknown_topic' }): void;
+  onReplaySent(frameCount: number, eventCount: number): void;
+  /** `clients` were closed because the channel's stream has a hole. */
+  onGap(channel: Channel, partition: number, clients: number): void;
+}
+
+export interface DeliveryOptions {
+  readonly topics: TopicSource;
+  readonly interest: InterestSink;
+  readonly replays: ReplayClient;
+  readonly limits: DeliveryLimits;
+  readonly observer: DeliveryObserver;
+  readonly now: () => number;
+}
+
+export class Delivery {
+  readonly #options: DeliveryOptions;
+  readonly #topics = new Map<number, TopicDelivery>();
+  readonly #joining = new Set<Subscription>();
+  readonly #lingering = new Set<Channel>();
+  readonly #live = new Set<Subscription>();
+  #livePass: Iterator<Subscription> | null = null;
+  #lastTickMs: number;
+  #lastGeneration = 0;
+  #subscriptionCount = 0;
+
+  constructor(options: DeliveryOptions) {
+    this.#options = options;
+    this.#lastTickMs = options.now();
+  }
+
+  get subscriptionCount(): number {
+    return this.#subscriptionCount;
+  }
+
+  get channelCount(): number {
+    let count = 0;
+    for (const { channels } of this.#topics.values()) count += channels.size;
+    return count;
+  }
+
+  get joiningCount(): number {
+    return this.#joining.size;
+  }
+
+  /**
+   * Begins a subscription; the answer follows as a frame when every partition has joined its channel.
+   *
+   * @throws MdsError when the request cannot be met; nothing has begun then
+   */
+  subscribe(client: Client, message: SubscribeMessage, onEnded: (ended: Subscription) => void): Subscription {
+    const { topics, interest, limits, now } = this.#options;
+    const topic = topics.topicNamed(message.topic);
+    const resume = message.resume === undefined ? null : readResumePosition(message.resume, topic);
+    const plan = topics.planFor(topic, message);
+    interest.assertReachable();
+    const delivery = this.#topicDelivery(topic);
+    const channel = this.#channel(delivery, plan);
+    const joinDeadlineMs = now() + limits.joinTimeoutMs;
+    const subscription: Subscription = new Subscription({
+      id: message.id,
+      client,
+      channel,
+      resume,
+      joinDeadlineMs,
+      onEnded: (ended) => {
+        this.#onEnded(ended);
+        onEnded(ended);
+      },
+    });
+    this.#subscriptionCount += 1;
+    if (delivery.isJoined(channel)) this.#start(delivery, subscription);
+    else this.#joining.add(subscription);
+    return subscription;
+  }
+
+  onEnvelope(envelope: EnvelopeView): void {
+    const { observer, replays, now, limits } = this.#options;
+    if (envelope.kind === 'replay') {
+      replays.onEnvelope(envelope);
+      return;
+    }
+    const delivery = this.#topics.get(envelope.topicId);
+    if (!delivery) {
+      observer.onEnvelope(envelope, { kind: 'unknown_topic' });
+      return;
+    }
+    const outcome = delivery.apply(envelope, now(), limits.frameBytes, (channel) => {
+      observer.onGap(channel, envelope.partition, closeLive(channel));
+    });
+    observer.onEnvelope(envelope, outcome);
+    if (outcome.kind === 'ignored') return;
+    for (const id of outcome.step.joined) this.#onJoined(delivery, delivery.channels.get(id));
+    for (const id of outcome.step.unjoined) this.#askAnew(delivery, delivery.channels.get(id));
+    if (outcome.step.missed) this.#askAnewWhoWaits(delivery, envelope.partition);
+    for (const channel of delivery.channels.values()) {
+      for (const subscription of [...channel.catchingUp]) subscription.session?.advance();
+    }
+  }
+
+  /** Something may have been lost on the lane that cannot be known: notices for channels that wait are asked for again. */
+  onLaneDisturbed(): void {
+    for (const delivery of this.#topics.values()) this.#askAnewWhoWaits(delivery, null);
+  }
+
+  /** The catalog changed: topics may have grown or gone. */
+  onCatalog(topics: ReadonlyMap<number, CatalogTopic>): void {
+    for (const delivery of [...this.#topics.values()]) {
+      const topic = topics.get(delivery.topic.topicId);
+      if (topic) delivery.topic = topic;
+      else this.#removeTopic(delivery);
+    }
+  }
+
+  /** Wishes as they stand, for a Redis that has forgotten them. */
+  *interests(): Generator<Interest> {
+    for (const { channels } of this.#topics.values()) {
+      for (const channel of channels.values()) yield interestOf(channel);
+    }
+  }
+
+  /** Topics of which nothing has been heard for too long although channels of theirs are joined. */
+  silentTopics(): string[] {
+    const before = this.#options.now() - LANE_SILENCE_MS;
+    const silent: string[] = [];
+    for (const { heardMs, lane, topic } of this.#topics.values()) {
+      if (heardMs < before && lane.position().size > 0) silent.push(topic.name);
+    }
+    return silent;
+  }
+
+  tick(): void {
+    const nowMs = this.#options.now();
+    this.#options.replays.tick();
+    this.#expireJoining(nowMs);
+    this.#expireLingering(nowMs);
+    for (const { channels } of this.#topics.values()) {
+      for (const channel of channels.values()) {
+        for (const subscription of [...channel.catchingUp]) subscription.session?.tick();
+      }
+    }
+    this.#sendPositions(nowMs - this.#lastTickMs);
+    this.#lastTickMs = nowMs;
+  }
+
+  #topicDelivery(topic: CatalogTopic): TopicDelivery {
+    let delivery = this.#topics.get(topic.topicId);
+    if (!delivery) {
+      delivery = new TopicDelivery(topic, this.#options.now());
+      this.#topics.set(topic.topicId, delivery);
+    }
+    return delivery;
+  }
+
+  #channel(delivery: TopicDelivery, plan: Plan): Channel {
+    const id = channelIdOf(delivery.topic.topicId, plan);
+    let channel = delivery.channels.get(id);
+    if (!channel) {
+      if (delivery.lane.isIdle) delivery.heardMs = this.#options.now();
+      channel = new Channel(id, delivery.topic, plan, 0);
+      delivery.channels.set(id, channel);
+      this.#want(delivery, channel);
+    }
+    channel.lingerUntilMs = null;
+    this.#lingering.delete(channel);
+    return channel;
+  }
+
+  #want(delivery: TopicDelivery, channel: Channel): void {
+    channel.generation = ++this.#lastGeneration;
+    delivery.lane.want(channel.id, channel.generation);
+    this.#options.interest.add(interestOf(channel));
+  }
+
+  #discard(delivery: TopicDelivery, channel: Channel): void {
+    this.#lingering.delete(channel);
+    delivery.channels.delete(channel.id);
+    delivery.lane.unwant(channel.id);
+    this.#options.interest.remove(channel.id, channel.generation);
+    if (delivery.channels.size === 0) this.#topics.delete(delivery.topic.topicId);
+  }
+
+  /** The channel is joined nowhere from now on, until the workers have answered a new wish. */
+  #askAnew(delivery: TopicDelivery, channel: Channel | undefined): void {
+    if (!channel) return;
+    for (const subscription of channel.catchingUp) subscription.session?.dropHold();
+    if (channel.subscriptions.size > 0) this.#want(delivery, channel);
+    else this.#discard(delivery, channel);
+  }
+
+  /** @param partition where notices may have been lost; null: anywhere */
+  #askAnewWhoWaits(delivery: TopicDelivery, partition: number | null): void {
+    for (const channel of [...delivery.channels.values()]) {
+      const isWaiting =
+        partition === null ? !delivery.isJoined(channel) : !delivery.lane.isJoined(channel.id, partition);
+      if (isWaiting) this.#askAnew(delivery, channel);
+    }
+  }
+
+  #onJoined(delivery: TopicDelivery, channel: Channel | undefined): void {
+    if (!channel || !delivery.isJoined(channel)) return;
+    for (const subscription of [...channel.subscriptions]) {
+      if (subscription.state === 'joining') this.#start(delivery, subscription);
+    }
+  }
+
+  #start(delivery: TopicDelivery, subscription: Subscription): void {
+    this.#joining.delete(subscription);
+    const lanePosition = delivery.lane.position();
+    const { partitions } = delivery.topic;
+    if (subscription.resume === null) {
+      subscription.startLive(lanePosition, partitions);
+      this.#trackLive(subscription);
+      return;
+    }
+    const position = completed(subscription.resume, lanePosition);
+    const session = this.#session(delivery, subscription, position);
+    subscription.startReplay(position, partitions, session);
+    session.advance();
+  }
+
+  #session(delivery: TopicDelivery, subscription: Subscription, position: Position): ReplaySession {
+    const { replays, limits, observer, now } = this.#options;
+    const { channel, client, id } = subscription;
+    const { topicId } = delivery.topic;
+    return new ReplaySession(
+      {
+        subscriptionId: id,
+        channel: channel.id,
+        client,
+        limits,
+        now,
+        isJoined: () => delivery.isJoined(channel),
+        hasReached: (wanted) => delivery.lane.hasReached(wanted),
+        lanePosition: () => delivery.lane.position(),
+        ask: (session, ranges) => replays.ask(session, { topicId, channel: channel.id, plan: channel.plan, ranges }),
+        release: (session) => replays.release(session),
+        onSent: (frameCount, eventCount) => observer.onReplaySent(frameCount, eventCount),
+        onFailed: (error) => subscription.fail(error),
+        onLive: () => {
+          subscription.finishReplay();
+          this.#trackLive(subscription);
+        },
+      },
+      position,
+    );
+  }
+
+  #trackLive(subscription: Subscription): void {
+    if (subscription.state === 'live') this.#live.add(subscription);
+  }
+
+  #onEnded(subscription: Subscription): void {
+    this.#subscriptionCount -= 1;
+    this.#joining.delete(subscription);
+    this.#live.delete(subscription);
+    const { channel } = subscription;
+    if (channel.subscriptions.size > 0) return;
+    channel.lingerUntilMs = this.#options.now() + this.#options.limits.lingerMs;
+    this.#lingering.add(channel);
+  }
+
+  #expireJoining(nowMs: number): void {
+    const anew = new Set<Channel>();
+    const { joinTimeoutMs: timeoutMs } = this.#options.limits;
+    for (const subscription of [...this.#joining]) {
+      if (nowMs < subscription.joinDeadlineMs) break; // in order of their deadlines
+      const { channel } = subscription;
+      const { topicId, name: topic } = channel.topic;
+      const delivery = this.#topics.get(topicId);
+      const partitions = delivery?.lane.partitionsWithout(channel.id, delivery.topic.partitions) ?? [];
+      subscription.fail(new MdsError('MDS_JOIN_TIMEOUT', { partitions, topic, timeoutMs }));
+      anew.add(channel);
+    }
+    for (const channel of anew) {
+      const delivery = this.#topics.get(channel.topic.topicId);
+      if (delivery?.channels.get(channel.id) === channel) this.#askAnew(delivery, channel);
+    }
+  }
+
+  #expireLingering(nowMs: number): void {
+    for (const channel of this.#lingering) {
+      if (channel.lingerUntilMs === null || nowMs < channel.lingerUntilMs) continue;
+      const delivery = this.#topics.get(channel.topic.topicId);
+      if (delivery) this.#discard(delivery, channel);
+      else this.#lingering.delete(channel);
+    }
+  }
+
+  #removeTopic(delivery: TopicDelivery): void {
+    const error = new MdsError('MDS_TOPIC_UNKNOWN', { topic: delivery.topic.name, hint: '; it was deleted' });
+    for (const channel of [...delivery.channels.values()]) {
+      for (const subscription of [...channel.subscriptions]) subscription.fail(error);
+      this.#discard(delivery, channel);
+    }
+  }
+
+  /** Walks over all live subscriptions once in each interval, a few at every tick, so that many make no spike. */
+  #sendPositions(elapsedMs: number): void {
+    const share = Math.min(1, elapsedMs / this.#options.limits.positionIntervalMs);
+    const tokens = new Map<TopicDelivery, string>();
+    for (let due = Math.ceil(this.#live.size * share); due > 0; due--) {
+      this.#livePass ??= this.#live.values();
+      const { value, done } = this.#livePass.next();
+      if (done) {
+        this.#livePass = null;
+        return;
+      }
+      const delivery = this.#topics.get(value.channel.topic.topicId);
+      if (!delivery || value.client.bufferedBytes > this.#options.limits.lowWaterBytes) continue;
+      let token = tokens.get(delivery);
+      if (token === undefined) {
+        token = encodeResumeToken({ topicId: delivery.topic.topicId, position: delivery.lane.position() });
+        tokens.set(delivery, token);
+      }
+      value.sendPosition(token);
+    }
+  }
+}
+
+const interestOf = ({ id, topic, generation, plan }: Channel): Interest => ({
+  channel: id,
+  topicId: topic.topicId,
+  generation,
+  plan,
+});
+
+/** A partition that the token does not know begins where the lane is. */
+function completed(resume: Position, lanePosition: Position): Position {
+  const position = new Map(lanePosition);
+  for (const [partition, cursor] of resume) {
+    if (position.has(partition)) position.set(partition, cursor);
+  }
+  return position;
+}
+
+/** Live subscriptions on the channel must resume; those that replay only begin another round. @returns clients closed */
+function closeLive(channel: Channel): number {
+  for (const subscription of channel.catchingUp) subscription.session?.dropHold();
+  const clients = new Set<Client>();
+  for (const { client, state } of channel.subscriptions) if (state === 'live') clients.add(client);
+  const error = new MdsError('MDS_CONNECTION_LOST', { reason: 'the edge missed a part of the stream' });
+  for (const client of clients) client.close(CLOSE_CODES.GAP, error);
+  return clients.size;
+}

@@ -1,0 +1,14 @@
+// Which web pages may open a connection here. Browsers send the page's origin and scripts cannot forge it; programs send
+// none. Without this check any page a user visits could read the streams that the user's machine can reach.
+
+const LOOPBACK_HOSTS = new Set(['localhost', '127.0.0.1', '[::1]']);
+
+/**
+ * @param origin the Origin header; empty when there is none
+ * @param allowed origins such as `https://monitor.example.com`; `*` lets every origin in
+ */
+export function isOriginAllowed(origin: string, allowed: readonly string[]): boolean {
+  if (origin === '' || allowed.includes('*') || allowed.includes(origin)) return true;
+  if (!URL.canParse(origin)) return false;
+  return LOOPBACK_HOSTS.has(new URL(origin).hostname);
+}

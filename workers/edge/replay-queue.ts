@@ -1,0 +1,28 @@
+// Puts replay requests into the Redis list from which stream workers take them. The list is bounded: the oldest requests,
+// which are nearest to their deadline, are dropped and asked for again by their edges.
+
+import type { RedisKeys, ReplayRequest } from '../../schemas/coordination.ts';
+import { reasonOf } from '../../schemas/errors.ts';
+import type { Logger } from '../../platform/log.ts';
+import type { Redis } from '../../platform/redis.ts';
+
+/** More than all edges together keep outstanding in normal times; at most some MB of Redis. */
+const MAX_LISTED = 10_000;
+
+/** A push that fails is only logged: the request is asked for again when no answer comes. */
+export async function pushReplayRequest(
+  redis: Redis,
+  keys: RedisKeys,
+  log: Logger,
+  request: ReplayRequest,
+): Promise<void> {
+  try {
+    const listed = await redis.lpush(keys.replay, JSON.stringify(request));
+    if (listed > MAX_LISTED) {
+      log.warn({ listed, limit: MAX_LISTED }, 'too many replay requests wait, the oldest are dropped');
+      await redis.ltrim(keys.replay, 0, MAX_LISTED - 1);
+    }
+  } catch (error) {
+    log.warn({ reason: reasonOf(error) }, 'a replay request could not be sent, it will be sent again');
+  }
+}

@@ -1,0 +1,275 @@
+// One subscription's way from its resume token to live delivery, without a hole or a duplicate at the seam. Pure: frames,
+// requests and time come and go through its dependencies.
+//
+//   received ─────▶ target ─────────────▶ last
+//   token … │ replay (asked piece by piece) │ held: the channel's live frames since the round began │ ──▶ live
+//
+// A round fixes `target` = how far the lane is, and begins to hold what the channel publishes behind it. When the hold
+// overflows, or the lane lost something, the hold is dropped and another round follows the present one.
+
+import { beforeRecord, type Cursor, compareCursors, type Position } from '../../schemas/cursor.ts';
+import { MdsError } from '../../schemas/errors.ts';
+import type { GapFrame } from '../../schemas/frames.ts';
+import type { EnvelopeEvent, EnvelopeView } from '../../schemas/lane-envelope.ts';
+import type { Client, FrameBytes } from './client.ts';
+import { addressedTo, type BuiltFrame, buildEventsFrames } from './events-frame.ts';
+import type { ReplayBody, ReplayListener } from './replay-client.ts';
+
+export interface ReplayLimits {
+  /** Nothing is sent, and nothing asked for, while more than this waits in the client's buffer. */
+  readonly lowWaterBytes: number;
+  readonly holdBytes: number;
+  readonly frameBytes: number;
+  /** Requests in a row without any answer. */
+  readonly maxTries: number;
+  /** A token may be ahead of the lane (another edge was faster); how long to wait for the lane to come there. */
+  readonly catchUpTimeoutMs: number;
+}
+
+export interface ReplayContext {
+  readonly subscriptionId: string;
+  readonly channel: string;
+  readonly client: Client;
+  readonly limits: ReplayLimits;
+  /** True when every partition has joined the channel. */
+  isJoined(): boolean;
+  /** True when the lane is at or behind every cursor. */
+  hasReached(position: Position): boolean;
+  /** How far the lane is. */
+  lanePosition(): Map<number, Cursor>;
+  ask(listener: ReplayListener, ranges: ReplayBody['ranges']): void;
+  release(listener: ReplayListener): void;
+  now(): number;
+  /** Everything up to the lane's position has been sent; called once, in the tick in which that is so. */
+  onLive(): void;
+  onFailed(error: MdsError): void;
+  onSent(frameCount: number, eventCount: number): void;
+}
+
+type Phase = 'waiting' | 'replaying' | 'seam' | 'ended';
+
+interface OutboxFrame {
+  readonly bytes: FrameBytes;
+  readonly eventCount: number;
+}
+
+export class ReplaySession implements ReplayListener {
+  readonly #context: ReplayContext;
+  /** Everything up to here is sent, or waits in the outbox. */
+  readonly #received: Map<number, Cursor>;
+  #target: Position = new Map();
+  /** One answer at most: the next is asked for when it is empty. */
+  readonly #outbox: OutboxFrame[] = [];
+  /** Null: nothing is held in this round (any more). */
+  #hold: BuiltFrame[] | null = null;
+  #heldBytes = 0;
+  #phase: Phase = 'waiting';
+  #waitingSinceMs: number;
+  /** Partitions whose last envelope of the present request has not come; empty: nothing is asked. */
+  readonly #open = new Set<number>();
+  #tries = 0;
+  #hasProgressed = false;
+
+  /** @param position everything behind it is wanted; must know all partitions of the topic */
+  constructor(context: ReplayContext, position: Position) {
+    this.#context = context;
+    this.#received = new Map(position);
+    this.#waitingSinceMs = context.now();
+  }
+
+  /** Does what can be done now: sends, asks, goes live. Called whenever something may have changed. */
+  advance(): void {
+    while (this.#phase !== 'ended') {
+      if (!this.#sendOutbox() || this.#isEnded()) return;
+      if (this.#phase === 'waiting' && !this.#beginRound()) return;
+      if (this.#phase === 'replaying') {
+        if (this.#open.size > 0 || this.#askForMore()) return;
+        this.#phase = 'seam';
+      }
+      if (!this.#sendHeld() || this.#isEnded()) return;
+      if (this.#hold === null) {
+        this.#phase = 'waiting';
+        this.#waitingSinceMs = this.#context.now();
+        continue;
+      }
+      this.#end();
+      this.#context.onLive();
+    }
+  }
+
+  /** A live frame of the channel. */
+  hold(frame: BuiltFrame): void {
+    if (this.#hold === null) return;
+    this.#hold.push(frame);
+    this.#heldBytes += frame.bytes.length;
+    if (this.#heldBytes > this.#context.limits.holdBytes) this.dropHold();
+  }
+
+  /** What is held is too much, or no longer complete. */
+  dropHold(): void {
+    this.#hold = null;
+    this.#heldBytes = 0;
+  }
+
+  cancel(): void {
+    if (this.#phase !== 'ended') this.#end();
+  }
+
+  tick(): void {
+    if (this.#phase === 'waiting' && this.#context.now() - this.#waitingSinceMs > this.#context.limits.catchUpTimeoutMs) {
+      this.#fail('the stream has not come to the position of the token');
+      return;
+    }
+    this.advance();
+  }
+
+  onReplayEnvelope(envelope: EnvelopeView): void {
+    const { partition } = envelope;
+    const received = this.#received.get(partition);
+    const target = this.#target.get(partition);
+    if (received === undefined || target === undefined || !this.#open.has(partition)) return;
+    if (compareCursors(envelope.from, received) > 0) {
+      this.#askAgain();
+      return;
+    }
+    const to = compareCursors(envelope.to, target) < 0 ? envelope.to : target;
+    if (compareCursors(to, received) > 0) {
+      this.#hasProgressed = true;
+      this.#take(envelope, received, to);
+    }
+    if (envelope.last) this.#open.delete(partition);
+    if (this.#open.size > 0) return;
+    // An answer that brought nothing would be asked for again and again, as fast as it comes.
+    if (!this.#hasProgressed) {
+      this.#askAgain();
+      return;
+    }
+    this.#tries = 0;
+    this.#context.release(this);
+    this.advance();
+  }
+
+  onReplayStalled(): void {
+    this.#askAgain();
+  }
+
+  #beginRound(): boolean {
+    if (!this.#context.isJoined() || !this.#context.hasReached(this.#received)) return false;
+    this.#target = this.#context.lanePosition();
+    // A partition that was added to the topic meanwhile: all of it is new.
+    for (const partition of this.#target.keys()) {
+      if (!this.#received.has(partition)) this.#received.set(partition, beforeRecord(0));
+    }
+    this.#hold = [];
+    this.#heldBytes = 0;
+    this.#phase = 'replaying';
+    return true;
+  }
+
+  /** @returns false when the target is reached */
+  #askForMore(): boolean {
+    const ranges: ReplayBody['ranges'] = [];
+    for (const [partition, to] of this.#target) {
+      const from = this.#received.get(partition);
+      if (from === undefined || compareCursors(from, to) >= 0) continue;
+      ranges.push({ partition, from: [from.offset, from.index], to: [to.offset, to.index] });
+      this.#open.add(partition);
+    }
+    if (ranges.length === 0) return false;
+    this.#hasProgressed = false;
+    this.#context.ask(this, ranges);
+    return true;
+  }
+
+  #askAgain(): void {
+    this.#open.clear();
+    this.#context.release(this);
+    this.#tries += 1;
+    if (this.#tries < this.#context.limits.maxTries) this.advance();
+    else this.#fail(`no complete answer came to ${this.#tries} requests`);
+  }
+
+  #take(envelope: EnvelopeView, after: Cursor, to: Cursor): void {
+    this.#received.set(envelope.partition, to);
+    if (envelope.expired) {
+      this.#outbox.push({ bytes: this.#gapFrame(envelope.partition, after, to), eventCount: 0 });
+      return;
+    }
+    const { channel, subscriptionId, limits, now } = this.#context;
+    const refs = envelope.channels.find((section) => section.channel === channel)?.refs ?? [];
+    const events: EnvelopeEvent[] = [];
+    for (let i = 0; i < refs.length; i++) {
+      const event = envelope.events[refs[i] ?? -1];
+      if (event && compareCursors(event.cursor, after) > 0 && compareCursors(event.cursor, to) <= 0) events.push(event);
+    }
+    const { partition, oldestRecordMs, publishedMs } = envelope;
+    const range = { channel, partition, from: after, to, oldestRecordMs, publishedMs, sentMs: now() };
+    for (const frame of buildEventsFrames(range, events, limits.frameBytes)) {
+      this.#outbox.push({ bytes: addressedTo(frame, subscriptionId), eventCount: frame.eventCount });
+    }
+  }
+
+  #gapFrame(partition: number, from: Cursor, to: Cursor): string {
+    const error = new MdsError('MDS_REPLAY_EXPIRED');
+    const frame: GapFrame = {
+      type: 'gap',
+      id: this.#context.subscriptionId,
+      partition,
+      from: [from.offset, from.index],
+      to: [to.offset, to.index],
+      code: error.code,
+      message: error.message,
+    };
+    return JSON.stringify(frame);
+  }
+
+  /** Sending may have closed the client, and with it this session. */
+  #isEnded(): boolean {
+    return this.#phase === 'ended';
+  }
+
+  /** @returns false when the client must read first */
+  #sendOutbox(): boolean {
+    while (this.#outbox.length > 0) {
+      if (this.#isClientFull()) return false;
+      const frame = this.#outbox.shift();
+      if (frame) this.#send(frame.bytes, frame.eventCount);
+    }
+    return true;
+  }
+
+  /** @returns false when the client must read first */
+  #sendHeld(): boolean {
+    while (this.#hold !== null && this.#hold.length > 0) {
+      if (this.#isClientFull()) return false;
+      const frame = this.#hold.shift();
+      if (!frame) continue;
+      this.#heldBytes -= frame.bytes.length;
+      this.#received.set(frame.partition, frame.to);
+      this.#send(addressedTo(frame, this.#context.subscriptionId), frame.eventCount);
+    }
+    return true;
+  }
+
+  #isClientFull(): boolean {
+    return this.#isEnded() || this.#context.client.bufferedBytes >= this.#context.limits.lowWaterBytes;
+  }
+
+  #send(bytes: FrameBytes, eventCount: number): void {
+    this.#context.client.send(bytes);
+    this.#context.onSent(1, eventCount);
+  }
+
+  #fail(reason: string): void {
+    this.#end();
+    this.#context.onFailed(new MdsError('MDS_REPLAY_FAILED', { reason }));
+  }
+
+  #end(): void {
+    this.#phase = 'ended';
+    this.dropHold();
+    this.#outbox.length = 0;
+    this.#open.clear();
+    this.#context.release(this);
+  }
+}

@@ -1,0 +1,98 @@
+// The edge's metrics (mds_edge_…), recorded per envelope and never per event, and the window its heartbeat reads.
+
+import { isResumable } from '../../schemas/close-codes.ts';
+import type { EnvelopeView } from '../../schemas/lane-envelope.ts';
+import type { Metrics } from '../../platform/metrics.ts';
+import type { Channel } from './channel.ts';
+import type { DeliveryObserver } from './delivery.ts';
+import { LatencyWindow, type WindowSummary } from './latency-window.ts';
+import type { EnvelopeOutcome } from './topic-delivery.ts';
+
+/** From "as fast as the machine" to "this is history"; seconds. */
+const LATENCY_BUCKETS_SECONDS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 60, 600];
+
+export interface Levels {
+  readonly connections: number;
+  readonly subscriptions: number;
+  readonly channels: number;
+  readonly joining: number;
+  readonly replaysOutstanding: number;
+  readonly replaysWaiting: number;
+}
+
+export class Telemetry implements DeliveryObserver {
+  readonly #now: () => number;
+  readonly #window: LatencyWindow;
+  readonly #envelopes;
+  readonly #frames;
+  readonly #deliveries;
+  readonly #bytes;
+  readonly #gaps;
+  readonly #corrupt;
+  readonly #closes;
+  readonly #opened;
+  readonly #latency;
+  readonly #levels;
+
+  constructor(metrics: Metrics, now: () => number) {
+    this.#now = now;
+    this.#window = new LatencyWindow(now());
+    this.#envelopes = metrics.counter('lane_envelopes_total', 'Live envelopes, by what became of them', ['outcome']);
+    this.#frames = metrics.counter('frames_total', 'Frames with events sent to clients');
+    this.#deliveries = metrics.counter('deliveries_total', 'Events given to clients; one to three clients is three');
+    this.#bytes = metrics.counter('sent_bytes_total', 'Bytes of frames given to sockets');
+    this.#gaps = metrics.counter('gap_closed_clients_total', 'Clients closed because the lane lost something of theirs');
+    this.#corrupt = metrics.counter('lane_corrupt_total', 'Lane messages that could not be read');
+    this.#closes = metrics.counter('closes_total', 'Connections closed by the edge', ['code', 'resumable']);
+    this.#opened = metrics.counter('connections_opened_total', 'Connections accepted');
+    const help = 'From the Kafka timestamp of the oldest record in a frame to its sending';
+    this.#latency = metrics.histogram('delivery_latency_seconds', help, LATENCY_BUCKETS_SECONDS);
+    this.#levels = metrics.gauge('level', 'How many there are now', ['of']);
+  }
+
+  onEnvelope(envelope: EnvelopeView, outcome: EnvelopeOutcome | { readonly kind: 'unknown_topic' }): void {
+    this.#envelopes.inc({ outcome: outcome.kind === 'ignored' ? outcome.reason : outcome.kind });
+    if (outcome.kind !== 'applied' || outcome.framesSent === 0) return;
+    const nowMs = this.#now();
+    const latencyMs = envelope.oldestRecordMs > 0 ? Math.max(0, nowMs - envelope.oldestRecordMs) : null;
+    this.#frames.inc(outcome.framesSent);
+    this.#deliveries.inc(outcome.deliveries);
+    this.#window.record(nowMs, outcome.framesSent, outcome.deliveries, latencyMs);
+    if (latencyMs !== null) this.#latency.observe(latencyMs / 1000);
+  }
+
+  onReplaySent(frameCount: number, eventCount: number): void {
+    if (eventCount === 0) return;
+    this.#frames.inc(frameCount);
+    this.#deliveries.inc(eventCount);
+    this.#window.record(this.#now(), frameCount, eventCount, null);
+  }
+
+  onGap(_channel: Channel, _partition: number, clients: number): void {
+    this.#gaps.inc(clients);
+  }
+
+  onCorrupt(): void {
+    this.#corrupt.inc();
+  }
+
+  onOpened(): void {
+    this.#opened.inc();
+  }
+
+  onClosing(closeCode: number): void {
+    this.#closes.inc({ code: String(closeCode), resumable: String(isResumable(closeCode)) });
+  }
+
+  onBytes(byteCount: number): void {
+    this.#bytes.inc(byteCount);
+  }
+
+  setLevels(levels: Levels): void {
+    for (const [of, value] of Object.entries(levels)) this.#levels.set({ of }, value);
+  }
+
+  summary(): WindowSummary {
+    return this.#window.summary(this.#now());
+  }
+}

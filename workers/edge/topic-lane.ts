@@ -1,0 +1,77 @@
+// What one topic has on this edge's lane: the state of each partition, and which channels are wanted in which generation.
+// Pure. State lives exactly as long as some channel of the topic is wanted, because only that long does a worker send.
+
+import { type Cursor, compareCursors, type Position } from '../../schemas/cursor.ts';
+import { type LaneRange, PartitionState, type Step } from './partition-state.ts';
+
+export class TopicLane {
+  readonly #partitions = new Map<number, PartitionState>();
+  readonly #generations = new Map<string, number>();
+
+  get isIdle(): boolean {
+    return this.#generations.size === 0;
+  }
+
+  /** Begins to want the channel, or wants it anew: earlier notices for it no longer count. */
+  want(channel: string, generation: number): void {
+    for (const state of this.#partitions.values()) state.forget(channel);
+    this.#generations.set(channel, generation);
+  }
+
+  unwant(channel: string): void {
+    this.#generations.delete(channel);
+    if (this.isIdle) this.#partitions.clear();
+    else for (const state of this.#partitions.values()) state.forget(channel);
+  }
+
+  apply(partition: number, range: LaneRange): Step {
+    let state = this.#partitions.get(partition);
+    if (!state) {
+      state = new PartitionState();
+      this.#partitions.set(partition, state);
+    }
+    return state.apply(range, ({ channel, generation }) => this.#generations.get(channel) === generation);
+  }
+
+  isJoined(channel: string, partition: number): boolean {
+    return this.#partitions.get(partition)?.isJoined(channel) ?? false;
+  }
+
+  /** @returns partitions 0…count-1 that have not joined the channel */
+  partitionsWithout(channel: string, count: number): number[] {
+    const missing: number[] = [];
+    for (let partition = 0; partition < count; partition++) {
+      if (!this.isJoined(channel, partition)) missing.push(partition);
+    }
+    return missing;
+  }
+
+  isJoinedEverywhere(channel: string, count: number): boolean {
+    for (let partition = 0; partition < count; partition++) {
+      if (!this.isJoined(channel, partition)) return false;
+    }
+    return true;
+  }
+
+  lastOf(partition: number): Cursor | null {
+    return this.#partitions.get(partition)?.last ?? null;
+  }
+
+  /** How far each partition has been applied; partitions that are not followed yet are absent. */
+  position(): Map<number, Cursor> {
+    const position = new Map<number, Cursor>();
+    for (const [partition, { last }] of this.#partitions) {
+      if (last !== null) position.set(partition, last);
+    }
+    return position;
+  }
+
+  /** True when the lane is at or behind every cursor of the position, so that nothing on it is ahead of what comes. */
+  hasReached(position: Position): boolean {
+    for (const [partition, cursor] of position) {
+      const last = this.lastOf(partition);
+      if (last === null || compareCursors(last, cursor) < 0) return false;
+    }
+    return true;
+  }
+}

@@ -1,0 +1,153 @@
+// The only file that knows uWebSockets.js: accepts connections on /v1/stream and hands them on. Its topics are not used:
+// a publish that a slow client misses cannot stop the next one from reaching it, and that would be a silent hole; nor is
+// its limit on backpressure, for the same reason. Connections look at their own buffer before each frame instead.
+
+import uws from 'uWebSockets.js';
+import { CLOSE_CODES } from '../../schemas/close-codes.ts';
+import { MdsError } from '../../schemas/errors.ts';
+import { SUBPROTOCOL_JSON } from '../../schemas/frames.ts';
+import type { Socket } from './connection.ts';
+
+export const STREAM_PATH = '/v1/stream';
+/** A message above the limit but below this many times it is read, so that its sender can be told what was wrong. */
+const READ_LIMIT_FACTOR = 16;
+/** A websocket may not idle for less (uWebSockets.js counts in steps of 4 s). */
+const MIN_IDLE_TIMEOUT_SECONDS = 8;
+
+/** What becomes of a socket that was accepted. */
+export interface SocketHandlers {
+  onMessage(bytes: Uint8Array, isBinary: boolean): void;
+  onDrained(): void;
+  onClosed(): void;
+}
+
+export interface WebSocketServerOptions {
+  readonly host: string;
+  readonly port: number;
+  readonly maxMessageBytes: number;
+  readonly idleTimeoutMs: number;
+  readonly isOriginAllowed: (origin: string) => boolean;
+  /** Takes a new socket; or says with which code it is closed at once. */
+  readonly accept: (socket: Socket) => SocketHandlers | { readonly closeCode: number; readonly reason: string };
+}
+
+export interface WebSocketServer {
+  readonly port: number;
+  /** Takes no new connections; those that are open stay. */
+  stopListening(): void;
+  /** Ends whatever is still open, without a word. */
+  close(): void;
+}
+
+interface SocketData {
+  readonly isSubprotocolKnown: boolean;
+  handlers: SocketHandlers | null;
+}
+
+type Ws = uws.WebSocket<SocketData>;
+
+/** @throws MdsError `MDS_PORT_BUSY` */
+export async function startWebSocketServer(options: WebSocketServerOptions): Promise<WebSocketServer> {
+  const app = uws.App();
+  app.ws<SocketData>(STREAM_PATH, {
+    compression: uws.DISABLED,
+    maxPayloadLength: options.maxMessageBytes * READ_LIMIT_FACTOR,
+    maxBackpressure: 0,
+    idleTimeout: Math.max(MIN_IDLE_TIMEOUT_SECONDS, Math.round(options.idleTimeoutMs / 1000)),
+    sendPingsAutomatically: true,
+    upgrade: (response, request, context) => upgrade(response, request, context, options.isOriginAllowed),
+    open: (ws) => open(ws, options),
+    message: (ws, message, isBinary) =>
+      ws.getUserData().handlers?.onMessage(new Uint8Array(message), isBinary),
+    drain: (ws) => ws.getUserData().handlers?.onDrained(),
+    close: (ws) => ws.getUserData().handlers?.onClosed(),
+  });
+  app.any('/*', (response) => {
+    response.writeStatus('404 Not Found').writeHeader('content-type', 'text/plain');
+    response.end(`This edge speaks WebSocket at ${STREAM_PATH}.\n`);
+  });
+  const listenSocket = await listen(app, options.host, options.port);
+  let isListening = true;
+  const stopListening = (): void => {
+    if (isListening) uws.us_listen_socket_close(listenSocket);
+    isListening = false;
+  };
+  return {
+    port: uws.us_socket_local_port(listenSocket),
+    stopListening,
+    close: () => {
+      isListening = false;
+      app.close();
+    },
+  };
+}
+
+/** Without this option the kernel would share the port between two edges that were given the same one by mistake. */
+const EXCLUSIVE_PORT = 1; // ListenOptions.LIBUS_LISTEN_EXCLUSIVE_PORT, which exists as a type only
+
+type ListenExclusively = (
+  host: string,
+  port: number,
+  options: number,
+  listening: (listenSocket: uws.us_listen_socket | false) => void,
+) => void;
+
+async function listen(app: uws.TemplatedApp, host: string, port: number): Promise<uws.us_listen_socket> {
+  const { promise, resolve, reject } = Promise.withResolvers<uws.us_listen_socket>();
+  const listenExclusively = app.listen.bind(app) as unknown as ListenExclusively; // the types lack this signature
+  listenExclusively(host, port, EXCLUSIVE_PORT, (listenSocket) => {
+    if (listenSocket) resolve(listenSocket);
+    else reject(new MdsError('MDS_PORT_BUSY', { port, service: 'client connections', holder: '', variable: 'MDS_EDGE_PORT' }));
+  });
+  return promise;
+}
+
+function upgrade(
+  response: uws.HttpResponse,
+  request: uws.HttpRequest,
+  context: uws.us_socket_context_t,
+  isOriginAllowed: (origin: string) => boolean,
+): void {
+  if (!isOriginAllowed(request.getHeader('origin'))) {
+    response.writeStatus('403 Forbidden').end('This origin may not connect.\n');
+    return;
+  }
+  const offered = request
+    .getHeader('sec-websocket-protocol')
+    .split(',')
+    .map((name) => name.trim())
+    .filter((name) => name !== '');
+  const isSubprotocolKnown = offered.length === 0 || offered.includes(SUBPROTOCOL_JSON);
+  // An unknown offer is accepted and closed: a browser shows a page no more than "failed" when the upgrade is refused.
+  const chosen = offered.includes(SUBPROTOCOL_JSON) ? SUBPROTOCOL_JSON : (offered[0] ?? '');
+  const data: SocketData = { isSubprotocolKnown, handlers: null };
+  response.upgrade(
+    data,
+    request.getHeader('sec-websocket-key'),
+    chosen,
+    request.getHeader('sec-websocket-extensions'),
+    context,
+  );
+}
+
+function open(ws: Ws, { accept }: WebSocketServerOptions): void {
+  const data = ws.getUserData();
+  if (!data.isSubprotocolKnown) {
+    ws.end(CLOSE_CODES.SUBPROTOCOL, `only ${SUBPROTOCOL_JSON} is spoken here`);
+    return;
+  }
+  const accepted = accept(socketOf(ws));
+  if ('closeCode' in accepted) ws.end(accepted.closeCode, accepted.reason);
+  else data.handlers = accepted;
+}
+
+const socketOf = (ws: Ws): Socket => ({
+  send: (frame) => {
+    ws.send(frame, false, false);
+  },
+  bufferedBytes: () => ws.getBufferedAmount(),
+  cork: (send) => {
+    ws.cork(send);
+  },
+  end: (closeCode, reason) => ws.end(closeCode, reason),
+});

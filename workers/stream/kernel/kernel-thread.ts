@@ -1,0 +1,16 @@
+// Entry of a kernel thread: one kernel, one task at a time, in the order in which they are given.
+
+import { workerData } from 'piscina';
+import { Kernel } from './kernel.ts';
+import type { KernelAnswer, KernelTask, KernelThreadData } from './kernel-task.ts';
+import { schemaPlanCompiler } from './schema-plan-compiler.ts';
+
+const { limits } = workerData as KernelThreadData; // given by kernel-pool.ts, the only one who starts this file
+const kernel = new Kernel(schemaPlanCompiler, limits);
+
+export default function run({ deltas, output, ...task }: KernelTask): KernelAnswer {
+  const startedMs = performance.now();
+  for (const delta of deltas) kernel.applyDelta(delta);
+  const result = kernel.run({ ...task, output: new Uint8Array(output), nowMs: Date.now() });
+  return { ...result, busyMs: performance.now() - startedMs };
+}

@@ -1,0 +1,92 @@
+// One open partition as the kernel sees it: how far it has come, and where each lane with interest in its topic stands.
+
+import type { Cursor } from '../../../schemas/cursor.ts';
+import type { EnvelopeKind } from '../../../schemas/lane-envelope.ts';
+import { LaneRange } from './lane-range.ts';
+import type { OpenPartition, ReplayRange } from './plan-delta.ts';
+
+export class OpenSlot {
+  readonly slot: number;
+  readonly topicId: number;
+  readonly partition: number;
+  readonly replay: ReplayRange | undefined;
+  /** The part of each envelope's header that never changes. */
+  readonly header: {
+    readonly kind: EnvelopeKind;
+    readonly topicId: number;
+    readonly partition: number;
+    readonly epoch: number;
+    readonly requestId: number;
+  };
+  /** Everything up to here has been dealt with. */
+  position: Cursor;
+  /** Where the range begins, for a replay that begins inside a record. */
+  readonly from: Cursor;
+  /** When the last record was in hand, ms since 1970; 0 before the first. */
+  receivedMs = 0;
+  /** Ranges with joins to tell. */
+  readonly joining = new Set<LaneRange>();
+  /** Ranges with events to write. */
+  readonly collecting = new Set<LaneRange>();
+  readonly #ranges = new Map<string, LaneRange>();
+
+  constructor({ slot, topicId, partition, epoch, from, replay }: OpenPartition) {
+    this.slot = slot;
+    this.topicId = topicId;
+    this.partition = partition;
+    this.replay = replay;
+    this.position = from;
+    this.from = from;
+    this.header = {
+      kind: replay ? 'replay' : 'live',
+      topicId,
+      partition,
+      epoch,
+      requestId: replay?.requestId ?? 0,
+    };
+  }
+
+  ranges(): Iterable<LaneRange> {
+    return this.#ranges.values();
+  }
+
+  range(lane: string): LaneRange | undefined {
+    return this.#ranges.get(lane);
+  }
+
+  /** A lane that is new to the topic begins where the partition stands. A replay answers one lane and joins nobody. */
+  join(lane: string, channel: string, generation: number): void {
+    let range = this.#ranges.get(lane);
+    if (!range) {
+      range = new LaneRange(lane, this.position);
+      this.#ranges.set(lane, range);
+    }
+    if (this.replay) return;
+    range.join(channel, generation);
+    this.joining.add(range);
+  }
+
+  /** @param wasLast the lane wants nothing of the topic any more; when it comes back, it begins anew */
+  leave(lane: string, channel: string, wasLast: boolean): void {
+    const range = this.#ranges.get(lane);
+    if (!range) return;
+    range.leave(channel);
+    if (wasLast || range.joiningCount === 0) this.joining.delete(range);
+    if (!wasLast) return;
+    this.collecting.delete(range);
+    this.#ranges.delete(lane);
+  }
+
+  oweAll(): void {
+    for (const range of this.#ranges.values()) range.owed = true;
+  }
+
+  /** Lanes are told of the hole by a `from` beyond their last `to`. */
+  skipTo(position: Cursor): void {
+    this.position = position;
+    for (const range of this.#ranges.values()) {
+      range.to = position;
+      range.owed = true;
+    }
+  }
+}
