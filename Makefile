@@ -1,40 +1,72 @@
-# Everything a person or CI does with this project. `make help` lists it; each target does its own set-up.
+# Everything a person or CI does with this project. `make help` lists it; each target does its own set-up first, which takes
+# a moment when there is nothing to do.
 
 SHELL := /bin/bash
+.SHELLFLAGS := -eo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help setup run stop status logs stack stack-down test test-unit test-integration check fmt clean distclean
+.PHONY: help setup setup-tests run stop status logs stack test test-unit test-integration check fmt clean distclean
 
-export PATH := $(CURDIR)/.toolchain/bin:$(PATH)
-TSC := node_modules/.bin/tsc
-TAP := node_modules/.bin/tap
+# what setup chose: the machine's own Node where it will do, else .toolchain/node
+export PATH := $(CURDIR)/.toolchain/bin:$(CURDIR)/node_modules/.bin:$(PATH)
+
+# one at a time: a second make waits for the first one's set-up
+SETUP := mkdir -p .toolchain && flock .toolchain/lock sh -c 'sh deploy/local/setup/node.sh && node deploy/local/setup/setup.ts $$0 $$@'
+
+SERVICE_TESTS := integration faults browser
+UNIT_TESTS = $(shell find test -name '*.test.ts' $(foreach d,$(SERVICE_TESTS),-not -path 'test/$(d)/*') | sort)
+INTEGRATION_TESTS = $(shell find $(wildcard $(foreach d,$(SERVICE_TESTS),test/$(d))) -name '*.test.ts' | sort)
+WITH_STACK := node test/integration/harness/with-stack.ts --
+COVERAGE_PERCENT := 85
+REPORT := node deploy/ci/tap-report.ts
 
 help: ## This list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-18s %s\n", $$1, $$2 }' Makefile
 
-setup: ## Get everything this project needs (Node, packages, Kafka, registry); does nothing when it is all there
-	@sh deploy/local/setup/node.sh && node deploy/local/setup/setup.ts
-
-run: setup ## Start the whole service on this machine and show its own telemetry live; Ctrl-C stops it
+run: setup ## Start the whole service on this machine, with its own telemetry; Ctrl-C stops it
 	@exec node deploy/local/run.ts
 
-stop: setup ## Stop what `make run` or `make stack` started, also after a crash
+stop: setup ## Stop what make run or make stack started, also after a crash
 	@node deploy/local/stack.ts down
 
 status: setup ## Say what runs, with pids and ports
 	@node deploy/local/stack.ts status
 
-logs: setup ## Follow all logs; one with S=edge
+logs: setup ## Follow all logs, or one of them: make logs S=edge
 	@exec node deploy/local/logs.ts $(S)
 
 stack: setup ## Start only Kafka, schema registry, Redis and PostgreSQL, in the background
 	@node deploy/local/stack.ts up
 
-check: setup ## Types, lint and format, import directions, dead code
-	@$(TSC) --noEmit -p .
-	@node_modules/.bin/biome ci .
-	@node_modules/.bin/depcruise --config .dependency-cruiser.cjs schemas platform workers control-plane client deploy test
-	@node_modules/.bin/knip
+test: setup-tests check ## Everything CI checks: make check, all tests, coverage of 85 % of lines and branches
+	@rm -rf .tap/coverage .tap/processinfo
+	@$(WITH_STACK) tap --reporter=tap --coverage-report=none --output-file=.tap/all.tap $(UNIT_TESTS) $(INTEGRATION_TESTS) | $(REPORT)
+	@c8 report --temp-directory .tap/coverage --reporter=text --check-coverage --lines $(COVERAGE_PERCENT) --branches $(COVERAGE_PERCENT)
 
-fmt: setup ## Format and fix what can be fixed
-	@node_modules/.bin/biome check --write .
+test-unit: setup ## The tests that need no service: seconds
+	@tap --reporter=tap --disable-coverage --output-file=.tap/unit.tap $(UNIT_TESTS) | $(REPORT)
 
+test-integration: setup-tests ## The tests that run on the real stack
+	@$(WITH_STACK) tap --reporter=tap --disable-coverage --output-file=.tap/integration.tap $(INTEGRATION_TESTS) | $(REPORT)
+
+check: setup ## Types, lint and format, import directions, dead code, generated pages up to date
+	@tsc --noEmit -p .
+	@biome ci .
+	@depcruise --config .dependency-cruiser.cjs $(wildcard schemas platform workers control-plane client deploy bench test)
+	@knip
+	@node docs/generate-configuration.ts --check
+
+fmt: setup ## Format, and fix what can be fixed
+	@biome check --write .
+
+setup: ## Get all that is needed: Node, packages, Kafka, schema registry (the other targets do this)
+	@$(SETUP)
+
+setup-tests:
+	@$(SETUP) --for-tests
+
+clean: ## Stop everything; remove data, logs and what was built
+	@if [ -x .toolchain/bin/node ]; then node deploy/local/clean.ts; fi
+	@rm -rf .tap coverage client/page/dist
+
+distclean: clean ## Also remove node_modules and .toolchain, as after git clone
+	@rm -rf node_modules .toolchain

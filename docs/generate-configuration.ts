@@ -49,6 +49,12 @@ digits.
 `;
 
 const ROOT = new URL('../', import.meta.url);
+const ROOT_PATH = fileURLToPath(ROOT);
+
+/** Defaults that are computed from the machine, in words: the document must be the same wherever it is generated. */
+const MACHINE_DEFAULTS: Readonly<Record<string, string>> = {
+  MDS_KERNEL_THREADS: "one less than the machine's cores, from 1 to 8",
+};
 
 export async function loadProcessConfigs(): Promise<ProcessConfig[]> {
   return Promise.all(
@@ -121,10 +127,17 @@ ${all.map((variable) => `  '${variable}',\n`).join('')}];
 }
 
 function row(property: string, schema: TSchema, users?: readonly string[]): string[] {
-  const byDefault = 'default' in schema ? code(String(schema.default)) : 'none';
+  const variable = variableOf(property);
+  const byDefault = MACHINE_DEFAULTS[variable] ?? defaultText(schema);
   const meaning = 'description' in schema ? String(schema.description) : '';
   const readBy = users === undefined ? [] : [users.length === PROCESSES.length ? 'all' : users.join(', ')];
-  return [code(variableOf(property)), byDefault, expectation(schema), ...readBy, meaning];
+  return [code(variable), byDefault, expectation(schema), ...readBy, meaning];
+}
+
+function defaultText(schema: TSchema): string {
+  if (!('default' in schema)) return 'none';
+  const text = String(schema.default);
+  return text.startsWith(ROOT_PATH) ? `${code(text.slice(ROOT_PATH.length))} in the checkout` : code(text);
 }
 
 function table(head: readonly string[], rows: readonly (readonly string[])[]): string {

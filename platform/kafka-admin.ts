@@ -35,6 +35,7 @@ export interface TopicDescription {
 export interface KafkaAdmin {
   /** Resolves when every partition has a leader. */
   createTopic(topic: NewTopic): Promise<'created' | 'exists'>;
+  /** Resolves when the topic is gone, so that one of the same name can be created. */
   deleteTopic(topic: string): Promise<'deleted' | 'unknown'>;
   addPartitions(topic: string, totalPartitions: number): Promise<void>;
   /** null when there is no such topic */
@@ -46,7 +47,7 @@ export interface KafkaAdmin {
 
 const REQUEST_TIMEOUT_MS = 10_000;
 const METADATA_TIMEOUT_MS = 3000;
-const LEADER_WAIT = { attempts: 'forever', timeoutMs: 10_000, baseMs: 20, maxMs: 200 } as const;
+const METADATA_WAIT = { attempts: 'forever', timeoutMs: 10_000, baseMs: 20, maxMs: 200 } as const;
 const BROKER_DEFAULT = -1;
 
 /** Connects. @throws MdsError as `connectClient` */
@@ -79,15 +80,21 @@ export async function createAdmin(connection: KafkaConnection): Promise<KafkaAdm
           admin.createTopic(topicSettings(topic), REQUEST_TIMEOUT_MS, (error) => done(error, undefined)),
         ),
       );
-      await waitForLeaders(topic.topic, describeTopic);
+      await waitForMetadata(topic.topic, 'its partitions have no leader yet', async () => {
+        const description = await describeTopic(topic.topic);
+        return description?.partitions.every(({ hasLeader }) => hasLeader) ?? false;
+      });
       return outcome;
     },
-    deleteTopic: (topic) =>
-      unlessCode('deleted', KAFKA_CODES.UNKNOWN_TOPIC_OR_PARTITION, 'unknown', () =>
+    deleteTopic: async (topic) => {
+      const outcome = await unlessCode('deleted', KAFKA_CODES.UNKNOWN_TOPIC_OR_PARTITION, 'unknown', () =>
         call<void>('Kafka (delete topic)', (done) =>
           admin.deleteTopic(topic, REQUEST_TIMEOUT_MS, (error) => done(error, undefined)),
         ),
-      ),
+      );
+      await waitForMetadata(topic, 'it is still being deleted', async () => (await describeTopic(topic)) === null);
+      return outcome;
+    },
     addPartitions: (topic, totalPartitions) =>
       call<void>('Kafka (add partitions)', (done) =>
         admin.createPartitions(topic, totalPartitions, REQUEST_TIMEOUT_MS, (error) => done(error, undefined)),
@@ -129,14 +136,10 @@ async function unlessCode<const Done, const Otherwise>(
   }
 }
 
-/** A broker acknowledges a new topic some milliseconds before it can be written to. */
-async function waitForLeaders(topic: string, describe: (topic: string) => Promise<TopicDescription | null>) {
+/** A broker acknowledges a change some milliseconds before its own metadata shows it. */
+async function waitForMetadata(topic: string, reason: string, isDone: () => Promise<boolean>): Promise<void> {
   await retry(async () => {
-    const description = await describe(topic);
-    if (description?.partitions.every(({ hasLeader }) => hasLeader)) return;
-    throw new MdsError('MDS_DEPENDENCY_UNAVAILABLE', {
-      dependency: `Kafka topic ${topic}`,
-      reason: 'its partitions have no leader yet',
-    });
-  }, LEADER_WAIT);
+    if (await isDone()) return;
+    throw new MdsError('MDS_DEPENDENCY_UNAVAILABLE', { dependency: `Kafka topic ${topic}`, reason });
+  }, METADATA_WAIT);
 }

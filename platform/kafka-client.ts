@@ -61,12 +61,13 @@ export async function connectClient<Handle extends Client<string>>(
   connection: KafkaConnection,
   make: () => Handle,
 ): Promise<Handle> {
-  const { name, log, signal, health } = connection;
+  const { name, log, signal, health, connectTimeoutMs = DEFAULT_CONNECT_TIMEOUT_MS } = connection;
+  const attemptTimeoutMs = Math.min(METADATA_TIMEOUT_MS, connectTimeoutMs);
   try {
-    const handle = await retry(() => connectOnce(make()), {
+    const handle = await retry(() => connectOnce(make(), attemptTimeoutMs), {
       ...RECONNECT,
       attempts: 'forever',
-      timeoutMs: connection.connectTimeoutMs ?? DEFAULT_CONNECT_TIMEOUT_MS,
+      timeoutMs: connectTimeoutMs,
       ...(signal ? { signal } : {}),
       onRetry: (error, attempt) => {
         health?.setReady(`kafka ${name}`, false, reasonOf(error));
@@ -83,10 +84,9 @@ export async function connectClient<Handle extends Client<string>>(
   }
 }
 
-function connectOnce<Handle extends Client<string>>(handle: Handle): Promise<Handle> {
+function connectOnce<Handle extends Client<string>>(handle: Handle, timeoutMs: number): Promise<Handle> {
   const { promise, resolve, reject } = Promise.withResolvers<Handle>();
-  handle.on('event.error', () => {}); // an EventEmitter needs no listener for this, but a later `error` rename would
-  handle.connect({ timeout: METADATA_TIMEOUT_MS }, (error: LibrdKafkaError | null) => {
+  handle.connect({ timeout: timeoutMs }, (error: LibrdKafkaError | null) => {
     if (error) reject(error);
     else resolve(handle);
   });

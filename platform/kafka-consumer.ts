@@ -4,6 +4,7 @@
 import type { KafkaConsumer as Handle, Message, TopicPartitionOffset, WatermarkOffsets } from 'node-rdkafka';
 import { MdsError } from '../schemas/errors.ts';
 import {
+  asKafkaError,
   call,
   callSync,
   clientSettings,
@@ -210,7 +211,7 @@ class Committer {
     // Results come in the order of the commits: one connection, one coordinator.
     handle.on('offset.commit', (error) => {
       const pending = this.#pending.shift();
-      if (error) callSync('', () => pending?.reject(error));
+      if (error) pending?.reject(asKafkaError(error, 'Kafka (commit)'));
       else pending?.resolve();
     });
     return handle;

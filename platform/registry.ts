@@ -10,8 +10,8 @@ const REQUEST_TIMEOUT_MS = 3000;
 const CACHE_CAPACITY = 10_000;
 /** 1 s: a flood of records with a wrong id costs one request a second, and a late registration is soon seen. */
 const UNKNOWN_REMEMBERED_MS = 1000;
-/** 1,000 different wrong ids a second are garbage, not schemas; more are simply asked again. */
-const MAX_REMEMBERED_UNKNOWN = 1000;
+/** More different wrong ids a second are garbage, not schemas; they are simply asked for again. */
+const MAX_REMEMBERED_UNKNOWN = 100;
 
 export type Compatibility = keyof typeof ConfluentCompatibility;
 

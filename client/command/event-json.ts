@@ -26,7 +26,7 @@ interface Place {
  * @throws MdsError `MDS_EVENT_INVALID` with the path of the first problem
  */
 export function eventFromJson(json: unknown, record: AvroRecord, line: number): unknown {
-  return valueOf(json, record, { line, path: '$' });
+  return avroValueOf(json, record, { line, path: '$' });
 }
 
 const invalid = ({ line, path }: Place, reason: string): MdsError =>
@@ -40,7 +40,7 @@ function shown(json: unknown): string {
   return text.length > 40 ? `${text.slice(0, 39)}…` : text;
 }
 
-function valueOf(json: unknown, type: AvroType, at: Place): unknown {
+function avroValueOf(json: unknown, type: AvroType, at: Place): unknown {
   switch (type.kind) {
     case 'record':
       return recordOf(json, type, at);
@@ -51,13 +51,13 @@ function valueOf(json: unknown, type: AvroType, at: Place): unknown {
       throw invalid(at, `${shown(json)} is none of ${type.symbols.join(', ')}${hint(json, type.symbols)}`);
     case 'array':
       if (!Array.isArray(json)) throw invalid(at, `${shown(json)} is not a list`);
-      return json.map((item, i) => valueOf(item, type.items, { ...at, path: `${at.path}[${i}]` }));
+      return json.map((item, i) => avroValueOf(item, type.items, { ...at, path: `${at.path}[${i}]` }));
     case 'map':
       if (!isObject(json)) throw invalid(at, `${shown(json)} is not an object`);
       return Object.fromEntries(
         Object.entries(json).map(([key, value]) => [
           key,
-          valueOf(value, type.values, { ...at, path: `${at.path}[${JSON.stringify(key)}]` }),
+          avroValueOf(value, type.values, { ...at, path: `${at.path}[${JSON.stringify(key)}]` }),
         ]),
       );
     case 'bytes':
@@ -79,7 +79,7 @@ function recordOf(json: unknown, record: AvroRecord, at: Place): unknown {
   return Object.fromEntries(
     record.fields.map((field) => {
       const place = { ...at, path: `${at.path}.${field.name}` };
-      if (json[field.name] !== undefined) return [field.name, valueOf(json[field.name], field.type, place)];
+      if (json[field.name] !== undefined) return [field.name, avroValueOf(json[field.name], field.type, place)];
       if (field.hasDefault) return [field.name, decodedDefault(field.default, field.type)];
       if (nullableBranch(field.type)) return [field.name, null];
       throw invalid(place, 'it is missing and has no default');
@@ -91,11 +91,11 @@ function unionOf(json: unknown, type: AvroType & { kind: 'union' }, at: Place): 
   const isNull = type.branches.some(({ kind }) => kind === 'null');
   if (json === null && isNull) return null;
   const only = nullableBranch(type);
-  if (only) return valueOf(json, only, at);
+  if (only) return avroValueOf(json, only, at);
   for (const branch of type.branches) {
     if (branch.kind === 'null') continue;
     try {
-      return { [branchName(branch)]: valueOf(json, branch, at) };
+      return { [branchName(branch)]: avroValueOf(json, branch, at) };
     } catch (error) {
       if (!(error instanceof MdsError)) throw error; // not this branch: the next one, and an error when none is left
     }

@@ -1,7 +1,7 @@
 // `mds publish`: events from stdin, one JSON object a line, into a topic's Kafka topic as Avro batch records.
 
 import { Command } from 'commander';
-import { createProducer, type KafkaProducer } from '../../platform/kafka.ts';
+import type { KafkaProducer } from '../../platform/kafka.ts';
 import { createLogger } from '../../platform/log.ts';
 import { MdsError } from '../../schemas/errors.ts';
 import { type CommandContext, runCommand } from './command-context.ts';
@@ -108,10 +108,9 @@ async function report(
 /** 5 s: a broker that is there answers in milliseconds, and a person waits. */
 const CONNECT_TIMEOUT_MS = 5000;
 
-const connectProducer = (brokers: string): Promise<KafkaProducer> =>
-  createProducer({
-    brokers,
-    name: 'publish',
-    log: createLogger('mds', 'silent'),
-    connectTimeoutMs: CONNECT_TIMEOUT_MS,
-  });
+/** Kafka's native client is loaded only here: no other command waits for it or needs it. */
+async function connectProducer(brokers: string): Promise<KafkaProducer> {
+  const { createProducer } = await import('../../platform/kafka.ts');
+  const log = createLogger('mds', 'silent');
+  return createProducer({ brokers, name: 'publish', log, connectTimeoutMs: CONNECT_TIMEOUT_MS });
+}

@@ -12,14 +12,29 @@ export interface KnownTopic {
   readonly partitions: number;
 }
 
-export interface StatusFacts {
-  readonly version: string;
+/** What Postgres knows. */
+export interface Metadata {
   readonly leaderId: string | null;
   readonly topics: readonly KnownTopic[];
   readonly ownership: readonly PartitionOwnership[];
+}
+
+export interface StatusFacts extends Metadata {
+  readonly version: string;
   readonly workers: readonly WorkerHeartbeat[];
   readonly edges: readonly EdgeHeartbeat[];
   readonly problems: readonly string[];
+}
+
+/** The same from Redis alone: topics of the catalog, and owners as the workers themselves report. */
+export function reportedMetadata(catalog: readonly KnownTopic[], workers: readonly WorkerHeartbeat[]): Metadata {
+  const topics = catalog.toSorted((a, b) => a.topicId - b.topicId);
+  const ownership = workers.flatMap(({ workerId, owned }) =>
+    owned.map(({ topicId, partition, epoch }) => {
+      return { topicId, partition, epoch, owner: { state: 'owned', workerId }, retired: false } as const;
+    }),
+  );
+  return { leaderId: null, topics, ownership };
 }
 
 export function serviceStatusOf(facts: StatusFacts): ServiceStatus {

@@ -1,18 +1,17 @@
 // Gathers what GET /v1/status shows. Postgres and Redis are asked side by side and briefly; when one is away the answer
-// says so and shows what was last known of it.
+// says so and shows what the other knows.
 
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Redis } from '../../platform/redis.ts';
 import type { ServiceStatus } from '../../schemas/api/status.ts';
-import type { RedisKeys } from '../../schemas/coordination.ts';
+import { CatalogTopic, type RedisKeys, readMessage } from '../../schemas/coordination.ts';
 import { reasonOf } from '../../schemas/errors.ts';
-import type { PartitionOwnership } from '../ownership/handover.ts';
 import { currentLeader } from '../store/leader.ts';
 import { allPartitions } from '../store/partition-ownership.ts';
 import type { Queryable } from '../store/queryable.ts';
 import { allTopics } from '../store/topics.ts';
 import { type Fleet, readFleet } from './fleet.ts';
-import { type KnownTopic, serviceStatusOf } from './service-status.ts';
+import { type Metadata, reportedMetadata, serviceStatusOf } from './service-status.ts';
 
 /** Both answer within milliseconds; whoever looks at the status rather sees a part of it than waits. */
 const SOURCE_TIMEOUT_MS = 500;
@@ -24,15 +23,8 @@ export interface StatusSources {
   readonly version: string;
 }
 
-interface Metadata {
-  readonly leaderId: string | null;
-  readonly topics: readonly KnownTopic[];
-  readonly ownership: readonly PartitionOwnership[];
-}
-
 export class StatusReader {
   readonly #sources: StatusSources;
-  #lastMetadata: Metadata = { leaderId: null, topics: [], ownership: [] };
 
   constructor(sources: StatusSources) {
     this.#sources = sources;
@@ -40,40 +32,46 @@ export class StatusReader {
 
   async read(): Promise<ServiceStatus> {
     const { redis, keys, version } = this.#sources;
-    const problems: string[] = [];
-    const [metadata, fleet] = await Promise.all([
-      withinTime('Postgres', this.#readMetadata()).catch((error: unknown) => {
-        problems.push(`Postgres is away (${reasonOf(error)}); topics and owners are as last known.`);
-        return { ...this.#lastMetadata, leaderId: null };
-      }),
-      withinTime('Redis', readFleet(redis, keys)).catch((error: unknown) => {
-        problems.push(`Redis is away (${reasonOf(error)}); workers, edges and rates are not known.`);
-        return NO_FLEET;
-      }),
+    const [metadata, fleet, catalog] = await Promise.all([
+      asked('Postgres', this.#readMetadata()),
+      asked('Redis', readFleet(redis, keys)),
+      asked('Redis', readCatalog(redis, keys)),
     ]);
-    if (metadata.leaderId === null) problems.push('No control plane leads; partitions stay where they are.');
-    const { workers, edges } = fleet;
-    return serviceStatusOf({ version, ...metadata, workers, edges, problems: [...problems, ...fleet.problems] });
+    const problems: string[] = [];
+    if (!metadata.ok)
+      problems.push(`Postgres is away (${metadata.reason}); topics and owners are what workers report.`);
+    if (!fleet.ok) problems.push(`Redis is away (${fleet.reason}); workers, edges and rates are not known.`);
+    const { workers, edges, problems: unreadable } = fleet.ok ? fleet.found : NO_FLEET;
+    const known = metadata.ok ? metadata.found : reportedMetadata(catalog.ok ? catalog.found : [], workers);
+    if (known.leaderId === null) problems.push('No control plane leads; partitions stay where they are.');
+    return serviceStatusOf({ version, ...known, workers, edges, problems: [...problems, ...unreadable] });
   }
 
   async #readMetadata(): Promise<Metadata> {
     const { db } = this.#sources;
     const [leaderId, rows, ownership] = await Promise.all([currentLeader(db), allTopics(db), allPartitions(db)]);
-    const topics = rows.filter(({ state }) => state === 'ready');
-    this.#lastMetadata = { leaderId, topics, ownership };
-    return this.#lastMetadata;
+    return { leaderId, topics: rows.filter(({ state }) => state === 'ready'), ownership };
   }
+}
+
+async function readCatalog(redis: Redis, keys: RedisKeys): Promise<CatalogTopic[]> {
+  const texts = await redis.hvals(keys.catalog);
+  return texts.map((text) => readMessage(CatalogTopic, text));
 }
 
 const NO_FLEET: Fleet = { workers: [], edges: [], expired: { workers: [], edges: [] }, problems: [] };
 
-async function withinTime<Result>(source: string, work: Promise<Result>): Promise<Result> {
+type Asked<Result> = { readonly ok: true; readonly found: Result } | { readonly ok: false; readonly reason: string };
+
+async function asked<Result>(source: string, work: Promise<Result>): Promise<Asked<Result>> {
   const stop = new AbortController();
-  const late = delay(SOURCE_TIMEOUT_MS, undefined, { signal: stop.signal }).then(() => {
+  const late = delay(SOURCE_TIMEOUT_MS, undefined, { signal: stop.signal }).then((): never => {
     throw new Error(`${source} did not answer within ${SOURCE_TIMEOUT_MS} ms`);
   });
   try {
-    return await Promise.race([work, late]);
+    return { ok: true, found: await Promise.race([work, late]) };
+  } catch (error) {
+    return { ok: false, reason: reasonOf(error) };
   } finally {
     stop.abort();
   }

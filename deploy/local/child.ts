@@ -47,6 +47,9 @@ export interface ChildEnd {
   readonly signal: NodeJS.Signals | null;
 }
 
+/** Ends of the processes that are children of this one, by pid: only their parent can clear them from the process table. */
+const ownChildren = new Map<number, Promise<ChildEnd>>();
+
 export async function startChild(spec: ChildSpec): Promise<RunningChild> {
   mkdirSync(dirname(spec.logFile), { recursive: true });
   keepSmall(spec.logFile);
@@ -79,10 +82,13 @@ export async function endProcess(
   signal: NodeJS.Signals = record.stopSignal,
 ): Promise<'gone' | 'stopped' | 'killed'> {
   if (!sendSignal(record, signal)) return 'gone';
-  if (await isGoneWithin(record, graceMs)) return 'stopped';
-  sendSignal(record, 'SIGKILL');
+  const inTime = await isGoneWithin(record, graceMs);
+  if (!inTime) sendSignal(record, 'SIGKILL');
   // SIGKILL cannot be refused; only a process stuck in the kernel outlives it
-  if (await isGoneWithin(record, 10_000)) return 'killed';
+  if (inTime || (await isGoneWithin(record, 10_000))) {
+    await ownChildren.get(record.pid);
+    return inTime && signal !== 'SIGKILL' ? 'stopped' : 'killed';
+  }
   throw new Failure(`${record.name} (pid ${record.pid}) does not end, not even by SIGKILL: its disk may hang.`);
 }
 
@@ -161,10 +167,12 @@ function track(child: ChildProcess, spec: ChildSpec): RunningChild {
   const ended = new Promise<ChildEnd>((resolve) => {
     child.once('exit', (code, signal) => {
       end = { code, signal };
+      ownChildren.delete(pid);
       removeProcessRecord(spec.runDirectory, spec.name);
       resolve(end);
     });
   });
+  ownChildren.set(pid, ended);
   // An ended supervisor must not be kept alive by what it leaves running (`stack up`).
   child.unref();
   return { record, ended, hasEnded: () => end };

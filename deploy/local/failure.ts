@@ -12,8 +12,9 @@ export function failAndExit(error: unknown): never {
   process.exit(1);
 }
 
-/** The message of anything thrown, for use inside a sentence. */
+/** The message of anything thrown, with what caused it, for use inside a sentence. */
 export function reasonOf(error: unknown): string {
   if (error instanceof AggregateError && error.message === '') return error.errors.map(reasonOf).join('; ');
-  return error instanceof Error ? error.message : String(error);
+  if (!(error instanceof Error)) return String(error);
+  return error.cause === undefined ? error.message : `${error.message}: ${reasonOf(error.cause)}`;
 }

@@ -32,6 +32,7 @@ const PROCESS_PORTS: readonly PortName[] = [
   'collectorHealth',
 ];
 
+let statusTimer: NodeJS.Timeout | undefined;
 const places = placesOf(process.env.MDS_HOME);
 const startedMs = performance.now();
 const say = (line: string): void => {
@@ -171,9 +172,10 @@ function showStatus(): Promise<never> {
       return `control plane does not answer: ${reasonOf(error)}`;
     });
     asking = false;
+    if (statusTimer === undefined) return; // the run ended while it was asked
     process.stdout.write(terminal ? redrawn(text, process.stdout.columns) : `${text}\n`);
   };
-  setInterval(() => void show(), terminal ? TERMINAL_EVERY_MS : LOG_EVERY_MS);
+  statusTimer = setInterval(() => void show(), terminal ? TERMINAL_EVERY_MS : LOG_EVERY_MS);
   return new Promise<never>(() => undefined);
 }
 
@@ -182,6 +184,8 @@ function deathNotice({ died, how, logFile }: Extract<End, { died: string }>): st
 }
 
 async function stopEverything(kept: readonly string[]): Promise<void> {
+  clearInterval(statusTimer);
+  statusTimer = undefined;
   const sinceMs = performance.now();
   const count = await stopAll(places, (line) => say(`  ✓ ${line}`), [SUPERVISOR, ...kept]);
   if (kept.length > 0)

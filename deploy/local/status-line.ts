@@ -33,8 +33,9 @@ export function totalsFrom(status: unknown): Totals {
   };
 }
 
-/** What replaces the last line on a terminal of that width: return, erase, text cut to fit. */
+/** What replaces the last line on a terminal of that width (0: not known): return, erase, text cut to fit. */
 export function redrawn(text: string, columns: number): string {
+  if (columns === 0) return redrawn(text, 80);
   return `\r\u001b[2K${text.length >= columns ? `${text.slice(0, columns - 2)}…` : text}`;
 }
 

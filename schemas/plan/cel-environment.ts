@@ -2,11 +2,11 @@
 // semantics: order of strings, conversions from strings, time getters in UTC, patterns compiled once.
 
 import type { CelEnv, CelFunc } from '@bufbuild/cel';
-import { CelScalar, celEnv, celFunc } from '@bufbuild/cel';
+import { CelScalar, celEnv, celFunc, mapType } from '@bufbuild/cel';
 import { RE2JS } from '@bufbuild/re2';
 import { compareStrings, ERROR, stringToDouble, stringToInt } from './values.ts';
 
-const { BOOL, DOUBLE, INT, STRING } = CelScalar;
+const { BOOL, DOUBLE, DYN, INT, STRING } = CelScalar;
 
 const stringOrder = (name: string, decide: (order: number) => boolean): CelFunc =>
   celFunc(name, [STRING, STRING], BOOL, (a, b) => decide(compareStrings(a, b)));
@@ -22,6 +22,8 @@ const OVERRIDES: readonly CelFunc[] = [
   stringOrder('_<=_', (order) => order <= 0),
   stringOrder('_>_', (order) => order > 0),
   stringOrder('_>=_', (order) => order >= 0),
+  // The library's own finds no key whose value is null.
+  celFunc('@in', [STRING, mapType(DYN, DYN)], BOOL, (key, map) => Array.from(map.keys()).includes(key)),
   celFunc('int', [STRING], INT, (text) => BigInt(orThrow(stringToInt(text)))),
   celFunc('double', [STRING], DOUBLE, (text) => orThrow(stringToDouble(text))),
 ];

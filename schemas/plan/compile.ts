@@ -179,22 +179,23 @@ class ExprCompiler implements Compiler {
     if (of === undefined) {
       const path = this.#field(field);
       if (path === undefined) return undefined;
-      const { run } = path;
+      const run = readable(path);
       return { type: BOOL, run: (event) => isPresent(run(event)) };
     }
     const parent = this.#record(of);
     const wanted = parent?.plan.fields.find(({ name }) => name === field);
     if (parent === undefined || wanted === undefined) return undefined;
     const written = parent.writer === undefined ? undefined : writerField(parent.writer.fields, wanted);
-    const absent = missing(wanted).run;
     const { run } = parent;
+    const get: Run = (event) => Reflect.get(Object(run(event)), written?.name ?? '');
+    const value = readable(
+      written === undefined ? missing(wanted) : { run: get, writer: written.type, plan: wanted.type },
+    );
     return {
       type: BOOL,
       run: (event) => {
         const record = run(event);
-        if (record === null) return false;
-        if (!isObject(record)) return ERROR;
-        return isPresent(written === undefined ? absent(event) : record[written.name]);
+        return record === null ? false : record === ERROR ? ERROR : isPresent(value(event));
       },
     };
   }
@@ -242,6 +243,9 @@ const isObject = (value: unknown): value is Readonly<Record<string, unknown>> =>
   typeof value === 'object' && value !== null;
 const isPresent = (value: unknown): boolean => value !== null && value !== undefined && value !== ERROR;
 const negated = (value: unknown): unknown => (value === true ? false : value === false ? true : ERROR);
+
+/** The value at `path` as far as has() cares: null or ERROR when there is none that can be read. */
+const readable = (path: Path): Run => valueAt(path)?.run ?? path.run;
 
 function itemPath(cell: Cell, writer: AvroType, plan: AvroType): Binding['item'] | undefined {
   const run = (): unknown => cell.value;

@@ -3,7 +3,7 @@
 // Slow on purpose. Property tests compare the compiled evaluator, and later the byte kernel, with it.
 
 import type { CelInput } from '@bufbuild/cel';
-import { CelScalar, celEnv, celFunc, isCelMap, parse, plan as planCel } from '@bufbuild/cel';
+import { CelScalar, celEnv, celFunc, isCelMap, mapType, parse, plan as planCel } from '@bufbuild/cel';
 import { create } from '@bufbuild/protobuf';
 import { DurationSchema, TimestampSchema } from '@bufbuild/protobuf/wkt';
 import type { DecodedEvent } from '../avro/decoded-event.ts';
@@ -15,6 +15,7 @@ import type { Plan } from './plan.ts';
 type Node = ReturnType<typeof parse>['expr'];
 type Types = ReadonlyMap<string, AvroType>;
 const { BOOL, DYN, STRING } = CelScalar;
+const MAP = mapType(DYN, DYN);
 const EVENT = 'event_';
 
 /** Whether `event`, as decoded with the record `writer`, matches the filter of `plan`. */
@@ -228,6 +229,8 @@ class Rewrite {
     return celEnv({
       funcs: [
         celFunc('model_has', [DYN, STRING], BOOL, has),
+        // The library's own finds no key whose value is null.
+        celFunc('@in', [STRING, MAP], BOOL, (key, map) => [...map.keys()].includes(key)),
         ...(['<', '<=', '>', '>='] as const).flatMap((op) => {
           const test = {
             '<': (n: number) => n < 0,
@@ -273,16 +276,19 @@ class Rewrite {
     }
   }
 
+  #isEvent({ exprKind }: Node): boolean {
+    return exprKind.case === 'identExpr' && exprKind.value.name === 'event' && !this.#fields.has('event');
+  }
+
   #select(node: Node, scope: Types): Node {
     if (node.exprKind.case !== 'selectExpr' || node.exprKind.value.operand === undefined) return node;
     const { operand, field, testOnly } = node.exprKind.value;
-    const isEvent =
-      operand.exprKind.case === 'identExpr' && operand.exprKind.value.name === 'event' && !this.#fields.has('event');
-    if (isEvent)
+    if (this.#isEvent(operand))
       return testOnly ? call(node, 'model_has', [ident(node, EVENT), text(node, field)]) : ident(node, field);
     const of = this.visit(operand, scope);
     if (testOnly && this.#typeOf(operand, scope)?.kind === 'record')
       return call(node, 'model_has', [of, text(node, field)]);
+    if (testOnly) return call(node, '@in', [text(node, field), of]);
     return { ...node, exprKind: { ...node.exprKind, value: { ...node.exprKind.value, operand: of } } };
   }
 
@@ -345,6 +351,7 @@ class Rewrite {
         return bare(scope.get(exprKind.value.name) ?? this.#fields.get(exprKind.value.name));
       case 'selectExpr': {
         const { operand, field } = exprKind.value;
+        if (operand !== undefined && this.#isEvent(operand)) return bare(this.#fields.get(field));
         const of = operand === undefined ? undefined : this.#typeOf(operand, scope);
         if (of?.kind === 'map') return bare(of.values);
         return of?.kind === 'record' ? bare(of.fields.find(({ name }) => name === field)?.type) : undefined;

@@ -17,7 +17,7 @@ import {
   WATERMARK_INTERVAL_MS,
   WorkerHeartbeat,
 } from '../../schemas/coordination.ts';
-import { anyChannel, onlyThrows, RUNS, record } from './damage.ts';
+import { anyChannel, anyText, onlyThrows, RUNS, record } from './damage.ts';
 
 const text = fc.string();
 const count = fc.maxSafeNat();
@@ -153,7 +153,7 @@ for (const [name, schema, arbitrary] of MESSAGES) {
       return bytes.toString('utf8');
     });
     fc.assert(
-      fc.property(fc.oneof(flipped, fc.json(), fc.string({ unit: 'binary' })), (json) => {
+      fc.property(fc.oneof(flipped, fc.json(), anyText), (json) => {
         onlyThrows(['MDS_COORDINATION_CORRUPT'], () => {
           assert.ok(Check(schema, readMessage(schema, json)));
         });

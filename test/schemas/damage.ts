@@ -48,3 +48,6 @@ export const anyCursor = record({
 export const anyChannel = fc
   .uint8Array({ minLength: 16, maxLength: 16 })
   .map((bytes) => Buffer.from(bytes).toString('hex'));
+
+/** Any UTF-16 text, lone surrogates too. (fast-check's own `unit: 'binary'` takes two seconds to set itself up.) */
+export const anyText = fc.array(fc.nat(0xffff), { maxLength: 20 }).map((units) => String.fromCharCode(...units));

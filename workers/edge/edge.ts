@@ -48,6 +48,7 @@ export async function startEdge(context: ProcessContext<EdgeConfig>): Promise<Ru
   const keys = redisKeys(config.redisPrefix);
   const now = (): number => Date.now();
   const connecting = { log, signal, health, connectTimeoutMs: config.connectTimeoutMs };
+  let register: InterestRegister | null = null;
   const redis = await connectRedis(config.redisUrl, {
     ...connecting,
     name: 'commands',
@@ -66,7 +67,6 @@ export async function startEdge(context: ProcessContext<EdgeConfig>): Promise<Ru
     maxBytes: config.edgeReplayBytes,
     now,
   });
-  let register: InterestRegister | null = null;
   const interest = new InterestRegister({
     edgeId,
     keys,

@@ -40,6 +40,8 @@ export class InterestRegister implements InterestSink {
   #mustWriteAll = true;
   #writing: Promise<void> | null = null;
   #retryTimer: NodeJS.Timeout | null = null;
+  /** So that a Redis that is away is logged once. */
+  #isFailing = false;
   #isClosed = false;
 
   constructor(options: InterestRegisterOptions) {
@@ -88,8 +90,8 @@ export class InterestRegister implements InterestSink {
     this.#seq += 2;
     const change: InterestChange = { edgeId, seq: this.#seq, add: [], remove: [] };
     await store.transact([
-      ['DEL', keys.interest(edgeId)],
-      ['PUBLISH', keys.notifyInterest, JSON.stringify(change)],
+      ['del', keys.interest(edgeId)],
+      ['publish', keys.notifyInterest, JSON.stringify(change)],
     ]);
   }
 
@@ -105,8 +107,12 @@ export class InterestRegister implements InterestSink {
     await Promise.resolve(); // lets all changes of this moment come along
     try {
       await this.#writeUntilDone();
+      this.#isFailing = false;
     } catch (error) {
-      this.#options.log.warn({ reason: reasonOf(error) }, 'interest could not be written, it will be written again');
+      if (!this.#isFailing) {
+        this.#options.log.warn({ reason: reasonOf(error) }, 'interest could not be written, it will be written again');
+      }
+      this.#isFailing = true;
       this.#mustWriteAll = true;
       this.#retryTimer = setTimeout(() => {
         this.#retryTimer = null;
@@ -133,10 +139,10 @@ export class InterestRegister implements InterestSink {
     for (const interest of all()) fields.push(interest.channel, JSON.stringify(interest));
     const change: InterestChange = { edgeId, seq: this.#seq, add: [], remove: [] };
     return [
-      ['DEL', key],
-      ['HSET', key, INTEREST_SEQ_FIELD, this.#seq, ...fields],
-      ['PEXPIRE', key, INTEREST_TTL_MS],
-      ['PUBLISH', keys.notifyInterest, JSON.stringify(change)],
+      ['del', key],
+      ['hset', key, INTEREST_SEQ_FIELD, this.#seq, ...fields],
+      ['pexpire', key, INTEREST_TTL_MS],
+      ['publish', keys.notifyInterest, JSON.stringify(change)],
     ];
   }
 
@@ -151,13 +157,13 @@ export class InterestRegister implements InterestSink {
       else remove.push({ channel, generation: wish.removedGeneration });
     }
     const change: InterestChange = { edgeId, seq: this.#seq, add, remove };
-    const commands: (string | number)[][] = [['HSET', key, INTEREST_SEQ_FIELD, this.#seq]];
+    const commands: (string | number)[][] = [['hset', key, INTEREST_SEQ_FIELD, this.#seq]];
     if (add.length > 0) {
       const fields = add.flatMap((interest) => [interest.channel, JSON.stringify(interest)]);
-      commands.push(['HSET', key, ...fields]);
+      commands.push(['hset', key, ...fields]);
     }
-    if (remove.length > 0) commands.push(['HDEL', key, ...remove.map(({ channel }) => channel)]);
-    commands.push(['PEXPIRE', key, INTEREST_TTL_MS], ['PUBLISH', keys.notifyInterest, JSON.stringify(change)]);
+    if (remove.length > 0) commands.push(['hdel', key, ...remove.map(({ channel }) => channel)]);
+    commands.push(['pexpire', key, INTEREST_TTL_MS], ['publish', keys.notifyInterest, JSON.stringify(change)]);
     return commands;
   }
 }

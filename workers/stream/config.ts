@@ -72,7 +72,8 @@ export const streamConfig = Type.Object({
     default: 500,
     minimum: 1,
     maximum: 100_000,
-    description: 'Most records taken from Kafka at once. While records keep coming a poll only ends when it has them all, so at 20,000 records/s this many are 25 ms of latency.',
+    description:
+      'Most records taken from Kafka at once. While records keep coming a poll only ends when it has them all, so at 20,000 records/s this many are 25 ms of latency.',
   }),
   prefetchBytes: Type.Integer({
     default: 32 * MIB,

@@ -67,7 +67,10 @@ export class DeadLetters {
         wasAway = true;
         health.setReady('dead letters', false, reasonOf(error));
         if (attempt === 0) {
-          log.error({ topic: place.deadLetterTopic, reason: reasonOf(error) }, 'dead letters cannot be written, retrying');
+          log.error(
+            { topic: place.deadLetterTopic, reason: reasonOf(error) },
+            'dead letters cannot be written, retrying',
+          );
         }
       },
     });

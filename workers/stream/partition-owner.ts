@@ -132,7 +132,8 @@ export class PartitionOwner {
       attempts: 'forever',
       isRetryable: () => owned.state === 'opening',
       onRetry: (error, attempt) => {
-        if (attempt === 3) log.warn({ ...owned.grant, reason: reasonOf(error) }, 'a partition cannot be begun, retrying');
+        if (attempt === 3)
+          log.warn({ ...owned.grant, reason: reasonOf(error) }, 'a partition cannot be begun, retrying');
       },
     }).catch((error: unknown) => {
       if (owned.state === 'opening') throw error;
@@ -164,7 +165,10 @@ export class PartitionOwner {
     const wanted = committed?.offset ?? range.lowOffset;
     const start = inRange(wanted, range);
     if (start !== wanted) {
-      log.error({ ...place, committed: wanted, continuesAt: start }, 'Kafka no longer has the records after the commit');
+      log.error(
+        { ...place, committed: wanted, continuesAt: start },
+        'Kafka no longer has the records after the commit',
+      );
     }
     return start;
   }

@@ -34,7 +34,9 @@ export class RangeWatch {
       if (this.#looking || this.#options.loop.isBlocked) return;
       this.#looking = true;
       this.#look()
-        .catch((error) => this.#options.log.debug({ reason: reasonOf(error) }, 'stalled partitions could not be checked'))
+        .catch((error) =>
+          this.#options.log.debug({ reason: reasonOf(error) }, 'stalled partitions could not be checked'),
+        )
         .finally(() => {
           this.#looking = false;
         });

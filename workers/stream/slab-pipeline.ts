@@ -5,10 +5,10 @@
 //
 // Every step waits for the next one: no free output stops the kernel, no free slab makes `append` say no.
 
+import { DeltaQueue } from './delta-queue.ts';
 import type { EnvelopePlace, Reject } from './kernel/kernel.ts';
 import type { KernelAnswer } from './kernel/kernel-task.ts';
 import type { PlanDelta } from './kernel/plan-delta.ts';
-import { DeltaQueue } from './delta-queue.ts';
 import type { KernelThread } from './kernel-pool.ts';
 import { type NewSlabRecord, SlabReader } from './slab.ts';
 import { type FilledSlab, SlabQueue } from './slab-queue.ts';

@@ -2,7 +2,18 @@
 // MDS_HOME. Root lends it `postgres` or `nobody`, who may not be able to pass through MDS_HOME's parents (/root is 0700).
 
 import { createHash } from 'node:crypto';
-import { chownSync, lstatSync, mkdirSync, readFileSync, readlinkSync, statSync, symlinkSync } from 'node:fs';
+import {
+  chownSync,
+  lstatSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { dirname, join } from 'node:path';
 import { Failure } from '../failure.ts';
 
@@ -11,7 +22,10 @@ export interface SystemUser {
   readonly gid: number;
 }
 
-/** Only root can write here, so nobody can plant a directory for us to trust. */
+/**
+ * Only root can write here, so nobody can plant a directory for us to trust.
+ * `<hash>/link` names the link that points to `<hash>/postgres`; an entry whose link is gone is data of a deleted MDS_HOME.
+ */
 const ROOTS_OWN = '/var/lib/monitoring-distribution-service';
 
 const LENT_USERS = ['postgres', 'nobody'];
@@ -38,7 +52,7 @@ export function userFrom(passwd: string, names: readonly string[]): SystemUser |
 
 /**
  * Creates PostgreSQL's data directory, owned by `user`. Where that user cannot pass through the parents, the data lies under
- * /var/lib and `<data>/postgres` is a link to it, by which `make clean` finds it.
+ * /var/lib and `<data>/postgres` is a link to it.
  *
  * @returns its absolute path
  */
@@ -52,10 +66,33 @@ export async function postgresDirectory(data: string, user: SystemUser | undefin
   const linked = linkTarget(wanted);
   if (linked !== undefined) return ownedDirectory(linked, user);
   if (canPass(data, user)) return ownedDirectory(wanted, user);
-  mkdirSync(ROOTS_OWN, { recursive: true, mode: 0o755 });
-  const target = join(ROOTS_OWN, createHash('sha256').update(data).digest('hex').slice(0, 16));
+  removeAbandonedData(ROOTS_OWN);
+  const entry = join(ROOTS_OWN, createHash('sha256').update(data).digest('hex').slice(0, 16));
+  const target = join(entry, 'postgres');
+  // the link first: an entry without one is taken for abandoned by the next stack that starts
   symlinkSync(target, wanted);
+  mkdirSync(entry, { recursive: true, mode: 0o755 });
+  writeFileSync(join(entry, 'link'), wanted);
   return ownedDirectory(target, user);
+}
+
+/** Removes the data of every MDS_HOME that has been deleted (a test's temporary one, `make clean`). */
+export function removeAbandonedData(rootsOwn: string = ROOTS_OWN): void {
+  mkdirSync(rootsOwn, { recursive: true, mode: 0o755 });
+  for (const name of readdirSync(rootsOwn)) {
+    const entry = join(rootsOwn, name);
+    const link = linkOf(entry);
+    if (link !== undefined && linkTarget(link) !== join(entry, 'postgres'))
+      rmSync(entry, { recursive: true, force: true });
+  }
+}
+
+function linkOf(entry: string): string | undefined {
+  try {
+    return readFileSync(join(entry, 'link'), 'utf8');
+  } catch {
+    return undefined; // being created at this moment
+  }
 }
 
 /** Whether `user` has the right to pass through `directory` and all its parents. */

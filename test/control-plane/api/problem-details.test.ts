@@ -21,7 +21,9 @@ t.test('an error of the list keeps its code, status and details', async (t) => {
 });
 
 t.test('details cannot displace the members of the standard', async (t) => {
-  const problem = problemOf(new MdsError('MDS_NOT_FOUND', { what: 'topic', id: 'x', status: 1, code: 'y', title: 'z' }));
+  const problem = problemOf(
+    new MdsError('MDS_NOT_FOUND', { what: 'topic', id: 'x', status: 1, code: 'y', title: 'z' }),
+  );
   t.match(problem, { status: 404, code: 'MDS_NOT_FOUND', title: 'Not found' });
 });
 
@@ -43,7 +45,11 @@ t.test('a request that violates its schema shows every problem with its place', 
 
 t.test('what Fastify refuses keeps its status', async (t) => {
   const tooLarge = problemOfThrown(Object.assign(new Error('Body too large'), { statusCode: 413 }), noBug);
-  t.match(tooLarge, { status: 413, code: 'MDS_REQUEST_INVALID', errors: [{ at: 'request', message: 'Body too large' }] });
+  t.match(tooLarge, {
+    status: 413,
+    code: 'MDS_REQUEST_INVALID',
+    errors: [{ at: 'request', message: 'Body too large' }],
+  });
 });
 
 t.test('a database that is away can be tried again', async (t) => {
@@ -62,5 +68,8 @@ t.test('anything else is a bug: logged, and not shown', async (t) => {
   t.match(problem, { status: 500, code: 'MDS_INTERNAL' });
   t.match(problem.detail, /ref-1/);
   t.notMatch(JSON.stringify(problem), /secret/);
-  t.match(problemOfThrown('a string', () => 'ref-2'), { code: 'MDS_INTERNAL' });
+  t.match(
+    problemOfThrown('a string', () => 'ref-2'),
+    { code: 'MDS_INTERNAL' },
+  );
 });

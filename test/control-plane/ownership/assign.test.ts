@@ -2,7 +2,12 @@
 
 import fc from 'fast-check';
 import t from 'tap';
-import { assign, type PartitionKey, partitionKey, type WeightedPartition } from '../../../control-plane/ownership/assign.ts';
+import {
+  assign,
+  type PartitionKey,
+  partitionKey,
+  type WeightedPartition,
+} from '../../../control-plane/ownership/assign.ts';
 
 const partitionsOf = (count: number, weight = 1): WeightedPartition[] =>
   Array.from({ length: count }, (_, i) => ({ key: partitionKey(1, i), weight }));
@@ -53,18 +58,23 @@ t.test('a worker that joins takes its share and nothing else moves', async () =>
 
 t.test('when a worker leaves only its partitions move', async () => {
   fc.assert(
-    fc.property(fc.integer({ min: 0, max: 60 }), fc.integer({ min: 2, max: 8 }), fc.nat(), (partitions, count, pick) => {
-      const workers = workersOf(count);
-      const gone = `w${pick % count}`;
-      const before = assign(partitionsOf(partitions), workers, new Map());
-      const after = assign(
-        partitionsOf(partitions),
-        workers.filter((worker) => worker !== gone),
-        before,
-      );
-      const owned = [...before.values()].filter((owner) => owner === gone).length;
-      return movesBetween(before, after) === owned;
-    }),
+    fc.property(
+      fc.integer({ min: 0, max: 60 }),
+      fc.integer({ min: 2, max: 8 }),
+      fc.nat(),
+      (partitions, count, pick) => {
+        const workers = workersOf(count);
+        const gone = `w${pick % count}`;
+        const before = assign(partitionsOf(partitions), workers, new Map());
+        const after = assign(
+          partitionsOf(partitions),
+          workers.filter((worker) => worker !== gone),
+          before,
+        );
+        const owned = [...before.values()].filter((owner) => owner === gone).length;
+        return movesBetween(before, after) === owned;
+      },
+    ),
     { numRuns: 200 },
   );
 });

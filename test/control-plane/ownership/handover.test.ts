@@ -104,14 +104,26 @@ t.test('a draining worker loses everything, even when nobody else is there', asy
 
 t.test('the partitions of a topic that is deleted are taken back and given to nobody', async (t) => {
   const state = { partitions: [{ ...ownedBy('a', 0), retired: true }], revisions: told({ a: 1 }) };
-  t.match(planHandover(state, seeing([worker('a', 1, [[0, 1]])]), START_MS).changed, [{ owner: { state: 'revoking' } }]);
+  t.match(planHandover(state, seeing([worker('a', 1, [[0, 1]])]), START_MS).changed, [
+    { owner: { state: 'revoking' } },
+  ]);
   const free = { partitions: [{ ...unowned(0, 1), retired: true }], revisions: told({ a: 1 }) };
   t.same(planHandover(free, seeing([worker('a', 1)]), START_MS).changed, []);
 });
 
 t.test('a worker that was taken for dead and still works on a partition is waited for', async (t) => {
   const state = { partitions: [unowned(0, 2), ownedBy('b', 1, 9)], revisions: told({ a: 3, b: 3 }) };
-  const zombie = planHandover(state, seeing([worker('b', 3, [[1, 9], [0, 2]]), worker('a', 3)]), START_MS);
+  const zombie = planHandover(
+    state,
+    seeing([
+      worker('b', 3, [
+        [1, 9],
+        [0, 2],
+      ]),
+      worker('a', 3),
+    ]),
+    START_MS,
+  );
   t.same(zombie.changed, [], 'a would get it, but b claims it');
   const free = planHandover(state, seeing([worker('b', 3, [[1, 9]]), worker('a', 3)]), START_MS);
   t.match(free.changed, [{ partition: 0, epoch: 3, owner: { workerId: 'a' } }]);
@@ -146,7 +158,17 @@ type Event = { readonly kind: 'leader' | 'apply' | 'release' | 'die' | 'drain' |
 const WORKERS = ['a', 'b', 'c'];
 const events = fc.array(
   fc.record({
-    kind: fc.constantFrom<Event['kind'][]>('leader', 'leader', 'leader', 'apply', 'apply', 'release', 'die', 'drain', 'return'),
+    kind: fc.constantFrom<Event['kind'][]>(
+      'leader',
+      'leader',
+      'leader',
+      'apply',
+      'apply',
+      'release',
+      'die',
+      'drain',
+      'return',
+    ),
     pick: fc.nat({ max: WORKERS.length - 1 }),
   }),
   { minLength: 5, maxLength: 60 },
@@ -155,13 +177,17 @@ const events = fc.array(
 function runSchedule(schedule: readonly Event[]): string[] {
   const violations: string[] = [];
   let state: OwnershipState = { partitions: [0, 1, 2, 3].map((partition) => unowned(partition)), revisions: new Map() };
-  const actors = WORKERS.map((workerId): Actor => ({ workerId, state: 'running', alive: true, view: worker(workerId, 0) }));
+  const actors = WORKERS.map(
+    (workerId): Actor => ({ workerId, state: 'running', alive: true, view: worker(workerId, 0) }),
+  );
   const holders = new Map<string, string>();
   const applyAssignment = (actor: Actor, keep: boolean): void => {
     const revision = state.revisions.get(actor.workerId);
     if (revision === undefined) return;
     const granted = grantsOf(actor.workerId, state.partitions);
-    const lingering = keep ? actor.view.owned.filter((held) => !granted.some((g) => g.partition === held.partition)) : [];
+    const lingering = keep
+      ? actor.view.owned.filter((held) => !granted.some((g) => g.partition === held.partition))
+      : [];
     actor.view = { ...actor.view, state: actor.state, assignmentRevision: revision, owned: [...granted, ...lingering] };
   };
   for (const { kind, pick } of schedule) {
@@ -184,9 +210,12 @@ function runSchedule(schedule: readonly Event[]): string[] {
       if (row.owner.state !== 'owned') continue;
       const name = `${row.partition}@${row.epoch}`;
       const holder = holders.get(name);
-      if (holder !== undefined && holder !== row.owner.workerId) violations.push(`${name}: ${holder}, ${row.owner.workerId}`);
+      if (holder !== undefined && holder !== row.owner.workerId)
+        violations.push(`${name}: ${holder}, ${row.owner.workerId}`);
       holders.set(name, row.owner.workerId);
-      const other = live.find((view) => view.workerId !== holders.get(name) && view.owned.some((o) => o.partition === row.partition));
+      const other = live.find(
+        (view) => view.workerId !== holders.get(name) && view.owned.some((o) => o.partition === row.partition),
+      );
       if (other !== undefined) violations.push(`${name} was granted while ${other.workerId} still held it`);
     }
     state = apply(state, plan);
@@ -205,10 +234,16 @@ t.test('after any schedule, live and willing workers end up owning everything', 
   fc.assert(
     fc.property(events, (schedule) => {
       // The survivor answers every assignment; all others are dead.
-      let state: OwnershipState = { partitions: [0, 1, 2, 3].map((partition) => unowned(partition)), revisions: new Map() };
+      let state: OwnershipState = {
+        partitions: [0, 1, 2, 3].map((partition) => unowned(partition)),
+        revisions: new Map(),
+      };
       let view = worker('a', 0);
       for (const { pick } of schedule.slice(0, 10)) {
-        state = apply(state, planHandover(state, seeing([view, worker(WORKERS[pick] === 'a' ? 'b' : 'c', 0)]), START_MS));
+        state = apply(
+          state,
+          planHandover(state, seeing([view, worker(WORKERS[pick] === 'a' ? 'b' : 'c', 0)]), START_MS),
+        );
       }
       for (let round = 0; round < 6; round++) {
         state = apply(state, planHandover(state, seeing([view]), START_MS));

@@ -33,8 +33,11 @@ t.test('the rate is that of the partition’s end, and is looked at again only a
   t.equal(weights.observe([aWorker({ owned: [at(0, 0), at(0, 0, 1)] })], 0).size, 0);
   t.equal(weights.observe([aWorker({ owned: [at(1e6, 0), at(0, 0, 1)] })], 1000).size, 0, 'too early');
   const seen = weights.observe([aWorker({ owned: [at(10_000, 80_000), at(30_000, 0, 1), at(5, 5, 2)] })], 30_000);
-  t.same([...seen], [
-    [partitionKey(1, 0), 1.25],
-    [partitionKey(1, 1), 0.75],
-  ]);
+  t.same(
+    [...seen],
+    [
+      [partitionKey(1, 0), 1.25],
+      [partitionKey(1, 1), 0.75],
+    ],
+  );
 });

@@ -22,7 +22,12 @@ t.test('a missing, double or misnamed file is refused', async (t) => {
   t.throws(() => orderMigrations(['0001-a.sql', 'notes.txt']), /notes.txt is not a migration/);
 });
 
-const known = [1, 2].map((number) => ({ number, name: `000${number}-x.sql`, sql: 'SELECT 1', checksum: `sum-${number}` }));
+const known = [1, 2].map((number) => ({
+  number,
+  name: `000${number}-x.sql`,
+  sql: 'SELECT 1',
+  checksum: `sum-${number}`,
+}));
 
 t.test('what is applied is not applied again', async (t) => {
   t.same(pendingMigrations(known, []), known);

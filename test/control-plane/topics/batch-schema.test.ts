@@ -25,7 +25,11 @@ t.test('a full name gives its namespace, no namespace stays none', async (t) => 
 t.test('the batch schema of the default event is the one in schemas/', async (t) => {
   const { monitoringEvent } = await readKnownSchemas();
   checkEventSchema(monitoringEvent);
-  t.match(batchSchemaOf(monitoringEvent), { name: 'MonitoringEventBatch', namespace: 'mds.events', 'mds.batch': 'events' });
+  t.match(batchSchemaOf(monitoringEvent), {
+    name: 'MonitoringEventBatch',
+    namespace: 'mds.events',
+    'mds.batch': 'events',
+  });
 });
 
 t.test('only a record of one event may become the schema of a topic', async (t) => {

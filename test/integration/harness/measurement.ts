@@ -71,7 +71,7 @@ export function aMeasurement(sequence: number, seed = 1): Measurement {
     sequence,
     active: pick(2, 2) === 1,
     count: pick(3, 1000) - 500,
-    total: pick(4, 1_000_000) * 10_000_000, // far above 2^32
+    total: pick(4, 1000) * 10_000_000_000, // far above 2^32
     ratio: pick(5, 1000) / 8, // exact in a 32-bit float
     amount: pick(6, 100_000) / 100,
     unit: UNITS[pick(7, 4)] ?? 'ms',
@@ -105,8 +105,8 @@ export const FILTERS: readonly ModelledFilter[] = [
   { cel: '!active && count < -490', matches: (e) => !e.active && e.count < -490 },
   { cel: 'count in [1, 2, 3, 5, 8, 13]', matches: (e) => [1, 2, 3, 5, 8, 13].includes(e.count) },
   { cel: 'count >= 100 && count <= 105', matches: (e) => e.count >= 100 && e.count <= 105 },
-  { cel: 'total > 9990000000000', matches: (e) => e.total > 9_990_000_000_000 },
-  { cel: 'total == 5000000000', matches: (e) => e.total === 5_000_000_000 },
+  { cel: 'total > 9950000000000', matches: (e) => e.total > 9_950_000_000_000 },
+  { cel: 'total == 5000000000000', matches: (e) => e.total === 5_000_000_000_000 },
   { cel: 'ratio > 124.5', matches: (e) => e.ratio > 124.5 },
   { cel: 'ratio == 0.125', matches: (e) => e.ratio === 0.125 },
   { cel: 'amount < 2.5', matches: (e) => e.amount < 2.5 },
@@ -174,7 +174,6 @@ export const SAME_MEANING: readonly (readonly [ModelledFilter, ModelledFilter])[
 
 /** What a subscriber with this filter sees of an event. */
 export function viewOf(filter: ModelledFilter, event: Measurement): Readonly<Record<string, unknown>> {
-  const whole = { ...event, at: new Date(event.at / 1000).toISOString() };
-  if (filter.fields === undefined) return whole;
-  return Object.fromEntries(filter.fields.map((field) => [field, whole[field]]));
+  const { fields } = filter;
+  return fields === undefined ? { ...event } : Object.fromEntries(fields.map((field) => [field, event[field]]));
 }

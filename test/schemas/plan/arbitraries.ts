@@ -179,7 +179,9 @@ function promoted(type: unknown, choose: Choose): unknown {
         [...SYMBOLS, 'NEW'],
       ]),
     };
-  if (kind === 'array') return { ...type, items: promoted(Reflect.get(type, 'items'), choose) };
+  const items = Reflect.get(type, 'items');
+  // Texts in a list that are not UTF-8 make single items unreadable, of which the model knows nothing.
+  if (kind === 'array') return { ...type, items: items === 'string' ? items : promoted(items, choose) };
   if (kind === 'long') return { type: 'long', logicalType: pick(choose, ['timestamp-millis', 'timestamp-micros']) };
   if (kind === 'record') return { ...type, fields: evolvedFields(Reflect.get(type, 'fields'), choose) };
   return type;

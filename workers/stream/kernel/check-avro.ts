@@ -25,13 +25,11 @@ interface Walk {
 }
 type Step = (walk: Walk) => void;
 
-export interface AvroCheck {
-  /**
-   * @param bytes holds the value and nothing else from `start` on
-   * @throws MdsError `MDS_RECORD_TRUNCATED`, `MDS_RECORD_TRAILING_BYTES` or `MDS_RECORD_CORRUPT`
-   */
-  (bytes: Uint8Array, start: number): void;
-}
+/**
+ * @param bytes holds the value and nothing else from `start` on
+ * @throws MdsError `MDS_RECORD_TRUNCATED`, `MDS_RECORD_TRAILING_BYTES` or `MDS_RECORD_CORRUPT`
+ */
+export type AvroCheck = (bytes: Uint8Array, start: number) => void;
 
 /** Compiles the walk for one writer's schema. */
 export function compileAvroCheck(type: AvroType): AvroCheck {

@@ -7,11 +7,11 @@
 // many channels and lanes want it; a join is told in an envelope of its own, between slabs, from where the partition
 // stands. A lane that has no event in a slab gets no envelope for it: its range is closed by the next one or by a watermark.
 
-import { afterRecord, compareCursors, type Cursor } from '../../../schemas/cursor.ts';
-import { type MdsErrorCode, MdsError, reasonOf } from '../../../schemas/errors.ts';
+import { afterRecord, type Cursor, compareCursors } from '../../../schemas/cursor.ts';
+import { MdsError, type MdsErrorCode, reasonOf } from '../../../schemas/errors.ts';
 import { type Envelope, type JoinedChannel, writeEnvelope } from '../../../schemas/lane-envelope.ts';
 import { SlabReader, type SlabRecord } from '../slab.ts';
-import { ENVELOPE_BYTES, LaneRange } from './lane-range.ts';
+import { ENVELOPE_BYTES, type LaneRange } from './lane-range.ts';
 import { OpenSlot } from './open-slot.ts';
 import type { PlanCompiler } from './plan-compiler.ts';
 import type { PlanDelta } from './plan-delta.ts';
@@ -142,7 +142,7 @@ export class Kernel {
       done = this.#processRecord(reader.record(nextRecord), nextRecord, writing, tally);
       if (done) nextRecord++;
     }
-    this.#writeCollected(writing);
+    this.#writeCollected(writing, done);
     done = done && this.#writeOwed(writing);
     const stuck = !done && writing.envelopes.length === 0 && nextRecord === firstRecord;
     return {
@@ -252,10 +252,17 @@ export class Kernel {
     }
   }
 
-  /** Never too long for the output: `#collect` has kept account. */
-  #writeCollected(writing: Writing): void {
+  /**
+   * Never too long for the output: `#collect` has kept account.
+   *
+   * @param isLast no record follows, so these envelopes reach as far as a watermark would
+   */
+  #writeCollected(writing: Writing, isLast: boolean): void {
     for (const slot of this.#slots.values()) {
-      for (const range of slot.collecting) this.#writeCollectedRange(slot, range, writing);
+      for (const range of slot.collecting) {
+        this.#writeCollectedRange(slot, range, writing);
+        if (isLast) range.owed = false;
+      }
     }
   }
 
@@ -272,6 +279,7 @@ export class Kernel {
         if (!range.owed) continue;
         if (!fits(writing, ENVELOPE_BYTES)) return false;
         this.#write(slot, range, slot.position, [], writing);
+        range.owed = false;
       }
     }
     return true;
@@ -307,6 +315,8 @@ function fits(writing: Writing, bytes: number): boolean {
 /** Whatever a record makes the code below throw, the record is the culprit: it is rejected and the next one follows. */
 function rejectOf(error: unknown): { code: MdsErrorCode; message: string } {
   const known =
-    error instanceof MdsError ? error : new MdsError('MDS_RECORD_CORRUPT', { reason: reasonOf(error) }, { cause: error });
+    error instanceof MdsError
+      ? error
+      : new MdsError('MDS_RECORD_CORRUPT', { reason: reasonOf(error) }, { cause: error });
   return { code: known.code, message: known.message };
 }

@@ -1,11 +1,11 @@
 // What one partition has to say to one lane: where the lane stands, the channels whose join it has not been told of, and
 // the events collected since its last envelope.
 
-import { compareCursors, type Cursor } from '../../../schemas/cursor.ts';
+import { type Cursor, compareCursors } from '../../../schemas/cursor.ts';
 import type { ChannelEvents, EnvelopeEvent, JoinedChannel } from '../../../schemas/lane-envelope.ts';
 
 /** Sizes of the envelope's parts (schemas/lane-envelope.ts); `lane-range.test.ts` holds them against the codec. */
-const ENVELOPE_BYTES = 96;
+export const ENVELOPE_BYTES = 96;
 const EVENT_BYTES = 20;
 const CHANNEL_BYTES = 20;
 const REF_BYTES = 4;
@@ -111,7 +111,6 @@ export class LaneRange {
     const channels = [...this.#refs].map(([channel, refs]) => ({ channel, refs }));
     const taken = { from: this.to, to, oldestRecordMs: this.#oldestRecordMs, events: this.#events, channels };
     this.to = to;
-    this.owed = false;
     this.#events = [];
     this.#refs = new Map();
     this.#byteLength = 0;
@@ -119,5 +118,3 @@ export class LaneRange {
     return taken;
   }
 }
-
-export { ENVELOPE_BYTES };

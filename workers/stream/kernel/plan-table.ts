@@ -1,10 +1,10 @@
 // Which channels of which topics are wanted by which lanes, and their plans compiled for each writer's schema that has
 // been met. Nothing here knows about partitions.
 
-import { MdsError, reasonOf } from '../../../schemas/errors.ts';
 import type { DecodedEvent } from '../../../schemas/avro/decoded-event.ts';
-import type { AddChannel } from './plan-delta.ts';
+import { MdsError, reasonOf } from '../../../schemas/errors.ts';
 import type { PlanCompiler } from './plan-compiler.ts';
+import type { AddChannel } from './plan-delta.ts';
 import type { WriterSchema } from './record-decoder.ts';
 
 export interface Channel {

@@ -77,7 +77,8 @@ function decodeWith(type: avsc.Type, record: Buffer): { value: unknown; offset: 
 }
 
 function eventsOf(value: unknown, { batchField, type }: WriterSchema): readonly DecodedEvent[] {
-  if (!isRecord(value)) throw new MdsError('MDS_RECORD_CORRUPT', { reason: `${type.name} was not decoded to an object` });
+  if (!isRecord(value))
+    throw new MdsError('MDS_RECORD_CORRUPT', { reason: `${type.name} was not decoded to an object` });
   if (batchField === undefined) return [value];
   const events = value[batchField];
   if (!Array.isArray(events)) throw new MdsError('MDS_RECORD_CORRUPT', { reason: `${batchField} is not an array` });

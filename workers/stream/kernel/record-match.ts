@@ -1,7 +1,7 @@
 // One decoded record against all plans of its topic: who gets which event. Nothing is changed here, so that a record that
 // does not fit into the output can be left for the next run.
 
-import { compareCursors, type Cursor } from '../../../schemas/cursor.ts';
+import { type Cursor, compareCursors } from '../../../schemas/cursor.ts';
 import type { EnvelopeEvent } from '../../../schemas/lane-envelope.ts';
 import type { Hit, LaneRange } from './lane-range.ts';
 import type { OpenSlot } from './open-slot.ts';

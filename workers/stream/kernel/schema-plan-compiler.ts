@@ -9,7 +9,8 @@ import type { CompiledPlan, PlanCompiler } from './plan-compiler.ts';
 export const schemaPlanCompiler: PlanCompiler = {
   compile(given: unknown, writerEventSchema: AvroRecord): CompiledPlan {
     const plan = planOf(given);
-    if (plan.format !== 'json') throw new MdsError('MDS_PLAN_CORRUPT', { reason: `format ${plan.format} is not known` });
+    if (plan.format !== 'json')
+      throw new MdsError('MDS_PLAN_CORRUPT', { reason: `format ${plan.format} is not known` });
     const project = compileProjection(plan, writerEventSchema);
     return {
       matches: compileFilter(plan, writerEventSchema),
@@ -19,13 +20,10 @@ export const schemaPlanCompiler: PlanCompiler = {
   },
 };
 
-/** Inputs stand for aliases and defaults of projected fields, so they belong to the projection unless it is whole events. */
-const projectionKeyOf = ({ fields, format, inputs }: Plan): string =>
-  JSON.stringify(fields === null ? { format } : { format, fields, inputs: inputsOf(fields, inputs) });
-
-function inputsOf(fields: readonly string[], inputs: Plan['inputs']): Plan['inputs'] {
-  const projected = new Set(fields.map((path) => path.split('.')[0]));
-  return inputs.filter(({ name }) => projected.has(name));
+/** All that `compileProjection` reads of a plan. */
+function projectionKeyOf({ fields, format, inputs }: Plan): string {
+  const aliased = inputs.flatMap(({ name, aliases = [] }) => (aliases.length > 0 ? [[name, aliases]] : []));
+  return JSON.stringify({ format, fields, aliased });
 }
 
 /** The parts that are used before `compileFilter` reads, and refuses, the rest. */

@@ -32,7 +32,10 @@ export class ReplayKernel {
     this.#output = new SharedArrayBuffer(options.outputBytes);
   }
 
-  async begin({ edgeId, channel, topicId, plan, requestId }: ReplayRequest, slots: readonly ReplaySlot[]): Promise<void> {
+  async begin(
+    { edgeId, channel, topicId, plan, requestId }: ReplayRequest,
+    slots: readonly ReplaySlot[],
+  ): Promise<void> {
     const add: PlanDelta = { kind: 'add', lane: edgeId, channel, generation: GENERATION, topicId, plan };
     const open = slots.map(({ slot, partition, position, until }): PlanDelta => {
       return { kind: 'open', slot, topicId, partition, epoch: 0, from: position, replay: { requestId, until } };
@@ -43,6 +46,10 @@ export class ReplayKernel {
   async end({ edgeId, channel }: ReplayRequest, slots: readonly ReplaySlot[]): Promise<void> {
     const close = slots.map(({ slot }): PlanDelta => ({ kind: 'close', slot }));
     await this.#run([{ kind: 'remove', lane: edgeId, channel, generation: GENERATION }, ...close], null, null);
+    // A giant record made it grow; that was for once.
+    if (this.#output.byteLength > this.#options.outputBytes) {
+      this.#output = new SharedArrayBuffer(this.#options.outputBytes);
+    }
   }
 
   /**
@@ -118,7 +125,10 @@ export class ReplayKernel {
     }
   }
 
-  async #send(lane: string, places: readonly { readonly position: number; readonly length: number }[]): Promise<number> {
+  async #send(
+    lane: string,
+    places: readonly { readonly position: number; readonly length: number }[],
+  ): Promise<number> {
     const envelopes = places.map(({ position, length }) => new Uint8Array(this.#output, position, length));
     await this.#options.send(lane, envelopes);
     return envelopes.reduce((bytes, { length }) => bytes + length, 0);

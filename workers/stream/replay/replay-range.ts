@@ -1,6 +1,6 @@
 // What a range of a replay request means for reading Kafka. Pure.
 
-import { beforeRecord, compareCursors, type Cursor, END_OF_RECORD } from '../../../schemas/cursor.ts';
+import { beforeRecord, type Cursor, compareCursors, END_OF_RECORD } from '../../../schemas/cursor.ts';
 
 export interface RangePlan {
   /** The part that Kafka no longer has; null when it has all. */

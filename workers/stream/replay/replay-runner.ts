@@ -12,8 +12,8 @@ import type { CatalogTopic, ReplayRequest } from '../../../schemas/coordination.
 import { type Cursor, compareCursors } from '../../../schemas/cursor.ts';
 import { MdsError } from '../../../schemas/errors.ts';
 import { type Envelope, envelopeByteLength, writeEnvelope } from '../../../schemas/lane-envelope.ts';
-import { firstOffsetAfter, planRange } from './replay-range.ts';
 import type { ReplayKernel } from './replay-kernel.ts';
+import { firstOffsetAfter, planRange } from './replay-range.ts';
 
 /** Time one request gets before the next one's turn. */
 const SHARE_MS = 1000;
@@ -62,7 +62,10 @@ export class ReplayRunner {
     const isRefused = !topic || partitions.size < request.ranges.length || Math.max(...partitions) >= topic.partitions;
     if (isRefused) {
       const { edgeId, requestId, topicId } = request;
-      this.#options.log.warn({ edgeId, requestId, topicId }, 'a replay request names a topic or partition there is not');
+      this.#options.log.warn(
+        { edgeId, requestId, topicId },
+        'a replay request names a topic or partition there is not',
+      );
       return 'refused';
     }
     const slots = await this.#begin(request, topic.kafkaTopic);

@@ -1,12 +1,12 @@
 // Takes replay requests from the list in Redis, one at a time, and answers them. It has connections, a consumer and a
 // kernel thread of its own: live delivery only shares the machine with it.
 
+import { setTimeout as delay } from 'node:timers/promises';
 import type { Logger } from '../../../platform/log.ts';
 import type { Redis } from '../../../platform/redis.ts';
 import { backoffMs } from '../../../platform/retry.ts';
-import { ReplayRequest, type RedisKeys, readMessage } from '../../../schemas/coordination.ts';
+import { type RedisKeys, ReplayRequest, readMessage } from '../../../schemas/coordination.ts';
 import { reasonOf } from '../../../schemas/errors.ts';
-import { setTimeout as delay } from 'node:timers/promises';
 import type { ReplayRunner } from './replay-runner.ts';
 
 /** How long Redis holds the question; a stop ends it at once by closing the connection. */

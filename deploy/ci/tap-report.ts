@@ -1,0 +1,59 @@
+// What a person or a CI log sees of a test run: one line for each test file as it ends, and for each failed test its path and
+// what tap says about it. Reads TAP 14 on stdin. (tap's own reporters redraw a terminal, and print nothing where CI is set.)
+
+import { createInterface } from 'node:readline';
+
+const INDENT = 4;
+
+export class TapReport {
+  readonly #write: (line: string) => void;
+  #path: string[] = [];
+  /** Set while the diagnostics of a failed test are passed on, or of a passed one left out. */
+  #diagnostics: { readonly end: string; readonly shown: boolean } | undefined;
+  #failedAtDepth: number | undefined;
+
+  constructor(write: (line: string) => void) {
+    this.#write = write;
+  }
+
+  line(line: string): void {
+    const indent = line.length - line.trimStart().length;
+    const text = line.slice(indent);
+    if (this.#diagnostics !== undefined) {
+      if (line === this.#diagnostics.end) this.#diagnostics = undefined;
+      else if (this.#diagnostics.shown) this.#write(`    ${line.slice(this.#diagnostics.end.length - 3)}`);
+      return;
+    }
+    const depth = Math.floor(indent / INDENT);
+    if (text === '---') {
+      const shown = this.#failedAtDepth === depth;
+      this.#diagnostics = { end: `${line.slice(0, indent)}...`, shown };
+      this.#failedAtDepth = undefined;
+      return;
+    }
+    if (text.startsWith('# Subtest: ')) {
+      this.#path = [...this.#path.slice(0, depth), text.slice('# Subtest: '.length)];
+      return;
+    }
+    if (text.startsWith('Bail out!')) this.#write(text);
+    const point = /^(not ok|ok) \d+ - (.*)$/.exec(text);
+    if (point !== null) this.#point(depth, point[1] === 'ok', point[2] ?? '');
+  }
+
+  #point(depth: number, ok: boolean, name: string): void {
+    this.#failedAtDepth = undefined;
+    if (depth === 0) this.#write(`${ok ? '  ✓' : '  ✗'} ${name.replace(' # time=', '  ')}`);
+    if (ok) return;
+    const title = name.replace(/ # time=\S+$/, '');
+    const path = this.#path.slice(0, depth);
+    // a group that fails because a test in it did has said so already; its own diagnostics only tell where it stands
+    if (depth > 0 && this.#path.length > depth && this.#path[depth] === title) return;
+    if (depth > 0) this.#write(`  ✗ ${[...path, title].join(' › ')}`);
+    this.#failedAtDepth = depth;
+  }
+}
+
+if (import.meta.main) {
+  const report = new TapReport((line) => process.stdout.write(`${line}\n`));
+  for await (const line of createInterface({ input: process.stdin })) report.line(line);
+}

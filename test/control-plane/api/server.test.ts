@@ -1,0 +1,192 @@
+// The HTTP server without any service behind it: what it answers then, and what does not need one.
+
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { Redis } from 'ioredis';
+import pg from 'pg';
+import t, { type Test } from 'tap';
+import { Check } from 'typebox/value';
+import { buildServer, type ServerParts } from '../../../control-plane/api/server.ts';
+import { StatusReader } from '../../../control-plane/status/status-reader.ts';
+import type { Queryable } from '../../../control-plane/store/queryable.ts';
+import { TopicService } from '../../../control-plane/topics/topic-service.ts';
+import { TopicWork } from '../../../control-plane/topics/topic-work.ts';
+import { Health } from '../../../platform/health.ts';
+import { createLogger } from '../../../platform/log.ts';
+import { createMetrics } from '../../../platform/metrics.ts';
+import { Problem } from '../../../schemas/api/problem.ts';
+import { ServiceStatus } from '../../../schemas/api/status.ts';
+import { redisKeys } from '../../../schemas/coordination.ts';
+import { InMemoryKafka, InMemorySchemas } from '../stand-ins.ts';
+
+const NOBODY = '127.0.0.1:1';
+
+async function aServer(t: Test, overrides: Partial<ServerParts> = {}) {
+  const pool = new pg.Pool({ connectionString: `postgres://nobody@${NOBODY}/none` });
+  const db: Queryable = overrides.db ?? pool;
+  const redis = new Redis(`redis://${NOBODY}`, { lazyConnect: true, enableOfflineQueue: false });
+  const keys = redisKeys('test');
+  const known = { monitoringEvent: { type: 'record', name: 'E', fields: [] }, deadLetter: '{}' };
+  const work = new TopicWork({ db, kafka: new InMemoryKafka(), schemas: new InMemorySchemas(), known });
+  const app = await buildServer({
+    db,
+    redis,
+    keys,
+    topics: new TopicService({ db, work, known, onChange: () => {} }),
+    status: new StatusReader({ db, redis, keys, version: '1.2.3' }),
+    health: new Health(),
+    metrics: createMetrics('control'),
+    log: createLogger('control', 'silent'),
+    version: '1.2.3',
+    pageDir: join(t.testdirName, 'nowhere'),
+    bodyLimitBytes: 2000,
+    ...overrides,
+  });
+  t.teardown(async () => {
+    await app.close();
+    await pool.end();
+    redis.disconnect();
+  });
+  return app;
+}
+
+t.test('an unknown path is a problem that names it', async (t) => {
+  const app = await aServer(t);
+  const answer = await app.inject({ method: 'PUT', url: '/v1/topics?x=1' });
+  t.equal(answer.statusCode, 404);
+  t.equal(answer.headers['content-type'], 'application/problem+json');
+  t.match(answer.json(), { code: 'MDS_NO_ROUTE', detail: 'There is nothing at PUT /v1/topics; see /docs.' });
+});
+
+t.test('a request that is not valid shows all its problems', async (t) => {
+  const app = await aServer(t);
+  const payload = { name: '-bad-', partitions: 0, retentionMs: 'long', extra: true };
+  const answer = await app.inject({ method: 'POST', url: '/v1/topics', payload });
+  t.equal(answer.statusCode, 400);
+  t.ok(Check(Problem, answer.json()));
+  t.same(
+    answer
+      .json()
+      .errors.map(({ at }: { at: string }) => at)
+      .sort(),
+    ['body', 'body/name', 'body/partitions', 'body/retentionMs'],
+  );
+  const query = await app.inject('/v1/topics?limit=501&colour=red');
+  t.match(query.json(), { code: 'MDS_REQUEST_INVALID', errors: [{ at: 'querystring' }, { at: 'querystring/limit' }] });
+});
+
+t.test('a body that is too large, of another type, or not JSON is refused', async (t) => {
+  const app = await aServer(t);
+  const post = (payload: string, type: string) =>
+    app.inject({ method: 'POST', url: '/v1/topics', payload, headers: { 'content-type': type } });
+  const large = await post(JSON.stringify({ name: 'x'.repeat(3000) }), 'application/json');
+  t.equal(large.statusCode, 413);
+  t.match(large.json(), { code: 'MDS_REQUEST_INVALID', status: 413 });
+  t.equal((await post('<x/>', 'application/xml')).statusCode, 415);
+  t.match((await post('{"name":', 'application/json')).json(), { code: 'MDS_REQUEST_INVALID', status: 400 });
+});
+
+t.test('a reserved name, or a schema that is none, is refused before anything is touched', async (t) => {
+  const app = await aServer(t);
+  const create = async (payload: object) => (await app.inject({ method: 'POST', url: '/v1/topics', payload })).json();
+  t.match(await create({ name: 'dead-letter' }), { code: 'MDS_REQUEST_INVALID', errors: [{ at: 'body/name' }] });
+  t.match(await create({ name: 'a', schema: { type: 'string' } }), { code: 'MDS_SCHEMA_NOT_RECORD', status: 422 });
+  t.match(await create({ name: 'a', schema: { type: 'recrod' } }), { code: 'MDS_SCHEMA_INVALID', status: 422 });
+});
+
+t.test('with Postgres away requests may be sent again later', async (t) => {
+  const app = await aServer(t);
+  for (const url of [
+    '/v1/topics',
+    '/v1/topics/a',
+    '/v1/subscriptions',
+    '/v1/subscriptions/a',
+    '/v1/workers',
+    '/v1/edges',
+  ]) {
+    const answer = await app.inject(url);
+    t.match(answer.json(), { status: 503, code: 'MDS_DEPENDENCY_UNAVAILABLE', retryable: true }, url);
+  }
+});
+
+t.test('with everything away the status says so', async (t) => {
+  const app = await aServer(t);
+  const answer = await app.inject('/v1/status');
+  t.equal(answer.statusCode, 200);
+  t.ok(Check(ServiceStatus, answer.json()));
+  const problems = answer.json().problems.join(' ');
+  for (const said of [/Postgres is away/, /Redis is away/, /No control plane leads/]) t.match(problems, said);
+});
+
+t.test('a bug is answered with a reference and nothing of its inside', async (t) => {
+  const db: Queryable = { query: () => Promise.reject(new TypeError('secret internals')) };
+  const app = await aServer(t, { db });
+  const answer = await app.inject('/v1/topics');
+  t.match(answer.json(), { status: 500, code: 'MDS_INTERNAL' });
+  t.notMatch(answer.body, /secret/);
+});
+
+t.test('health, readiness and metrics are there', async (t) => {
+  const health = new Health();
+  const app = await aServer(t, { health });
+  t.equal((await app.inject('/healthz')).statusCode, 200);
+  t.equal((await app.inject('/readyz')).statusCode, 200);
+  health.setReady('ownership', false, 'it is paused');
+  const answer = await app.inject('/readyz');
+  t.equal(answer.statusCode, 503);
+  t.same(answer.json(), { ready: false, reasons: ['ownership: it is paused'] });
+  t.match((await app.inject('/metrics')).body, /mds_control_http_request_seconds_bucket/);
+});
+
+t.test('the API describes itself in OpenAPI 3.1, with every status', async (t) => {
+  const app = await aServer(t);
+  const document = (await app.inject('/openapi.json')).json();
+  t.equal(document.openapi, '3.1.0');
+  t.same(Object.keys(document.paths).sort(), [
+    '/v1/edges',
+    '/v1/filters/check',
+    '/v1/status',
+    '/v1/subscriptions',
+    '/v1/subscriptions/{id}',
+    '/v1/topics',
+    '/v1/topics/{name}',
+    '/v1/workers',
+  ]);
+  const created = document.paths['/v1/topics'].post.responses;
+  t.same(Object.keys(created), ['201', '400', '409', '422', '500', '503', '504']);
+  t.match(created['409'].content['application/problem+json'].schema, { $ref: '#/components/schemas/Problem' });
+  t.match(created['409'].description, /MDS_ALREADY_EXISTS/);
+});
+
+t.test('the readable documentation needs nobody but this server', async (t) => {
+  const app = await aServer(t);
+  const page = await app.inject('/docs/');
+  t.equal(page.statusCode, 200);
+  t.notMatch(page.body, /https?:\/\//);
+  t.match(page.headers['content-security-policy'], /default-src 'none'.*connect-src 'self'/);
+  const [, script] = /<script src="([^"]+)"/.exec(page.body) ?? [];
+  t.equal((await app.inject(`/docs/${script}`)).statusCode, 200);
+});
+
+t.test('without a built page it says how to build it', async (t) => {
+  const app = await aServer(t);
+  const answer = await app.inject('/');
+  t.equal(answer.statusCode, 404);
+  t.match(answer.body, /node client\/page\/build\.ts/);
+});
+
+t.test('the page is served with a policy that lets it reach edges on this machine only', async (t) => {
+  const pageDir = t.testdir({});
+  mkdirSync(pageDir, { recursive: true });
+  const app = await aServer(t, { pageDir });
+  writeFileSync(join(pageDir, 'index.html'), '<!doctype html><title>page</title>');
+  writeFileSync(join(pageDir, 'page.js'), 'export {};');
+  const page = await app.inject('/');
+  t.equal(page.statusCode, 200);
+  t.match(page.headers, { 'cache-control': 'no-store', 'x-content-type-options': 'nosniff' });
+  t.match(page.headers['content-security-policy'], /connect-src 'self' ws:\/\/127\.0\.0\.1:\*/);
+  const script = await app.inject('/page.js');
+  t.match(script.headers['content-type'], /javascript/);
+  t.equal(script.headers['cache-control'], 'no-cache');
+  t.equal((await app.inject('/../package.json')).statusCode, 404);
+});

@@ -1,0 +1,57 @@
+// Kafka and the schema registry in memory, which can be made to fail at a step: for what is hard to do to the real ones.
+
+import type { KafkaTopicSettings, KafkaTopics, TopicSchemas } from '../../control-plane/topics/ports.ts';
+import type { RegisteredSchema } from '../../platform/registry.ts';
+import { MdsError } from '../../schemas/errors.ts';
+
+const away = (dependency: string) => new MdsError('MDS_DEPENDENCY_UNAVAILABLE', { dependency, reason: 'told so' });
+
+export class InMemoryKafka implements KafkaTopics {
+  readonly topics = new Map<string, KafkaTopicSettings>();
+  failing: 'nothing' | 'create' | 'delete' | 'everything' = 'nothing';
+
+  async partitionsOf(kafkaTopic: string): Promise<number | null> {
+    if (this.failing === 'everything') throw away('Kafka');
+    return this.topics.get(kafkaTopic)?.partitions ?? null;
+  }
+
+  async create(topic: KafkaTopicSettings): Promise<void> {
+    const isDeadLetters = topic.kafkaTopic.endsWith('.dead-letter');
+    if (this.failing === 'everything' || (this.failing === 'create' && !isDeadLetters)) throw away('Kafka');
+    if (!this.topics.has(topic.kafkaTopic)) this.topics.set(topic.kafkaTopic, topic);
+  }
+
+  async delete(kafkaTopic: string): Promise<void> {
+    if (this.failing === 'delete' || this.failing === 'everything') throw away('Kafka');
+    this.topics.delete(kafkaTopic);
+  }
+}
+
+export class InMemorySchemas implements TopicSchemas {
+  readonly subjects = new Map<string, RegisteredSchema>();
+  /** A subject that ends so refuses whatever it is given. */
+  refusing: string | null = null;
+  #lastId = 0;
+
+  async register(subject: string, schema: string): Promise<number> {
+    if (this.refusing !== null && subject.endsWith(this.refusing)) {
+      throw new MdsError('MDS_SCHEMA_INCOMPATIBLE', { subject, reason: 'told so' });
+    }
+    const known = this.subjects.get(subject);
+    if (known?.schema === schema) return known.schemaId;
+    this.subjects.set(subject, { schemaId: ++this.#lastId, version: (known?.version ?? 0) + 1, schema });
+    return this.#lastId;
+  }
+
+  async setCompatibility(): Promise<void> {
+    // every level is the same to this registry
+  }
+
+  async latest(subject: string): Promise<RegisteredSchema | null> {
+    return this.subjects.get(subject) ?? null;
+  }
+
+  async deleteSubject(subject: string): Promise<void> {
+    this.subjects.delete(subject);
+  }
+}

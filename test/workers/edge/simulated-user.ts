@@ -1,0 +1,146 @@
+// Somebody who wants every event of a channel from some moment on: subscribes, keeps the position as a client library
+// does, comes back with a token when closed, and in the end has a ledger to compare with what was produced.
+
+import { type Cursor, compareCursors } from '../../../schemas/cursor.ts';
+import { MdsError } from '../../../schemas/errors.ts';
+import type { EventsFrame, WireCursor } from '../../../schemas/frames.ts';
+import { parseServerFrame } from '../../../schemas/frames.ts';
+import { decodeResumeToken, encodeResumeToken } from '../../../schemas/resume-token.ts';
+import type { Client, FrameBytes } from '../../../workers/edge/client.ts';
+import type { Delivery } from '../../../workers/edge/delivery.ts';
+import type { Subscription } from '../../../workers/edge/subscription.ts';
+import { TOPIC_ID } from './simulated-partition.ts';
+
+const cursorOf = ([offset, index]: WireCursor): Cursor => ({ offset, index });
+
+class SimulatedClient implements Client {
+  bufferedBytes = 0;
+  isClosed = false;
+  readonly subscriptions = new Set<Subscription>();
+  readonly #onFrame: (text: string) => void;
+
+  constructor(onFrame: (text: string) => void) {
+    this.#onFrame = onFrame;
+  }
+
+  send(frame: FrameBytes): void {
+    if (!this.isClosed) this.#onFrame(typeof frame === 'string' ? frame : Buffer.from(frame).toString());
+  }
+
+  close(): void {
+    this.isClosed = true;
+    for (const subscription of [...this.subscriptions]) subscription.end();
+  }
+}
+
+export class SimulatedUser {
+  readonly filter: string;
+  /** Where the first subscription began; null until it was answered. */
+  start: Map<number, Cursor> | null = null;
+  readonly received = new Map<number, number[]>();
+  /** Anything a correct edge never does. */
+  readonly complaints: string[] = [];
+  gaps = 0;
+  readonly #delivery: Delivery;
+  readonly #id: string;
+  #position = new Map<number, Cursor>();
+  #client: SimulatedClient | null = null;
+  #isLive = false;
+  #isSubscribed = false;
+  #channel = '';
+
+  constructor(delivery: Delivery, id: string, filter: string) {
+    this.#delivery = delivery;
+    this.#id = id;
+    this.filter = filter;
+  }
+
+  get isConnected(): boolean {
+    return this.#client !== null && !this.#client.isClosed;
+  }
+
+  get isLive(): boolean {
+    return this.isConnected && this.#isLive;
+  }
+
+  get position(): ReadonlyMap<number, Cursor> {
+    return this.#position;
+  }
+
+  connect(): void {
+    if (this.isConnected) return;
+    const client = new SimulatedClient((text) => this.#onFrame(text));
+    this.#client = client;
+    this.#isLive = false;
+    this.#isSubscribed = false;
+    const resume = this.start === null ? {} : { resume: encodeResumeToken({ topicId: TOPIC_ID, position: this.#position }) };
+    const message = { type: 'subscribe', id: this.#id, topic: 't', filter: this.filter, ...resume } as const;
+    const subscription = this.#delivery.subscribe(client, message, (ended) => client.subscriptions.delete(ended));
+    if (subscription.state !== 'ended') client.subscriptions.add(subscription);
+  }
+
+  disconnect(): void {
+    this.#client?.close();
+  }
+
+  /** Stops or goes on reading. */
+  setSlow(isSlow: boolean): void {
+    if (!this.#client) return;
+    this.#client.bufferedBytes = isSlow ? 1_000_000 : 0;
+    if (!isSlow) for (const { session } of [...this.#client.subscriptions]) session?.advance();
+  }
+
+  #onFrame(text: string): void {
+    const frame = parseServerFrame(text);
+    switch (frame?.type) {
+      case 'subscribed': {
+        this.#channel = frame.channel;
+        const { position } = decodeResumeToken(frame.position);
+        for (const [partition, cursor] of this.#position) {
+          const told = position.get(partition);
+          if (!told || compareCursors(told, cursor) !== 0) this.complaints.push(`token of ${partition} not kept`);
+        }
+        this.#position = new Map(position);
+        this.start ??= new Map(position);
+        this.#isSubscribed = true;
+        this.#isLive = !frame.replaying;
+        break;
+      }
+      case 'live':
+        this.#isLive = true;
+        break;
+      case 'position':
+        for (const [partition, cursor] of decodeResumeToken(frame.token).position) {
+          const known = this.#position.get(partition);
+          if (known && compareCursors(cursor, known) < 0) this.complaints.push('position went back');
+          this.#position.set(partition, cursor);
+        }
+        break;
+      case 'events':
+        this.#onEvents(frame);
+        break;
+      case 'gap':
+        this.gaps += 1;
+        this.#position.set(frame.partition, cursorOf(frame.to));
+        break;
+      case 'error':
+        if (frame.retryable) this.#client?.close();
+        else this.complaints.push(new MdsError(frame.code).message);
+    }
+  }
+
+  #onEvents(frame: EventsFrame): void {
+    if (!this.#isSubscribed) this.complaints.push('events before the answer');
+    if (frame.channel !== this.#channel) this.complaints.push('events of another channel');
+    if (frame.sub === undefined && !this.#isLive) this.complaints.push('live events before live');
+    const numbers = this.received.get(frame.partition) ?? [];
+    const before = this.#position.get(frame.partition);
+    if (before && compareCursors(cursorOf(frame.from), before) < 0) this.complaints.push('a frame overlaps');
+    for (const { at, data } of frame.events) {
+      if (before && compareCursors(cursorOf(at), before) <= 0) this.complaints.push(`event ${data} came twice`);
+      numbers.push(Number(data));
+    }
+    this.received.set(frame.partition, numbers);
+    this.#position.set(frame.partition, cursorOf(frame.to));
+  }
+}

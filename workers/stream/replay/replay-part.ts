@@ -1,0 +1,83 @@
+// The replay side of a stream worker, put together.
+
+import { createConsumer } from '../../../platform/kafka.ts';
+import type { ProcessContext } from '../../../platform/lifecycle.ts';
+import { connectRedis } from '../../../platform/redis.ts';
+import { redisKeys } from '../../../schemas/coordination.ts';
+import type { StreamConfig } from '../config.ts';
+import { startKernelThread } from '../kernel-pool.ts';
+import type { SchemaCache } from '../schema-cache.ts';
+import { TopicCatalog } from '../topic-catalog.ts';
+import { ReplayKernel } from './replay-kernel.ts';
+import { ReplayRunner } from './replay-runner.ts';
+import { ReplayServer, type ReplayServerOptions } from './replay-server.ts';
+
+/** 4 MiB: an answer is rarely longer, and what was fetched beyond its end is thrown away. */
+const PREFETCH_BYTES = 4_194_304;
+
+export interface ReplayPart {
+  start(answered: ReplayServerOptions['answered']): void;
+  stop(): Promise<void>;
+}
+
+/** Connects; nothing is answered before `start`. */
+export async function startReplay(
+  { config, log, health, signal }: ProcessContext<StreamConfig>,
+  schemas: SchemaCache,
+): Promise<ReplayPart> {
+  const { connectTimeoutMs, processId, outputBytes, slabBytes, envelopeBytes, recordOutputBytes } = config;
+  const common = { log, health, signal, connectTimeoutMs };
+  const keys = redisKeys(config.redisPrefix);
+  const [requests, lanes, consumer] = await Promise.all([
+    connectRedis(config.redisUrl, { ...common, name: 'replay-requests', commandTimeoutMs: 0 }),
+    connectRedis(config.redisUrl, { ...common, name: 'replay-lanes' }),
+    createConsumer({
+      ...common,
+      brokers: config.kafkaBrokers,
+      name: `replay-${processId}`,
+      groupId: config.consumerGroup,
+      prefetchBytes: PREFETCH_BYTES,
+      idleWaitMs: 20,
+      offsetReset: 'error',
+    }),
+  ]);
+  const thread = startKernelThread({ envelopeBytes, recordOutputBytes });
+  const send = async (lane: string, envelopes: readonly Uint8Array[]): Promise<void> => {
+    const pipeline = lanes.pipeline();
+    for (const { buffer, byteOffset, length } of envelopes) {
+      pipeline.spublish(keys.lane(lane), Buffer.from(buffer, byteOffset, length));
+    }
+    const failed = (await pipeline.exec())?.find(([error]) => error !== null)?.[0];
+    if (failed) throw failed;
+  };
+  const catalog = new TopicCatalog(lanes, keys, log);
+  const kernel = new ReplayKernel({
+    thread,
+    slabBytes,
+    outputBytes,
+    schema: (schemaId) => schemas.resolve(schemaId),
+    send,
+  });
+  const runner = new ReplayRunner({
+    consumer,
+    kernel,
+    topic: (topicId) => catalog.topic(topicId),
+    send,
+    bytesPerSecond: config.replayBytesPerSecond,
+    log,
+    now: Date.now,
+  });
+  let server: ReplayServer | undefined;
+  return {
+    start: (answered) => {
+      server = new ReplayServer({ redis: requests, keys, runner, log, now: Date.now, answered });
+      server.start();
+    },
+    stop: async () => {
+      requests.disconnect();
+      await server?.stop();
+      lanes.disconnect();
+      await Promise.all([consumer.disconnect(), thread.close()]);
+    },
+  };
+}

@@ -1,0 +1,351 @@
+// The stream worker put together. The way of a record: consumer-loop → slab-pipeline (kernel thread) → lane-publisher,
+// and, when nothing can be made of it, dead-letter. Who owns what: ownership-client → partition-owner. Who wants what:
+// interest-reader → interest-table → the pipelines.
+
+import { hostname } from 'node:os';
+import { createConsumer, createProducer, type KafkaConsumer, type KafkaProducer } from '../../platform/kafka.ts';
+import type { ProcessContext } from '../../platform/lifecycle.ts';
+import { connectRedis, type Redis } from '../../platform/redis.ts';
+import { createRegistry, type SchemaRegistry } from '../../platform/registry.ts';
+import { redisKeys, WATERMARK_INTERVAL_MS, type WorkerHeartbeat } from '../../schemas/coordination.ts';
+import { reasonOf } from '../../schemas/errors.ts';
+import { CommitLog } from './commit-log.ts';
+import type { StreamConfig } from './config.ts';
+import { ConsumerLoop } from './consumer-loop.ts';
+import { DeadLetters } from './dead-letter.ts';
+import { InterestReader } from './interest-reader.ts';
+import { InterestTable } from './interest-table.ts';
+import { startKernelThread } from './kernel-pool.ts';
+import { LanePublisher } from './lane-publisher.ts';
+import { Lease } from './lease.ts';
+import { OffsetCommitter } from './offset-committer.ts';
+import { OwnershipClient } from './ownership-client.ts';
+import { PartitionOwner } from './partition-owner.ts';
+import { RangeWatch } from './range-watch.ts';
+import { type ReplayPart, startReplay } from './replay/replay-part.ts';
+import { SchemaCache } from './schema-cache.ts';
+import { SlabPipeline } from './slab-pipeline.ts';
+import { StreamMetrics } from './stream-metrics.ts';
+import { TopicCatalog } from './topic-catalog.ts';
+
+/** A topic that changed is told at once; this is for what was not heard. */
+const CATALOG_INTERVAL_MS = 2000;
+/** A leader takes partitions back within a second; when none does for this long, there is none. */
+const LEADER_WAIT_MS = 5000;
+/** What is left of the 10 s of a stop for giving back, after closing connections is allowed for. */
+const DRAIN_DEADLINE_MS = 8500;
+const DRAIN_POLL_MS = 20;
+
+/** What the connections of a worker are; tests put others here. */
+interface Connections {
+  /** Heartbeats, interest, catalog. */
+  readonly control: Redis;
+  readonly notices: Redis;
+  /** Envelopes, and nothing else: a slow lane must not delay a heartbeat. */
+  readonly lanes: Redis;
+  readonly consumer: KafkaConsumer;
+  readonly producer: KafkaProducer;
+  readonly registry: SchemaRegistry;
+}
+
+export interface StreamWorkerHooks {
+  readonly httpUrl: string;
+  /** The worker cannot go on: the process must end, others take over. */
+  readonly onFailure: (error: unknown) => void;
+}
+
+export class StreamWorker {
+  readonly #context: ProcessContext<StreamConfig>;
+  readonly #hooks: StreamWorkerHooks;
+  readonly #connections: Connections;
+  readonly #stopped: AbortController;
+  readonly #lease = new Lease(() => performance.now());
+  readonly #commitLog = new CommitLog();
+  readonly #metrics: StreamMetrics;
+  readonly #pipelines: readonly SlabPipeline[];
+  readonly #interest: InterestTable;
+  readonly #interestReader: InterestReader;
+  readonly #catalog: TopicCatalog;
+  readonly #loop: ConsumerLoop;
+  readonly #committer: OffsetCommitter;
+  readonly #owner: PartitionOwner;
+  readonly #ownership: OwnershipClient;
+  readonly #rangeWatch: RangeWatch;
+  readonly #replay: ReplayPart;
+  readonly #timers: NodeJS.Timeout[] = [];
+  readonly #startedAtMs = Date.now();
+  #isDraining = false;
+
+  /** Connects to everything and begins to own partitions. @throws when something cannot be reached in time */
+  static async start(context: ProcessContext<StreamConfig>, hooks: StreamWorkerHooks): Promise<StreamWorker> {
+    const { config, log, health, signal } = context;
+    const stopped = new AbortController();
+    const { connectTimeoutMs, processId } = config;
+    const common = { log, health, signal, connectTimeoutMs };
+    const kafka = { ...common, brokers: config.kafkaBrokers };
+    const redis = (name: string) => connectRedis(config.redisUrl, { ...common, name });
+    const registry = createRegistry(config.registryUrl);
+    const schemas = new SchemaCache({ registry, log, health, signal: stopped.signal });
+    const [control, notices, lanes, consumer, producer] = await Promise.all([
+      redis('control'),
+      redis('notices'),
+      redis('lanes'),
+      createConsumer({
+        ...kafka,
+        name: `stream-${processId}`,
+        groupId: config.consumerGroup,
+        prefetchBytes: config.prefetchBytes,
+        idleWaitMs: 20,
+        offsetReset: 'error',
+      }),
+      createProducer({ ...kafka, name: `dead-letters-${processId}` }),
+    ]);
+    const connections = { control, notices, lanes, consumer, producer, registry };
+    const worker = new StreamWorker(context, hooks, connections, stopped, schemas, await startReplay(context, schemas));
+    await worker.#begin();
+    return worker;
+  }
+
+  private constructor(
+    context: ProcessContext<StreamConfig>,
+    hooks: StreamWorkerHooks,
+    connections: Connections,
+    stopped: AbortController,
+    schemas: SchemaCache,
+    replay: ReplayPart,
+  ) {
+    const { config, log, health, metrics } = context;
+    this.#context = context;
+    this.#hooks = hooks;
+    this.#connections = connections;
+    this.#stopped = stopped;
+    this.#replay = replay;
+    const { control, lanes, consumer, producer, registry } = connections;
+    const keys = redisKeys(config.redisPrefix);
+    const now = (): number => performance.now();
+    this.#metrics = new StreamMetrics(metrics, config.kernelThreads, now());
+    const publisher = new LanePublisher({
+      redis: lanes,
+      keys,
+      mayPublish: () => this.#lease.held(),
+      isOpen: (slot) => this.#owner.bySlot(slot) !== undefined,
+      onRetry: (reason) => this.#publishRetried(reason),
+      signal: stopped.signal,
+    });
+    const deadLetters = new DeadLetters({ producer, registry, log, health, signal: stopped.signal, now: Date.now });
+    this.#pipelines = Array.from({ length: config.kernelThreads }, (_, thread) =>
+      this.#startPipeline(thread, publisher, deadLetters, schemas),
+    );
+    this.#interest = new InterestTable((delta) => {
+      for (const pipeline of this.#pipelines) pipeline.apply(delta);
+    });
+    this.#interestReader = new InterestReader({ redis: control, keys, table: this.#interest, log, now });
+    this.#catalog = new TopicCatalog(control, keys, log);
+    this.#loop = new ConsumerLoop({
+      consumer,
+      pollRecords: config.pollRecords,
+      log,
+      received: ({ slot }, nextOffset) => this.#commitLog.received(slot, nextOffset),
+      now,
+    });
+    this.#committer = new OffsetCommitter({
+      consumer,
+      commitLog: this.#commitLog,
+      lease: this.#lease,
+      log,
+      intervalMs: config.commitIntervalMs,
+      placeOf: (slot) => this.#placeOf(slot),
+    });
+    this.#owner = new PartitionOwner({
+      pipelines: this.#pipelines,
+      consumer,
+      loop: this.#loop,
+      commitLog: this.#commitLog,
+      committer: this.#committer,
+      readInterest: () => this.#interestReader.readAll(),
+      topic: (topicId) => this.#catalog.topic(topicId),
+      log,
+      onChange: () => this.#ownership.beatNow(),
+      onFailure: hooks.onFailure,
+    });
+    this.#ownership = new OwnershipClient({
+      redis: control,
+      keys,
+      workerId: config.processId,
+      lease: this.#lease,
+      log,
+      heartbeat: () => this.#heartbeat(),
+      apply: (assignment, isProven) => this.#owner.apply(assignment, isProven),
+      onBeat: (isHeld) => health.setReady('lease', isHeld, 'no heartbeat has reached Redis lately'),
+      now,
+    });
+    this.#rangeWatch = new RangeWatch({
+      loop: this.#loop,
+      consumer,
+      log,
+      now,
+      moveTo: (partition, offset) => this.#owner.moveTo(partition, offset),
+    });
+  }
+
+  async #begin(): Promise<void> {
+    const keys = redisKeys(this.#context.config.redisPrefix);
+    const { notices } = this.#connections;
+    notices.on('message', (channel: string, text: string) => {
+      if (channel === keys.notifyInterest) this.#hear(() => this.#interestReader.hear(text));
+      else if (channel === keys.notifyCatalog) this.#readCatalog();
+      else if (text === this.#context.config.processId) this.#ownership.beat();
+    });
+    await notices.subscribe(keys.notifyInterest, keys.notifyCatalog, keys.notifyAssignment);
+    this.#readCatalog();
+    this.#loop.start(this.#hooks.onFailure);
+    this.#committer.start();
+    this.#rangeWatch.start();
+    this.#interestReader.start();
+    this.#ownership.start();
+    this.#replay.start((outcome) => this.#metrics.replayed(outcome));
+    this.#timers.push(
+      setInterval(() => {
+        for (const pipeline of this.#pipelines) pipeline.watermark();
+      }, WATERMARK_INTERVAL_MS),
+      setInterval(() => this.#readCatalog(), CATALOG_INTERVAL_MS),
+    );
+  }
+
+  /**
+   * Has its partitions taken over, or gives them back by itself when no leader answers; then closes everything.
+   * Without Redis or Kafka it leaves what it cannot finish to the next owner, who begins at the last commit.
+   */
+  async stop(): Promise<void> {
+    const { log } = this.#context;
+    const startedMs = performance.now();
+    this.#isDraining = true;
+    this.#owner.drain();
+    this.#ownership.beatNow();
+    await this.#replay.stop();
+    await this.#untilOwnsNothing(startedMs + LEADER_WAIT_MS);
+    if (this.#owner.count > 0) {
+      log.warn({ partitions: this.#owner.count }, 'no leader takes the partitions back, they are given back anyway');
+      this.#owner.releaseAll();
+      await this.#untilOwnsNothing(startedMs + DRAIN_DEADLINE_MS);
+    }
+    if (this.#owner.count > 0)
+      log.error({ partitions: this.#owner.count }, 'stopping before everything was given back');
+    await this.#close();
+  }
+
+  async #untilOwnsNothing(deadlineMs: number): Promise<void> {
+    while (this.#owner.count > 0 && performance.now() < deadlineMs) {
+      await new Promise((resolve) => setTimeout(resolve, DRAIN_POLL_MS));
+    }
+  }
+
+  async #close(): Promise<void> {
+    const { control, notices, lanes, consumer, producer, registry } = this.#connections;
+    for (const timer of this.#timers) clearInterval(timer);
+    this.#rangeWatch.stop();
+    this.#committer.stop();
+    this.#interestReader.stop();
+    await this.#ownership.leave();
+    this.#stopped.abort();
+    await Promise.all(this.#pipelines.map((pipeline) => pipeline.stop()));
+    await this.#loop.stop();
+    for (const redis of [control, notices, lanes]) redis.disconnect();
+    await Promise.all([consumer.disconnect(), producer.disconnect(), registry.close()]);
+  }
+
+  #startPipeline(
+    thread: number,
+    publisher: LanePublisher,
+    deadLetters: DeadLetters,
+    schemas: SchemaCache,
+  ): SlabPipeline {
+    const { config, log } = this.#context;
+    const { envelopeBytes, recordOutputBytes, slabsPerThread, slabBytes, outputsPerThread, outputBytes } = config;
+    return new SlabPipeline(
+      startKernelThread({ envelopeBytes, recordOutputBytes }),
+      {
+        publish: (output, envelopes) => publisher.publish(output, envelopes),
+        deadLetter: (rejects) =>
+          deadLetters.write(
+            rejects.flatMap((record) => {
+              const place = this.#placeOf(record.slot);
+              return place ? [{ record, place }] : []; // lost: its next owner meets the record again
+            }),
+          ),
+        begin: (slot, nextOffset) => this.#commitLog.begin(slot, nextOffset),
+        schema: (schemaId) => schemas.resolve(schemaId),
+        ran: (answer, recordCount, byteCount) => {
+          this.#metrics.ran(thread, answer, recordCount, byteCount);
+          for (const failure of answer.failures) {
+            log.error(failure, "a plan does not fit a writer's schema, its channel misses that schema's events");
+          }
+        },
+        failed: this.#hooks.onFailure,
+      },
+      { slabCount: slabsPerThread, slabBytes, outputCount: outputsPerThread, outputBytes },
+    );
+  }
+
+  #placeOf(slot: number) {
+    const owned = this.#owner.bySlot(slot);
+    if (!owned?.topic) return null;
+    const { kafkaTopic, deadLetterTopic } = owned.topic;
+    return { topic: kafkaTopic, kafkaTopic, deadLetterTopic, partition: owned.grant.partition };
+  }
+
+  #heartbeat(): WorkerHeartbeat {
+    const { config } = this.#context;
+    const owned = [...this.#owner.partitions()].map((partition) => {
+      const { nextOffset, grant, topic } = partition;
+      return {
+        ...grant,
+        nextOffset,
+        lagRecords: topic && nextOffset >= 0 ? this.#lagOf(topic.kafkaTopic, partition) : 0,
+      };
+    });
+    const lagRecords = owned.reduce((lag, partition) => lag + partition.lagRecords, 0);
+    this.#metrics.owns(owned.length, this.#interest.channelCount, lagRecords);
+    return {
+      workerId: config.processId,
+      host: hostname(),
+      pid: process.pid,
+      httpUrl: this.#hooks.httpUrl,
+      startedAtMs: this.#startedAtMs,
+      state: this.#isDraining ? 'draining' : 'running',
+      assignmentRevision: this.#owner.appliedRevision,
+      owned,
+      ...this.#metrics.rates(performance.now()),
+      rejectedRecords: this.#metrics.rejectedRecords,
+    };
+  }
+
+  /** From what the last fetch said; asks nobody. */
+  #lagOf(topic: string, { grant, nextOffset }: { grant: { partition: number }; nextOffset: number }): number {
+    try {
+      const { highOffset } = this.#connections.consumer.handle.getWatermarkOffsets(topic, grant.partition);
+      return Math.max(0, highOffset - nextOffset);
+    } catch {
+      return 0; // nothing was fetched yet, so nothing is known
+    }
+  }
+
+  #readCatalog(): void {
+    this.#catalog.read().catch((error: unknown) => {
+      this.#context.log.debug({ reason: reasonOf(error) }, 'the catalog could not be read'); // read again soon
+    });
+  }
+
+  #hear(listen: () => void): void {
+    try {
+      listen();
+    } catch (err) {
+      this.#context.log.error({ err }, 'a notice cannot be read'); // anti-entropy finds what it said
+    }
+  }
+
+  #publishRetried(reason: string): void {
+    this.#metrics.publishRetried();
+    this.#context.log.debug({ reason }, 'envelopes are sent again');
+  }
+}
