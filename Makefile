@@ -38,15 +38,15 @@ stack: setup ## Start only Kafka, schema registry, Redis and PostgreSQL, in the 
 	@node deploy/local/stack.ts up
 
 test: setup-tests check ## Everything CI checks: make check, all tests, coverage of 85 % of lines and branches
-	@rm -rf .tap/coverage .tap/processinfo
-	@$(WITH_STACK) tap --reporter=tap --coverage-report=none --output-file=.tap/all.tap $(UNIT_TESTS) $(INTEGRATION_TESTS) | $(REPORT)
+	@rm -rf .tap/coverage .tap/processinfo; mkdir -p .tap
+	@$(WITH_STACK) tap --reporter=tap --coverage-report=none $(UNIT_TESTS) $(INTEGRATION_TESTS) | tee .tap/all.tap | $(REPORT)
 	@c8 report --temp-directory .tap/coverage --reporter=text --check-coverage --lines $(COVERAGE_PERCENT) --branches $(COVERAGE_PERCENT)
 
 test-unit: setup ## The tests that need no service: seconds
-	@tap --reporter=tap --disable-coverage --output-file=.tap/unit.tap $(UNIT_TESTS) | $(REPORT)
+	@tap --reporter=tap --disable-coverage $(UNIT_TESTS) | $(REPORT)
 
 test-integration: setup-tests ## The tests that run on the real stack
-	@$(WITH_STACK) tap --reporter=tap --disable-coverage --output-file=.tap/integration.tap $(INTEGRATION_TESTS) | $(REPORT)
+	@$(WITH_STACK) tap --reporter=tap --disable-coverage $(INTEGRATION_TESTS) | $(REPORT)
 
 check: setup ## Types, lint and format, import directions, dead code, generated pages up to date
 	@tsc --noEmit -p .

@@ -93,41 +93,44 @@ function connectOnce<Handle extends Client<string>>(handle: Handle, timeoutMs: n
   return promise;
 }
 
-/** One line when every broker is lost, one when one is back. */
+/**
+ * One line when every broker is lost, one when one is back. librdkafka's reports are only a reason to look: they queue up
+ * behind records and may arrive when the broker has long been back, so what counts is whether it answers.
+ */
 function reportState(handle: Client<string>, { name, log, health }: KafkaConnection): void {
+  let isUp = true;
   let probe: NodeJS.Timeout | undefined;
-  const isBack = (): void => {
-    clearInterval(probe);
-    probe = undefined;
-    health?.setReady(`kafka ${name}`, true);
-    log.info({ kafka: name }, 'kafka is back');
+  const look = (reason: string): void => {
+    handle.getMetadata({ timeout: METADATA_TIMEOUT_MS }, (error: LibrdKafkaError | null) => {
+      if (!handle.isConnected()) return;
+      if (error) probe = setTimeout(look, PROBE_INTERVAL_MS, reason).unref();
+      else probe = undefined;
+      if (isUp === !error) return;
+      isUp = !error;
+      health?.setReady(`kafka ${name}`, isUp, reason);
+      if (isUp) log.info({ kafka: name }, 'kafka is back');
+      else log.warn({ kafka: name, reason }, 'kafka is away, retrying');
+    });
   };
-  const goDown = (reason: string): void => {
+  const suspect = (reason: string): void => {
     if (probe !== undefined) return;
-    health?.setReady(`kafka ${name}`, false, reason);
-    log.warn({ kafka: name, reason }, 'kafka is away, retrying');
-    let asking = false;
-    probe = setInterval(() => {
-      if (asking) return;
-      asking = true;
-      handle.getMetadata({ timeout: METADATA_TIMEOUT_MS }, (error: LibrdKafkaError | null) => {
-        asking = false;
-        if (!error && probe !== undefined) isBack();
-      });
-    }, PROBE_INTERVAL_MS);
-    probe.unref();
+    probe = setTimeout(look, 0, reason).unref();
   };
   handle.on('event.error', (error: LibrdKafkaError) => {
-    if (error.code === KAFKA_CODES.ALL_BROKERS_DOWN) goDown(error.message);
-    else if (error.code === KAFKA_CODES.FATAL || error.isFatal) failForGood(error);
+    if (isKind(error, KAFKA_CODES.ALL_BROKERS_DOWN, /all broker connections are down/i)) suspect(error.message);
+    else if (isKind(error, KAFKA_CODES.FATAL, /fatal error/i)) failForGood(error);
     else log.debug({ kafka: name, code: error.code, reason: error.message }, 'kafka reported');
   });
   const failForGood = (error: LibrdKafkaError): void => {
     health?.setReady(`kafka ${name}`, false, error.message);
     log.error({ kafka: name, reason: error.message }, 'kafka connection failed for good, restart this process');
   };
-  handle.on('disconnected', () => clearInterval(probe));
+  handle.on('disconnected', () => clearTimeout(probe));
 }
+
+/** node-rdkafka 3.6 gives every reported error the code -1 and only librdkafka's text of the real one. */
+const isKind = (error: LibrdKafkaError, code: number, text: RegExp): boolean =>
+  error.code === code || text.test(error.message);
 
 /** One call of node-rdkafka as a promise. */
 export function call<Result>(

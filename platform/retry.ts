@@ -42,8 +42,7 @@ const SYSTEM_CLOCK: RetryClock = {
  * @returns a wait of 0 up to baseMs × 2^attempt or maxMs, whichever is less
  */
 export function backoffMs(attempt: number, { baseMs, maxMs }: Backoff, random: () => number = Math.random): number {
-  // 2^31 is far beyond any maxMs; without the bound the power would overflow to Infinity, and Infinity × 0 is NaN.
-  return Math.min(maxMs, baseMs * 2 ** Math.min(attempt, 31)) * random();
+  return Math.min(maxMs, baseMs * 2 ** attempt) * random();
 }
 
 /**

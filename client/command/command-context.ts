@@ -1,10 +1,9 @@
 // What every command gets: the REST client, the output, and the settings from the environment and the global options.
 
 import type { Command } from 'commander';
-import { loadConfig } from '../../platform/config.ts';
 import type { MdsError } from '../../schemas/errors.ts';
 import { RestClient } from '../library/rest.ts';
-import { CommandConfig } from './config.ts';
+import { type CommandConfig, readConfig } from './config.ts';
 import { EXIT_CODES, type ExitCode, exitCodeOf } from './exit-codes.ts';
 import { asMdsError, Output } from './output.ts';
 
@@ -38,7 +37,7 @@ export async function runCommand(
   const globals: { json?: boolean; api?: string } = command.optsWithGlobals();
   const output = new Output(process.stdout, process.stderr, globals.json === true);
   try {
-    const config = loadConfig(CommandConfig, globals.api ? { ...process.env, MDS_API_URL: globals.api } : process.env);
+    const config = readConfig(process.env, globals.api);
     const context = { rest: new RestClient(config.apiUrl), output, config };
     process.exitCode = (await run(context)) ?? EXIT_CODES.OK;
   } catch (thrown) {

@@ -2,7 +2,6 @@
 // topic's schema completely. Plain JSON: no type names around union values, enums as strings, timestamps as a number in
 // the schema's unit or as ISO 8601, bytes as base64, longs beyond 2^53 as a string of digits.
 
-import { nearestName } from '../../platform/nearest-name.ts';
 import { normalLong } from '../../schemas/avro/decoded-event.ts';
 import { decodedDefault } from '../../schemas/avro/default-value.ts';
 import {
@@ -13,6 +12,7 @@ import {
   nullableBranch,
 } from '../../schemas/avro/model.ts';
 import { MdsError } from '../../schemas/errors.ts';
+import { nearestName } from '../../schemas/plan/suggestion.ts';
 
 /** Where in the input a value stands: line from 1, path from `$`. */
 interface Place {
@@ -80,11 +80,19 @@ function recordOf(json: unknown, record: AvroRecord, at: Place): unknown {
     record.fields.map((field) => {
       const place = { ...at, path: `${at.path}.${field.name}` };
       if (json[field.name] !== undefined) return [field.name, avroValueOf(json[field.name], field.type, place)];
-      if (field.hasDefault) return [field.name, decodedDefault(field.default, field.type)];
+      if (field.hasDefault) return [field.name, withBuffers(decodedDefault(field.default, field.type))];
       if (nullableBranch(field.type)) return [field.name, null];
       throw invalid(place, 'it is missing and has no default');
     }),
   );
+}
+
+/** avsc encodes bytes from Buffers only. */
+function withBuffers(value: unknown): unknown {
+  if (value instanceof Uint8Array) return Buffer.from(value);
+  if (Array.isArray(value)) return value.map(withBuffers);
+  if (!isObject(value)) return value;
+  return Object.fromEntries(Object.entries(value).map(([key, inner]) => [key, withBuffers(inner)]));
 }
 
 function unionOf(json: unknown, type: AvroType & { kind: 'union' }, at: Place): unknown {
@@ -158,6 +166,6 @@ function fromIso(text: string, logical: string): bigint | null {
 }
 
 function hint(typed: unknown, names: readonly string[]): string {
-  const near = typeof typed === 'string' ? nearestName(typed, names) : null;
-  return near === null ? '' : `; did you mean ${near}?`;
+  const near = typeof typed === 'string' ? nearestName(typed, names) : undefined;
+  return near === undefined ? '' : `; did you mean ${near}?`;
 }

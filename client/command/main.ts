@@ -1,50 +1,16 @@
 // The `mds` command: looks at topics, subscribes, publishes and shows how the service does, from a terminal.
 
-import { Command, CommanderError } from 'commander';
-import { checkCommand } from './check.ts';
-import { EXIT_CODES, EXIT_CODES_HELP } from './exit-codes.ts';
-import { publishCommand } from './publish.ts';
-import { statusCommand } from './status.ts';
-import { subscribeCommand } from './subscribe.ts';
-import { subscriptionsCommand } from './subscriptions.ts';
-import { topicsCommand } from './topics.ts';
+import { CommanderError } from 'commander';
+import { EXIT_CODES } from './exit-codes.ts';
+import { createProgram } from './program.ts';
 
-const GUIDE = `
-Examples:
-  mds topics                                            what there is
-  mds subscribe host.metrics --filter 'value > 90.0'    matching events as they happen
-  mds publish my.events < events.ndjson                 one JSON event a line
-  mds status                                            processes, partitions, rates
-${EXIT_CODES_HELP}`;
-
-const program = new Command('mds')
-  .description('Monitoring Distribution Service: topics, live events, publishing, status')
-  .option('--json', 'machine-readable output: JSON on stdout, errors as JSON on stderr')
-  .option('--api <url>', 'control plane (default: $MDS_API_URL, else http://127.0.0.1:9400)')
-  .addHelpText('after', GUIDE)
-  .showSuggestionAfterError()
-  .configureHelp({ showGlobalOptions: true })
-  .configureOutput({ getOutHelpWidth: () => process.stdout.columns ?? 100, getErrHelpWidth: () => 100 });
-
-const commands = [
-  topicsCommand(),
-  subscribeCommand(),
-  publishCommand(),
-  subscriptionsCommand(),
-  checkCommand(),
-  statusCommand(),
-];
-for (const command of commands) program.addCommand(command);
-for (const command of [program, ...commands.flatMap((parent) => [parent, ...parent.commands])]) {
-  command.copyInheritedSettings(program).exitOverride();
-}
-
+// A reader that goes away (`mds topics | head -1`) is no failure.
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {
   if (error.code !== 'EPIPE') throw error;
 });
 
 try {
-  await program.parseAsync();
+  await createProgram().parseAsync();
 } catch (error) {
   if (!(error instanceof CommanderError)) throw error;
   process.exitCode = error.exitCode === 0 ? EXIT_CODES.OK : EXIT_CODES.USAGE;

@@ -2,7 +2,6 @@
 
 import { Command } from 'commander';
 import type { KafkaProducer } from '../../platform/kafka.ts';
-import { createLogger } from '../../platform/log.ts';
 import { MdsError } from '../../schemas/errors.ts';
 import { type CommandContext, runCommand } from './command-context.ts';
 import { EventReader } from './event-reader.ts';
@@ -110,7 +109,10 @@ const CONNECT_TIMEOUT_MS = 5000;
 
 /** Kafka's native client is loaded only here: no other command waits for it or needs it. */
 async function connectProducer(brokers: string): Promise<KafkaProducer> {
-  const { createProducer } = await import('../../platform/kafka.ts');
+  const [{ createProducer }, { createLogger }] = await Promise.all([
+    import('../../platform/kafka.ts'),
+    import('../../platform/log.ts'),
+  ]);
   const log = createLogger('mds', 'silent');
   return createProducer({ brokers, name: 'publish', log, connectTimeoutMs: CONNECT_TIMEOUT_MS });
 }

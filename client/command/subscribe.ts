@@ -3,7 +3,14 @@
 import { readFile, rename, writeFile } from 'node:fs/promises';
 import { Command, InvalidArgumentError, Option } from 'commander';
 import { MdsError } from '../../schemas/errors.ts';
-import { type ClientState, connect, type Gap, type ReceivedEvent, type Subscription } from '../library/index.ts';
+import {
+  type ClientState,
+  connect,
+  type Gap,
+  type MdsClient,
+  type ReceivedEvent,
+  type Subscription,
+} from '../library/index.ts';
 import { type CommandContext, FilterFailure, runCommand } from './command-context.ts';
 import { EventTable } from './event-table.ts';
 import { EXIT_CODES_HELP, type ExitCode } from './exit-codes.ts';
@@ -73,7 +80,26 @@ async function subscribe(context: CommandContext, topic: string, flags: Subscrib
     reconnect: { maxAttempts: MAX_ATTEMPTS },
     onStateChange: (state) => noteState(output.note.bind(output), state),
   });
-  const { filter, fields } = flags;
+  try {
+    await follow(context, client, topic, flags, resume, write);
+  } catch (error) {
+    throw error instanceof MdsError && flags.filter !== undefined ? new FilterFailure(error, flags.filter) : error;
+  } finally {
+    client.close();
+  }
+  return undefined;
+}
+
+/** Subscribes and writes until the end, whatever ends it; the token is kept in any case. */
+async function follow(
+  context: CommandContext,
+  client: MdsClient,
+  topic: string,
+  { filter, fields, count, fromTokenFile }: SubscribeFlags,
+  resume: string | undefined,
+  write: Write,
+): Promise<void> {
+  const { output } = context;
   const subscription = client.subscribe({
     topic,
     ...(filter === undefined ? {} : { filter }),
@@ -85,15 +111,11 @@ async function subscribe(context: CommandContext, topic: string, flags: Subscrib
   process.once('SIGINT', stop).once('SIGTERM', stop);
   output.closed.addEventListener('abort', stop);
   try {
-    await writeEvents(subscription, write, flags.count);
-  } catch (error) {
-    throw error instanceof MdsError && filter !== undefined ? new FilterFailure(error, filter) : error;
+    await writeEvents(subscription, write, count);
   } finally {
     process.off('SIGINT', stop).off('SIGTERM', stop);
-    client.close();
-    await keepToken(context, subscription.token, flags.fromTokenFile);
+    await keepToken(context, subscription.token, fromTokenFile);
   }
-  return undefined;
 }
 
 async function writeEvents(

@@ -121,6 +121,7 @@ export class FilterBox {
       button.addEventListener('click', () => this.#replace(at, didYouMean));
       parts.push(button);
     }
+    parts.push(element('span', { class: 'note' }, 'The events below still follow the last valid filter.'));
     this.#show('invalid', ...parts);
   }
 

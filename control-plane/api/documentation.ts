@@ -51,6 +51,7 @@ export async function registerDocumentation(app: App, version: string): Promise<
       pageTitle: 'Monitoring Distribution Service: REST API',
       withDefaultFonts: false,
       telemetry: false,
+      agent: { disabled: true },
       hideClientButton: true,
       showDeveloperTools: 'never',
     },

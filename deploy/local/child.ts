@@ -86,7 +86,7 @@ export async function endProcess(
   if (!inTime) sendSignal(record, 'SIGKILL');
   // SIGKILL cannot be refused; only a process stuck in the kernel outlives it
   if (inTime || (await isGoneWithin(record, 10_000))) {
-    await ownChildren.get(record.pid);
+    await cleared(record.pid);
     return inTime && signal !== 'SIGKILL' ? 'stopped' : 'killed';
   }
   throw new Failure(`${record.name} (pid ${record.pid}) does not end, not even by SIGKILL: its disk may hang.`);
@@ -115,6 +115,16 @@ export function lastLines(logFile: string, count = 15): string {
     return readFileSync(logFile, 'utf8').trimEnd().split('\n').slice(-count).join('\n');
   } catch {
     return '(no log was written)';
+  }
+}
+
+/** Waits until a process that is our child has left the process table; its exit event alone does not keep Node running. */
+async function cleared(pid: number): Promise<void> {
+  const keepRunning = setInterval(() => undefined, 1_000);
+  try {
+    await ownChildren.get(pid);
+  } finally {
+    clearInterval(keepRunning);
   }
 }
 

@@ -68,7 +68,8 @@ const LONG_METHODS = {
   toBuffer(value: number | bigint): Uint8Array {
     const bytes = new Uint8Array(8);
     new DataView(bytes.buffer).setBigInt64(0, BigInt(value), true);
-    return bytes;
+    // avsc packs with Buffer's own methods; where there is no Buffer, avsc brings one as a global too.
+    return globalThis.Buffer?.from(bytes.buffer) ?? bytes;
   },
   fromJSON: (value: number | string): number | bigint => normalLong(BigInt(value)),
   toJSON: (value: number | bigint): number | string => (typeof value === 'bigint' ? value.toString() : value),

@@ -1,7 +1,7 @@
 // Defaults in Avro schemas are JSON: whether one fits its type, and what a decoder would have given for it.
 
-import type { AvroType } from './model.ts';
-import { branchName, nullableBranch } from './model.ts';
+import type { AvroType } from './avro-type.ts';
+import { branchName, nullableBranch } from './avro-type.ts';
 
 const INT_LIMIT = 2 ** 31;
 /** 2^63: the doubles below it in magnitude are the ones an Avro long can hold. */

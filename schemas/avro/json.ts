@@ -1,6 +1,6 @@
 // The model back to schema JSON that parseAvroSchema reads: deterministic, so that it can be part of a hash.
 
-import type { AvroType, LogicalType } from './model.ts';
+import type { AvroType, LogicalType } from './avro-type.ts';
 
 /**
  * Normalised schema JSON: full names, no docs, fixed key order; a name is defined where it first occurs.

@@ -1,10 +1,10 @@
-// Reads Avro schema JSON into the model of model.ts. Input comes from registries and users, so it is checked completely
+// Reads Avro schema JSON into the model of avro-type.ts. Input comes from registries and users, so it is checked completely
 // here: names, references, duplicates, defaults and the project's own attribute "mds.batch".
 
 import { MdsError, reasonOf } from '../errors.ts';
+import type { AvroField, AvroFixed, AvroRecord, AvroType, LogicalType, PrimitiveName } from './avro-type.ts';
+import { branchName } from './avro-type.ts';
 import { isDefaultOf } from './default-value.ts';
-import type { AvroField, AvroFixed, AvroRecord, AvroType, LogicalType, PrimitiveName } from './model.ts';
-import { branchName } from './model.ts';
 
 const PRIMITIVES: ReadonlySet<string> = new Set([
   'null',

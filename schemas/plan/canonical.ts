@@ -65,6 +65,9 @@ const isStrictBool = ({ type }: Expr): boolean => type.kind === 'bool' && type.n
 const constant = (type: CelType, value: Const['value']): Const => ({ node: 'const', type, value });
 const isBool = (expr: Expr, value: boolean): boolean => expr.node === 'const' && expr.value === value;
 
+/** An operand of && or || that is no bool is an error with and without `!!`. */
+const withoutDoubleNegation = (expr: Expr): Expr => (expr.node === 'not' && expr.of.node === 'not' ? expr.of.of : expr);
+
 class Canonicaliser {
   readonly #print: (expr: Expr) => string;
 
@@ -112,7 +115,7 @@ class Canonicaliser {
   }
 
   #logic(node: Logic['node'], visited: readonly Expr[]): Expr {
-    const flat = visited.flatMap((arg) => (arg.node === node ? arg.args : [arg]));
+    const flat = visited.map(withoutDoubleNegation).flatMap((arg) => (arg.node === node ? arg.args : [arg]));
     const absorbing = node === 'or';
     if (flat.some((arg) => isBool(arg, absorbing))) return constant(BOOL, absorbing);
     const merged = node === 'or' ? this.#mergeEqualities(flat) : flat;
@@ -184,7 +187,8 @@ class Canonicaliser {
   #comparedWithBool({ op, left, right }: Compare): Expr | undefined {
     if ((op !== '==' && op !== '!=') || !isStrictBool(left)) return undefined;
     if (right.node !== 'const' || typeof right.value !== 'boolean') return undefined;
-    return right.value === (op === '==') ? left : this.#negate(left);
+    if (right.value === (op === '==')) return left;
+    return left.node === 'not' && !isStrictBool(left.of) ? undefined : this.#negate(left);
   }
 
   #in(left: Expr, right: Expr): Expr {

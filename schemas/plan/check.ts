@@ -89,8 +89,20 @@ class Checker {
         return checkCall(this.#callContext(scope, expected), node, name, target, args);
       }
       default:
-        return this.#fail('MDS_FILTER_SYNTAX', node, { reason: 'it is not an expression' });
+        return this.#nestedMacro(node, scope);
     }
+  }
+
+  /** Inside the call that a macro was written as, another macro is only its id. */
+  #nestedMacro(node: SyntaxNode, scope: Scope): Expr {
+    const call = this.#parsed.macroCallOf(node)?.exprKind;
+    if (call?.case !== 'callExpr') {
+      return this.#fail('MDS_FILTER_SYNTAX', node, { reason: 'it is not an expression' });
+    }
+    const [tested] = call.value.args;
+    return call.value.function === 'has' && tested !== undefined
+      ? this.#has(tested, scope)
+      : this.#comprehension(node, scope);
   }
 
   #callContext(scope: Scope, expected: CelType | undefined): CallContext {

@@ -178,8 +178,8 @@ class ExprCompiler implements Compiler {
   #has({ of, field }: Has): Compiled | undefined {
     if (of === undefined) {
       const path = this.#field(field);
-      if (path === undefined) return undefined;
-      const run = readable(path);
+      const run = path === undefined ? undefined : readable(path);
+      if (run === undefined) return undefined;
       return { type: BOOL, run: (event) => isPresent(run(event)) };
     }
     const parent = this.#record(of);
@@ -191,6 +191,7 @@ class ExprCompiler implements Compiler {
     const value = readable(
       written === undefined ? missing(wanted) : { run: get, writer: written.type, plan: wanted.type },
     );
+    if (value === undefined) return undefined;
     return {
       type: BOOL,
       run: (event) => {
@@ -245,7 +246,7 @@ const isPresent = (value: unknown): boolean => value !== null && value !== undef
 const negated = (value: unknown): unknown => (value === true ? false : value === false ? true : ERROR);
 
 /** The value at `path` as far as has() cares: null or ERROR when there is none that can be read. */
-const readable = (path: Path): Run => valueAt(path)?.run ?? path.run;
+const readable = (path: Path): Run | undefined => valueAt(path)?.run;
 
 function itemPath(cell: Cell, writer: AvroType, plan: AvroType): Binding['item'] | undefined {
   const run = (): unknown => cell.value;

@@ -6,9 +6,10 @@ import { createServer, type IncomingMessage, type ServerResponse } from 'node:ht
 import type { AddressInfo } from 'node:net';
 import { extname, join } from 'node:path';
 import { type WebSocket, WebSocketServer } from 'ws';
-import { nearestName } from '../../platform/nearest-name.ts';
+
 import { MdsError, type MdsErrorCode } from '../../schemas/errors.ts';
 import { parseClientMessage, type ServerFrame, type SubscribeMessage } from '../../schemas/frames.ts';
+import { nearestName } from '../../schemas/plan/suggestion.ts';
 import { decodeResumeToken, encodeResumeToken } from '../../schemas/resume-token.ts';
 
 export const EVENT_SCHEMA = JSON.parse(

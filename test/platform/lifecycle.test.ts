@@ -35,7 +35,9 @@ function run(test: Pick<typeof t, 'teardown'>, behaviour: string, env: Record<st
     stderr: () => stderr,
     said: async (text) => {
       while (!stdout.includes(text)) {
-        if (child.exitCode !== null) throw new Error(`exited without saying ${text}: ${stdout}${stderr}`);
+        if (child.exitCode !== null || child.signalCode !== null) {
+          throw new Error(`ended without saying ${text}: ${stdout}${stderr}`);
+        }
         await Promise.race([once(child.stdout, 'data'), exited]);
       }
     },

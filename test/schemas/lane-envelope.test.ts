@@ -194,6 +194,23 @@ t.test('counts of billions are refused without trying to allocate for them', asy
   }
 });
 
+/** Where the first entry of anEnvelope's event index says where its bytes start, and how many they are. */
+const EVENT_START_AT = 96 + 20 + 12;
+const EVENT_LENGTH_AT = 96 + 20 + 16;
+t.test('an event whose bytes begin before the index ends, or end behind the envelope, is refused', async (t) => {
+  for (const [at, value] of [
+    [EVENT_START_AT, 0],
+    [EVENT_START_AT, 96],
+    [EVENT_START_AT, 0xffffffff],
+    [EVENT_LENGTH_AT, 15],
+    [EVENT_LENGTH_AT, 0xffffffff],
+  ] as const) {
+    const damaged = written(anEnvelope);
+    new DataView(damaged.buffer).setUint32(at, value, true);
+    t.throws(() => readEnvelope(resealed(damaged)), { code: 'MDS_LANE_CORRUPT', message: /lies outside/ }, `${value}`);
+  }
+});
+
 t.test('each rule of the header is checked', async (t) => {
   const cases: readonly [what: string, poke: (view: DataView) => void, reason: RegExp][] = [
     ['another magic number', (view) => view.setUint32(0, 1, true), /magic/],

@@ -18,7 +18,7 @@ const EVENTS_PER_TURN = 500;
 /** After a failure to send; the sink has retried on its own before it gave up. */
 const RETRY_WAIT_MS = 1000;
 
-export interface CollectorOptions {
+interface CollectorOptions {
   readonly sources: readonly Source[];
   readonly intervalMs: number;
   readonly queueEvents: number;

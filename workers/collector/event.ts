@@ -33,7 +33,7 @@ export function eventOf(sample: Sample, origin: EventOrigin, sequence: number, n
   };
 }
 
-export interface TopicSchema {
+interface TopicSchema {
   readonly schemaId: number;
   readonly batchSchemaId: number;
   /** Avro JSON of the topic's latest event schema. */

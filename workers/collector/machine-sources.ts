@@ -14,7 +14,7 @@ import {
 } from './machine-readings.ts';
 import type { Source } from './sampler.ts';
 
-export interface MachineSourcesOptions {
+interface MachineSourcesOptions {
   /** How many of the busiest and of the largest processes are reported. */
   readonly topProcesses: number;
   /** Every how many rounds disks and processes are read. */

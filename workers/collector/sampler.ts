@@ -10,7 +10,7 @@ export interface Source {
   readonly read: () => Promise<readonly Sample[]>;
 }
 
-export interface SamplerEvents {
+interface SamplerEvents {
   readonly onSamples: (samples: readonly Sample[], source: string, tookMs: number) => void;
   /** A source failed; it is read again in its next turn. */
   readonly onFailure: (source: string, error: unknown) => void;

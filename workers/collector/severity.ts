@@ -3,10 +3,10 @@
 
 import type { Sample } from './sample.ts';
 
-export const SEVERITIES = ['DEBUG', 'INFO', 'NOTICE', 'WARNING', 'ERROR', 'CRITICAL'] as const;
+const SEVERITIES = ['DEBUG', 'INFO', 'NOTICE', 'WARNING', 'ERROR', 'CRITICAL'] as const;
 export type Severity = (typeof SEVERITIES)[number];
 
-export const severityRank = (severity: Severity): number => SEVERITIES.indexOf(severity);
+const severityRank = (severity: Severity): number => SEVERITIES.indexOf(severity);
 export const isAtLeast = (severity: Severity, least: Severity): boolean =>
   severityRank(severity) >= severityRank(least);
 

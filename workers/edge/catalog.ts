@@ -1,8 +1,8 @@
 // The edge's copy of the topic catalog, and the plans made against it. The last good copy is kept: an empty or unreadable
 // catalog is a Redis that was restarted, not a service without topics.
 
-import { parseAvroSchema } from '../../schemas/avro/parse.ts';
 import { type AvroRecord, eventSchemaOf } from '../../schemas/avro/model.ts';
+import { parseAvroSchema } from '../../schemas/avro/parse.ts';
 import { CatalogTopic, readMessage } from '../../schemas/coordination.ts';
 import { MdsError } from '../../schemas/errors.ts';
 import type { SubscribeMessage } from '../../schemas/frames.ts';
@@ -53,7 +53,7 @@ export class Catalog implements TopicSource {
       names.push(topic.name);
     }
     const didYouMean = nearestName(name, names);
-    const hint = didYouMean === undefined ? '' : `; did you mean ${didYouMean}?`;
+    const hint = didYouMean === undefined ? '' : ` (did you mean ${didYouMean}?)`;
     throw new MdsError('MDS_TOPIC_UNKNOWN', { topic: name, hint, ...(didYouMean === undefined ? {} : { didYouMean }) });
   }
 

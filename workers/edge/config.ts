@@ -48,7 +48,8 @@ export const EdgeConfig = Type.Object({
     minimum: 1024,
     maximum: 1_048_576,
     unit: 'bytes',
-    description: 'Largest message of a client. Room for the longest filter and the token of a topic with 1,000 partitions.',
+    description:
+      'Largest message of a client. Room for the longest filter and the token of a topic with 1,000 partitions.',
   }),
   edgeMessagesPerSecond: Type.Integer({
     default: 100,
@@ -75,7 +76,8 @@ export const EdgeConfig = Type.Object({
     minimum: 1024,
     maximum: 16 * MIB,
     unit: 'bytes',
-    description: 'Event bytes of one frame, about. Large enough that framing costs nothing, small enough to interleave.',
+    description:
+      'Event bytes of one frame, about. Large enough that framing costs nothing, small enough to interleave.',
   }),
   edgeReplayBytes: Type.Integer({
     default: 262_144,
@@ -88,7 +90,8 @@ export const EdgeConfig = Type.Object({
     default: 32,
     minimum: 1,
     maximum: 10_000,
-    description: 'Pieces of replays asked for at a time; other subscriptions wait in order. Bounds the burst on the lane.',
+    description:
+      'Pieces of replays asked for at a time; other subscriptions wait in order. Bounds the burst on the lane.',
   }),
   edgeReplayTimeoutMs: Type.Integer({
     default: 5000,

@@ -1,9 +1,9 @@
 // All open connections of the edge: admits sockets up to the limit, and makes a Connection of each.
 
 import { randomBytes } from 'node:crypto';
+import type { Logger } from '../../platform/log.ts';
 import { CLOSE_CODES } from '../../schemas/close-codes.ts';
 import { reasonOf } from '../../schemas/errors.ts';
-import type { Logger } from '../../platform/log.ts';
 import { Connection, type ConnectionLimits, type Socket } from './connection.ts';
 import type { Delivery } from './delivery.ts';
 import type { Telemetry } from './telemetry.ts';

@@ -1,14 +1,14 @@
 // The heart of the edge: subscriptions come in, envelopes come in, frames go out. Owns topics and channels; knows nothing
 // of sockets or Redis. Everything that happens later is done by `tick`, so that there are no timers to lose.
 
+import { CLOSE_CODES } from '../../schemas/close-codes.ts';
 import type { CatalogTopic, Interest } from '../../schemas/coordination.ts';
+import { LANE_SILENCE_MS } from '../../schemas/coordination.ts';
+import type { Position } from '../../schemas/cursor.ts';
 import { MdsError } from '../../schemas/errors.ts';
 import type { SubscribeMessage } from '../../schemas/frames.ts';
 import type { EnvelopeView } from '../../schemas/lane-envelope.ts';
 import { channelIdOf, type Plan } from '../../schemas/plan/plan.ts';
-import { CLOSE_CODES } from '../../schemas/close-codes.ts';
-import { LANE_SILENCE_MS } from '../../schemas/coordination.ts';
-import type { Position } from '../../schemas/cursor.ts';
 import { encodeResumeToken } from '../../schemas/resume-token.ts';
 import { Channel } from './channel.ts';
 import type { Client } from './client.ts';

@@ -2,17 +2,18 @@
 // (nothing else may delay it), one for notices.
 
 import { randomBytes } from 'node:crypto';
-import { HEARTBEAT_INTERVAL_MS, redisKeys } from '../../schemas/coordination.ts';
-import { reasonOf } from '../../schemas/errors.ts';
-import { startHealthServer } from '../../platform/health.ts';
+import { type HealthServer, startHealthServer } from '../../platform/health.ts';
 import type { ProcessContext, RunningProcess } from '../../platform/lifecycle.ts';
-import { connectRedis } from '../../platform/redis.ts';
+import { connectRedis, type Redis } from '../../platform/redis.ts';
+import { type EdgeHeartbeat, HEARTBEAT_INTERVAL_MS, type RedisKeys, redisKeys } from '../../schemas/coordination.ts';
+import { reasonOf } from '../../schemas/errors.ts';
 import { Catalog } from './catalog.ts';
+import { CatalogReader } from './catalog-reader.ts';
 import type { EdgeConfig } from './config.ts';
 import { Connections } from './connections.ts';
 import { Delivery, type DeliveryLimits } from './delivery.ts';
 import { drainConnections } from './drain.ts';
-import { deleteHeartbeat, heartbeatOf, otherEdgeUrls, writeHeartbeat } from './heartbeat.ts';
+import { deleteHeartbeat, type HeartbeatIdentity, heartbeatOf, otherEdgeUrls, writeHeartbeat } from './heartbeat.ts';
 import { InterestRegister } from './interest-register.ts';
 import { LaneReader } from './lane-reader.ts';
 import { isOriginAllowed } from './origin-check.ts';
@@ -20,7 +21,9 @@ import { RedisInterestStore } from './redis-interest-store.ts';
 import { ReplayClient } from './replay-client.ts';
 import { pushReplayRequest } from './replay-queue.ts';
 import { type Levels, Telemetry } from './telemetry.ts';
-import { STREAM_PATH, startWebSocketServer } from './websocket-server.ts';
+import { STREAM_PATH, startWebSocketServer, type WebSocketServer } from './websocket-server.ts';
+
+type Context = ProcessContext<EdgeConfig>;
 
 /** 100 ms: the resolution of join timeouts, lingering and position frames. */
 const TICK_MS = 100;
@@ -28,54 +31,81 @@ const TICK_MS = 100;
 const CATALOG_INTERVAL_MS = 2000;
 const MAX_REPLAY_TRIES = 3;
 
-const limitsOf = (config: EdgeConfig): DeliveryLimits => ({
-  joinTimeoutMs: config.edgeJoinTimeoutMs,
-  lingerMs: config.edgeLingerMs,
-  positionIntervalMs: config.edgePositionIntervalMs,
-  frameBytes: config.edgeFrameBytes,
-  // A piece of a replay on top of this must stay below the limit at which the client counts as slow.
-  lowWaterBytes: Math.floor(config.edgeMaxBufferedBytes / 4),
-  holdBytes: config.edgeHoldBytes,
-  catchUpTimeoutMs: config.edgeCatchUpTimeoutMs,
-  maxTries: MAX_REPLAY_TRIES,
-});
-
-export async function startEdge(context: ProcessContext<EdgeConfig>): Promise<RunningProcess> {
-  const { config, log, metrics, health, signal } = context;
+export async function startEdge(context: Context): Promise<RunningProcess> {
+  const { config, metrics, health } = context;
   const http = await startHealthServer({ host: config.host, port: config.httpPort, health, metrics });
+  const redis = await connectAll(context);
+  const parts = assemble(context, redis);
+  await parts.lane.start(redis.lane);
+  await parts.catalogReader.start(redis.notices);
+  const server = await startWebSocketServer({
+    host: config.host,
+    port: config.edgePort,
+    maxMessageBytes: config.edgeMaxMessageBytes,
+    idleTimeoutMs: config.edgeIdleTimeoutMs,
+    isOriginAllowed: (origin) => isOriginAllowed(origin, config.edgeAllowedOrigins),
+    accept: (socket) => parts.connections.accept(socket),
+  });
+  const clockwork = new Clockwork(context, redis.commands, parts, identityOf(config, parts.edgeId, http, server));
+  await clockwork.start();
+  return {
+    async stop() {
+      await clockwork.drain();
+      server.close();
+      await clockwork.stop();
+      for (const connection of Object.values(redis)) connection.disconnect();
+      await http.close();
+    },
+  };
+}
+
+interface Connected {
+  readonly commands: Redis;
+  readonly lane: Redis;
+  readonly notices: Redis;
+}
+
+async function connectAll({ config, log, health, signal }: Context): Promise<Connected> {
+  const options = { log, signal, health, connectTimeoutMs: config.connectTimeoutMs };
+  return {
+    commands: await connectRedis(config.redisUrl, { ...options, name: 'commands' }),
+    lane: await connectRedis(config.redisUrl, { ...options, name: 'lane' }),
+    notices: await connectRedis(config.redisUrl, { ...options, name: 'notices' }),
+  };
+}
+
+interface Parts {
+  readonly edgeId: string;
+  readonly keys: RedisKeys;
+  readonly telemetry: Telemetry;
+  readonly replays: ReplayClient;
+  readonly interest: InterestRegister;
+  readonly delivery: Delivery;
+  readonly lane: LaneReader;
+  readonly catalogReader: CatalogReader;
+  readonly connections: Connections;
+}
+
+function assemble({ config, log, metrics, health }: Context, { commands }: Connected): Parts {
   // New at every start, whatever the name: workers must never take this process for its predecessor.
   const edgeId = `${config.processId}-${randomBytes(3).toString('hex')}`;
   const keys = redisKeys(config.redisPrefix);
   const now = (): number => Date.now();
-  const connecting = { log, signal, health, connectTimeoutMs: config.connectTimeoutMs };
-  let register: InterestRegister | null = null;
-  const redis = await connectRedis(config.redisUrl, {
-    ...connecting,
-    name: 'commands',
-    onReady: () => register?.writeAll(),
-  });
-  const laneRedis = await connectRedis(config.redisUrl, { ...connecting, name: 'lane' });
-  const noticeRedis = await connectRedis(config.redisUrl, { ...connecting, name: 'notices' });
-
   const telemetry = new Telemetry(metrics, now);
   const catalog = new Catalog();
   const replays = new ReplayClient({
     edgeId,
-    push: (request) => void pushReplayRequest(redis, keys, log, request),
+    push: (request) => void pushReplayRequest(commands, keys, log, request),
     maxOutstanding: config.edgeReplaysOutstanding,
     answerTimeoutMs: config.edgeReplayTimeoutMs,
     maxBytes: config.edgeReplayBytes,
     now,
   });
-  const interest = new InterestRegister({
-    edgeId,
-    keys,
-    store: new RedisInterestStore(redis),
-    log,
-    all: () => delivery.interests(),
-  });
-  register = interest;
-  const limits = limitsOf(config);
+  const store = new RedisInterestStore(commands);
+  const interest = new InterestRegister({ edgeId, keys, store, log, all: () => delivery.interests() });
+  commands.on('ready', () => interest.writeAll());
+  interest.writeAll();
+  const limits = deliveryLimits(config);
   const delivery = new Delivery({ topics: catalog, interest, replays, limits, observer: telemetry, now });
   const lane = new LaneReader({
     lane: keys.lane(edgeId),
@@ -88,110 +118,140 @@ export async function startEdge(context: ProcessContext<EdgeConfig>): Promise<Ru
     onSubscribed: () => delivery.onLaneDisturbed(),
     now,
   });
-  await lane.start(laneRedis);
-
-  let lastCatalogProblem = '';
-  const readCatalog = async (): Promise<void> => {
-    try {
-      if (catalog.update(await redis.hgetall(keys.catalog))) delivery.onCatalog(catalog.topics);
-      lastCatalogProblem = '';
-    } catch (error) {
-      if (reasonOf(error) !== lastCatalogProblem) log.warn({ reason: reasonOf(error) }, 'the catalog cannot be read');
-      lastCatalogProblem = reasonOf(error);
-    }
-    health.setReady('catalog', catalog.topics.size > 0 || lastCatalogProblem === '', lastCatalogProblem);
-  };
-  noticeRedis.on('message', () => void readCatalog());
-  await noticeRedis.subscribe(keys.notifyCatalog);
-  await readCatalog();
-
+  const onChange = (): void => delivery.onCatalog(catalog.topics);
+  const catalogReader = new CatalogReader({ catalog, redis: commands, keys, health, log, onChange });
   const connections = new Connections({
     edgeId,
     maxConnections: config.edgeMaxConnections,
-    limits: {
-      maxSubscriptions: config.edgeMaxSubscriptions,
-      maxMessageBytes: config.edgeMaxMessageBytes,
-      messagesPerSecond: config.edgeMessagesPerSecond,
-      maxBufferedBytes: config.edgeMaxBufferedBytes,
-      reconnectSpreadMs: config.edgeReconnectSpreadMs,
-    },
+    limits: connectionLimits(config),
     messageBurst: config.edgeMessageBurst,
     heartbeatMs: config.edgeIdleTimeoutMs,
     delivery,
     telemetry,
     log,
   });
-  const server = await startWebSocketServer({
-    host: config.host,
-    port: config.edgePort,
-    maxMessageBytes: config.edgeMaxMessageBytes,
-    idleTimeoutMs: config.edgeIdleTimeoutMs,
-    isOriginAllowed: (origin) => isOriginAllowed(origin, config.edgeAllowedOrigins),
-    accept: (socket) => connections.accept(socket),
-  });
+  return { edgeId, keys, telemetry, replays, interest, delivery, lane, catalogReader, connections };
+}
 
-  const identity = {
-    edgeId,
-    httpUrl: `http://${urlHost(config.host)}:${http.port}`,
-    clientUrl: config.edgeClientUrl || `ws://${urlHost(config.host)}:${server.port}${STREAM_PATH}`,
-    startedAtMs: now(),
-  };
-  let state: 'running' | 'draining' = 'running';
-  const levels = (): Levels => ({
-    connections: connections.open.size,
-    subscriptions: delivery.subscriptionCount,
-    channels: delivery.channelCount,
-    joining: delivery.joiningCount,
-    replaysOutstanding: replays.outstandingCount,
-    replaysWaiting: replays.waitingCount,
-  });
-  const beat = async (): Promise<void> => {
-    telemetry.setLevels(levels());
+/** What happens again and again, and the way out. */
+class Clockwork {
+  readonly #context: Context;
+  readonly #redis: Redis;
+  readonly #parts: Parts;
+  readonly #identity: HeartbeatIdentity;
+  #state: EdgeHeartbeat['state'] = 'running';
+  #timers: readonly NodeJS.Timeout[] = [];
+
+  constructor(context: Context, redis: Redis, parts: Parts, identity: HeartbeatIdentity) {
+    this.#context = context;
+    this.#redis = redis;
+    this.#parts = parts;
+    this.#identity = identity;
+  }
+
+  async start(): Promise<void> {
+    await this.#beat();
+    this.#timers = [
+      setInterval(() => this.#tick(), TICK_MS),
+      setInterval(() => void this.#beat(), HEARTBEAT_INTERVAL_MS),
+      setInterval(() => void this.#parts.catalogReader.read(), CATALOG_INTERVAL_MS),
+    ];
+    this.#context.log.info(this.#identity, 'edge started');
+  }
+
+  async drain(): Promise<void> {
+    const { log } = this.#context;
+    const { connections, edgeId, keys } = this.#parts;
+    this.#state = 'draining';
+    connections.startDraining();
+    let edges: readonly string[] = [];
     try {
-      await writeHeartbeat(redis, keys, heartbeatOf(identity, state, levels(), telemetry.summary()));
+      await this.#beat();
+      edges = await otherEdgeUrls(this.#redis, keys, edgeId, log);
+    } catch (error) {
+      log.warn({ reason: reasonOf(error) }, 'clients cannot be told of other edges');
+    }
+    log.info({ connections: connections.open.size, edges: edges.length }, 'draining');
+    await drainConnections(connections.open, edges);
+  }
+
+  async stop(): Promise<void> {
+    for (const timer of this.#timers) clearInterval(timer);
+    const { interest, keys, edgeId } = this.#parts;
+    try {
+      await interest.withdraw();
+      await deleteHeartbeat(this.#redis, keys, edgeId);
+    } catch (error) {
+      this.#context.log.warn({ reason: reasonOf(error) }, 'could not sign off in Redis; the keys expire by themselves');
+    }
+  }
+
+  #tick(): void {
+    const { delivery, lane } = this.#parts;
+    delivery.tick();
+    const silent = delivery.silentTopics();
+    const reason = silent.length === 0 ? 'it is not connected' : `nothing is heard of ${silent.join(', ')}`;
+    this.#context.health.setReady('lane', silent.length === 0 && lane.isSubscribed, reason);
+    if (silent.length > 0) lane.checkSilence();
+  }
+
+  async #beat(): Promise<void> {
+    const { telemetry, keys, interest } = this.#parts;
+    const levels = this.#levels();
+    telemetry.setLevels(levels);
+    try {
+      await writeHeartbeat(this.#redis, keys, heartbeatOf(this.#identity, this.#state, levels, telemetry.summary()));
       await interest.refresh();
     } catch (error) {
       // The connection's own log line and readiness say that Redis is away; clients stay, the next beat tries again.
-      log.debug({ reason: reasonOf(error) }, 'no heartbeat');
+      this.#context.log.debug({ reason: reasonOf(error) }, 'no heartbeat');
     }
-  };
-  const tick = (): void => {
-    delivery.tick();
-    const silent = delivery.silentTopics();
-    health.setReady('lane', silent.length === 0 && lane.isSubscribed, laneReason(silent));
-    if (silent.length > 0) lane.checkSilence();
-  };
-  await beat();
-  const timers = [
-    setInterval(tick, TICK_MS),
-    setInterval(() => void beat(), HEARTBEAT_INTERVAL_MS),
-    setInterval(() => void readCatalog(), CATALOG_INTERVAL_MS),
-  ];
-  log.info({ edgeId, clientUrl: identity.clientUrl, httpUrl: identity.httpUrl }, 'edge started');
+  }
 
-  return {
-    async stop() {
-      state = 'draining';
-      connections.startDraining();
-      await beat();
-      const edges = await otherEdgeUrls(redis, keys, edgeId, log).catch(() => []);
-      log.info({ connections: connections.open.size, edges: edges.length }, 'draining');
-      await drainConnections(connections.open, edges);
-      server.close();
-      for (const timer of timers) clearInterval(timer);
-      try {
-        await interest.withdraw();
-        await deleteHeartbeat(redis, keys, edgeId);
-      } catch (error) {
-        log.warn({ reason: reasonOf(error) }, 'could not sign off in Redis; the keys expire by themselves');
-      }
-      for (const connection of [redis, laneRedis, noticeRedis]) connection.disconnect();
-      await http.close();
-    },
-  };
+  #levels(): Levels {
+    const { connections, delivery, replays } = this.#parts;
+    return {
+      connections: connections.open.size,
+      subscriptions: delivery.subscriptionCount,
+      channels: delivery.channelCount,
+      joining: delivery.joiningCount,
+      replaysOutstanding: replays.outstandingCount,
+      replaysWaiting: replays.waitingCount,
+    };
+  }
 }
 
-const urlHost = (host: string): string => (host.includes(':') ? `[${host}]` : host);
+const deliveryLimits = (config: EdgeConfig): DeliveryLimits => ({
+  joinTimeoutMs: config.edgeJoinTimeoutMs,
+  lingerMs: config.edgeLingerMs,
+  positionIntervalMs: config.edgePositionIntervalMs,
+  frameBytes: config.edgeFrameBytes,
+  // A piece of a replay on top of this must stay below the limit at which the client counts as slow.
+  lowWaterBytes: Math.floor(config.edgeMaxBufferedBytes / 4),
+  holdBytes: config.edgeHoldBytes,
+  catchUpTimeoutMs: config.edgeCatchUpTimeoutMs,
+  maxTries: MAX_REPLAY_TRIES,
+});
 
-const laneReason = (silent: readonly string[]): string =>
-  silent.length === 0 ? 'it is not connected' : `nothing is heard of ${silent.join(', ')}`;
+const connectionLimits = (config: EdgeConfig) => ({
+  maxSubscriptions: config.edgeMaxSubscriptions,
+  maxMessageBytes: config.edgeMaxMessageBytes,
+  messagesPerSecond: config.edgeMessagesPerSecond,
+  maxBufferedBytes: config.edgeMaxBufferedBytes,
+  reconnectSpreadMs: config.edgeReconnectSpreadMs,
+});
+
+function identityOf(
+  config: EdgeConfig,
+  edgeId: string,
+  http: HealthServer,
+  server: WebSocketServer,
+): HeartbeatIdentity {
+  const host = config.host.includes(':') ? `[${config.host}]` : config.host;
+  return {
+    edgeId,
+    httpUrl: `http://${host}:${http.port}`,
+    clientUrl: config.edgeClientUrl || `ws://${host}:${server.port}${STREAM_PATH}`,
+    startedAtMs: Date.now(),
+  };
+}

@@ -1,10 +1,10 @@
 // Shows in Redis that this edge lives and how much it does, and finds the other edges for clients that must leave.
 
 import { hostname } from 'node:os';
-import { EdgeHeartbeat, HEARTBEAT_TTL_MS, type RedisKeys, readMessage } from '../../schemas/coordination.ts';
-import { reasonOf } from '../../schemas/errors.ts';
 import type { Logger } from '../../platform/log.ts';
 import type { Redis } from '../../platform/redis.ts';
+import { EdgeHeartbeat, HEARTBEAT_TTL_MS, type RedisKeys, readMessage } from '../../schemas/coordination.ts';
+import { reasonOf } from '../../schemas/errors.ts';
 import type { WindowSummary } from './latency-window.ts';
 import type { Levels } from './telemetry.ts';
 

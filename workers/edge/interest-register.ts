@@ -1,10 +1,10 @@
 // Writes the edge's interest to Redis: changes of one moment in one transaction, one transaction at a time. What a failed
 // transaction did is unknown, so everything is written again after it; workers see the jump in the sequence and read all.
 
+import type { Logger } from '../../platform/log.ts';
 import type { Interest, InterestChange, RedisKeys } from '../../schemas/coordination.ts';
 import { INTEREST_SEQ_FIELD } from '../../schemas/coordination.ts';
 import { MdsError, reasonOf } from '../../schemas/errors.ts';
-import type { Logger } from '../../platform/log.ts';
 import type { InterestSink } from './delivery.ts';
 
 /** 10 s: outlives a Redis or edge that stalls for a while, and cleans up after an edge that died. */

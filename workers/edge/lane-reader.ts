@@ -1,11 +1,11 @@
 // Reads the edge's own lane from Redis. A lane that is silent although something is expected is asked whether it still
 // stands; one that does not answer is connected anew. What was missed meanwhile shows as a gap in the ranges.
 
+import type { Logger } from '../../platform/log.ts';
+import type { Redis } from '../../platform/redis.ts';
 import { LANE_SILENCE_MS } from '../../schemas/coordination.ts';
 import { MdsError, reasonOf } from '../../schemas/errors.ts';
 import { type EnvelopeView, readEnvelope } from '../../schemas/lane-envelope.ts';
-import type { Logger } from '../../platform/log.ts';
-import type { Redis } from '../../platform/redis.ts';
 
 export interface LaneReaderOptions {
   readonly lane: string;

@@ -1,7 +1,7 @@
 // The interest register's commands on a Redis connection.
 
-import { MdsError } from '../../schemas/errors.ts';
 import type { Redis } from '../../platform/redis.ts';
+import { MdsError } from '../../schemas/errors.ts';
 import type { InterestStore } from './interest-register.ts';
 
 export class RedisInterestStore implements InterestStore {
@@ -20,7 +20,8 @@ export class RedisInterestStore implements InterestStore {
     for (const [error] of results ?? []) {
       if (error) throw error;
     }
-    if (!results) throw new MdsError('MDS_DEPENDENCY_UNAVAILABLE', { dependency: 'Redis', reason: 'it gave up a transaction' });
+    if (!results)
+      throw new MdsError('MDS_DEPENDENCY_UNAVAILABLE', { dependency: 'Redis', reason: 'it gave up a transaction' });
   }
 
   async expire(key: string, ttlMs: number): Promise<boolean> {

@@ -1,10 +1,10 @@
 // Puts replay requests into the Redis list from which stream workers take them. The list is bounded: the oldest requests,
 // which are nearest to their deadline, are dropped and asked for again by their edges.
 
-import type { RedisKeys, ReplayRequest } from '../../schemas/coordination.ts';
-import { reasonOf } from '../../schemas/errors.ts';
 import type { Logger } from '../../platform/log.ts';
 import type { Redis } from '../../platform/redis.ts';
+import type { RedisKeys, ReplayRequest } from '../../schemas/coordination.ts';
+import { reasonOf } from '../../schemas/errors.ts';
 
 /** More than all edges together keep outstanding in normal times; at most some MB of Redis. */
 const MAX_LISTED = 10_000;

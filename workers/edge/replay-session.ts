@@ -116,7 +116,10 @@ export class ReplaySession implements ReplayListener {
   }
 
   tick(): void {
-    if (this.#phase === 'waiting' && this.#context.now() - this.#waitingSinceMs > this.#context.limits.catchUpTimeoutMs) {
+    if (
+      this.#phase === 'waiting' &&
+      this.#context.now() - this.#waitingSinceMs > this.#context.limits.catchUpTimeoutMs
+    ) {
       this.#fail('the stream has not come to the position of the token');
       return;
     }

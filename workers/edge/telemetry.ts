@@ -1,8 +1,8 @@
 // The edge's metrics (mds_edge_…), recorded per envelope and never per event, and the window its heartbeat reads.
 
+import type { Metrics } from '../../platform/metrics.ts';
 import { isResumable } from '../../schemas/close-codes.ts';
 import type { EnvelopeView } from '../../schemas/lane-envelope.ts';
-import type { Metrics } from '../../platform/metrics.ts';
 import type { Channel } from './channel.ts';
 import type { DeliveryObserver } from './delivery.ts';
 import { LatencyWindow, type WindowSummary } from './latency-window.ts';
@@ -41,7 +41,10 @@ export class Telemetry implements DeliveryObserver {
     this.#frames = metrics.counter('frames_total', 'Frames with events sent to clients');
     this.#deliveries = metrics.counter('deliveries_total', 'Events given to clients; one to three clients is three');
     this.#bytes = metrics.counter('sent_bytes_total', 'Bytes of frames given to sockets');
-    this.#gaps = metrics.counter('gap_closed_clients_total', 'Clients closed because the lane lost something of theirs');
+    this.#gaps = metrics.counter(
+      'gap_closed_clients_total',
+      'Clients closed because the lane lost something of theirs',
+    );
     this.#corrupt = metrics.counter('lane_corrupt_total', 'Lane messages that could not be read');
     this.#closes = metrics.counter('closes_total', 'Connections closed by the edge', ['code', 'resumable']);
     this.#opened = metrics.counter('connections_opened_total', 'Connections accepted');

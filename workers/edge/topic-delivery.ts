@@ -1,8 +1,8 @@
 // One topic at this edge: its lane state, its channels, and what an envelope means for them. Pure: no sockets, no Redis,
 // no clock of its own.
 
-import { type Cursor, compareCursors } from '../../schemas/cursor.ts';
 import type { CatalogTopic } from '../../schemas/coordination.ts';
+import { type Cursor, compareCursors } from '../../schemas/cursor.ts';
 import type { EnvelopeEvent, EnvelopeView } from '../../schemas/lane-envelope.ts';
 import type { Channel } from './channel.ts';
 import { buildEventsFrames } from './events-frame.ts';
@@ -43,7 +43,12 @@ export class TopicDelivery {
    *
    * @param onLost called for each channel whose stream has a hole now, before anything behind the hole is published
    */
-  apply(envelope: EnvelopeView, nowMs: number, frameBytes: number, onLost: (channel: Channel) => void): EnvelopeOutcome {
+  apply(
+    envelope: EnvelopeView,
+    nowMs: number,
+    frameBytes: number,
+    onLost: (channel: Channel) => void,
+  ): EnvelopeOutcome {
     this.heardMs = nowMs;
     const step = this.lane.apply(envelope.partition, envelope);
     if (step.kind === 'ignored') return step;

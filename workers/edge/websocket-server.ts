@@ -57,8 +57,7 @@ export async function startWebSocketServer(options: WebSocketServerOptions): Pro
     sendPingsAutomatically: true,
     upgrade: (response, request, context) => upgrade(response, request, context, options.isOriginAllowed),
     open: (ws) => open(ws, options),
-    message: (ws, message, isBinary) =>
-      ws.getUserData().handlers?.onMessage(new Uint8Array(message), isBinary),
+    message: (ws, message, isBinary) => ws.getUserData().handlers?.onMessage(new Uint8Array(message), isBinary),
     drain: (ws) => ws.getUserData().handlers?.onDrained(),
     close: (ws) => ws.getUserData().handlers?.onClosed(),
   });
@@ -97,7 +96,10 @@ async function listen(app: uws.TemplatedApp, host: string, port: number): Promis
   const listenExclusively = app.listen.bind(app) as unknown as ListenExclusively; // the types lack this signature
   listenExclusively(host, port, EXCLUSIVE_PORT, (listenSocket) => {
     if (listenSocket) resolve(listenSocket);
-    else reject(new MdsError('MDS_PORT_BUSY', { port, service: 'client connections', holder: '', variable: 'MDS_EDGE_PORT' }));
+    else
+      reject(
+        new MdsError('MDS_PORT_BUSY', { port, service: 'client connections', holder: '', variable: 'MDS_EDGE_PORT' }),
+      );
   });
   return promise;
 }

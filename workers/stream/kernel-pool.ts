@@ -10,8 +10,15 @@ export interface KernelThread {
   close(): Promise<void>;
 }
 
-/** `atomics: 'disabled'`: a thread that waits in Atomics.wait answers later than one that waits for its port (14 µs). */
-export function startKernelThread(limits: KernelLimits): KernelThread {
+/** A first task's output: nothing is written. */
+const NO_OUTPUT_BYTES = 16;
+
+/**
+ * Resolves when the thread has loaded its code and answers.
+ *
+ * `atomics: 'disabled'`: a thread that waits in Atomics.wait answers later than one that waits for its port (14 µs).
+ */
+export async function startKernelThread(limits: KernelLimits): Promise<KernelThread> {
   const data: KernelThreadData = { limits };
   const pool = new Piscina<KernelTask, KernelAnswer>({
     filename: new URL('./kernel/kernel-thread.ts', import.meta.url).href,
@@ -23,5 +30,7 @@ export function startKernelThread(limits: KernelLimits): KernelThread {
     recordTiming: false,
     workerData: data,
   });
+  const output = new SharedArrayBuffer(NO_OUTPUT_BYTES);
+  await pool.run({ deltas: [], firstRecord: 0, output, watermark: false });
   return { run: (task) => pool.run(task), close: () => pool.destroy() };
 }

@@ -19,7 +19,7 @@ import type { SlabPipeline } from './slab-pipeline.ts';
 
 const OPEN_RETRY = { baseMs: 50, maxMs: 1000 } as const;
 /** A commit at release is tried this long; without it the next owner sends a little again, which the edges skip. */
-const RELEASE_COMMIT = { baseMs: 50, maxMs: 500, timeoutMs: 3000 } as const;
+const RELEASE_COMMIT = { baseMs: 50, maxMs: 500, timeoutMs: 6000 } as const;
 
 export interface PartitionOwnerOptions {
   readonly pipelines: readonly SlabPipeline[];

@@ -15,7 +15,7 @@ import { ConsumerLoop } from './consumer-loop.ts';
 import { DeadLetters } from './dead-letter.ts';
 import { InterestReader } from './interest-reader.ts';
 import { InterestTable } from './interest-table.ts';
-import { startKernelThread } from './kernel-pool.ts';
+import { type KernelThread, startKernelThread } from './kernel-pool.ts';
 import { LanePublisher } from './lane-publisher.ts';
 import { Lease } from './lease.ts';
 import { OffsetCommitter } from './offset-committer.ts';
@@ -86,7 +86,8 @@ export class StreamWorker {
     const redis = (name: string) => connectRedis(config.redisUrl, { ...common, name });
     const registry = createRegistry(config.registryUrl);
     const schemas = new SchemaCache({ registry, log, health, signal: stopped.signal });
-    const [control, notices, lanes, consumer, producer] = await Promise.all([
+    const { envelopeBytes, recordOutputBytes } = config;
+    const [control, notices, lanes, consumer, producer, replay, threads] = await Promise.all([
       redis('control'),
       redis('notices'),
       redis('lanes'),
@@ -99,9 +100,13 @@ export class StreamWorker {
         offsetReset: 'error',
       }),
       createProducer({ ...kafka, name: `dead-letters-${processId}` }),
+      startReplay(context, schemas),
+      Promise.all(
+        Array.from({ length: config.kernelThreads }, () => startKernelThread({ envelopeBytes, recordOutputBytes })),
+      ),
     ]);
     const connections = { control, notices, lanes, consumer, producer, registry };
-    const worker = new StreamWorker(context, hooks, connections, stopped, schemas, await startReplay(context, schemas));
+    const worker = new StreamWorker(context, hooks, connections, stopped, schemas, replay, threads);
     await worker.#begin();
     return worker;
   }
@@ -113,6 +118,7 @@ export class StreamWorker {
     stopped: AbortController,
     schemas: SchemaCache,
     replay: ReplayPart,
+    threads: readonly KernelThread[],
   ) {
     const { config, log, health, metrics } = context;
     this.#context = context;
@@ -133,8 +139,8 @@ export class StreamWorker {
       signal: stopped.signal,
     });
     const deadLetters = new DeadLetters({ producer, registry, log, health, signal: stopped.signal, now: Date.now });
-    this.#pipelines = Array.from({ length: config.kernelThreads }, (_, thread) =>
-      this.#startPipeline(thread, publisher, deadLetters, schemas),
+    this.#pipelines = threads.map((thread, place) =>
+      this.#startPipeline(thread, place, publisher, deadLetters, schemas),
     );
     this.#interest = new InterestTable((delta) => {
       for (const pipeline of this.#pipelines) pipeline.apply(delta);
@@ -255,15 +261,16 @@ export class StreamWorker {
   }
 
   #startPipeline(
-    thread: number,
+    thread: KernelThread,
+    place: number,
     publisher: LanePublisher,
     deadLetters: DeadLetters,
     schemas: SchemaCache,
   ): SlabPipeline {
     const { config, log } = this.#context;
-    const { envelopeBytes, recordOutputBytes, slabsPerThread, slabBytes, outputsPerThread, outputBytes } = config;
+    const { slabsPerThread, slabBytes, outputsPerThread, outputBytes } = config;
     return new SlabPipeline(
-      startKernelThread({ envelopeBytes, recordOutputBytes }),
+      thread,
       {
         publish: (output, envelopes) => publisher.publish(output, envelopes),
         deadLetter: (rejects) =>
@@ -276,7 +283,7 @@ export class StreamWorker {
         begin: (slot, nextOffset) => this.#commitLog.begin(slot, nextOffset),
         schema: (schemaId) => schemas.resolve(schemaId),
         ran: (answer, recordCount, byteCount) => {
-          this.#metrics.ran(thread, answer, recordCount, byteCount);
+          this.#metrics.ran(place, answer, recordCount, byteCount);
           for (const failure of answer.failures) {
             log.error(failure, "a plan does not fit a writer's schema, its channel misses that schema's events");
           }

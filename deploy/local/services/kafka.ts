@@ -19,7 +19,7 @@ const run = promisify(execFile);
 const CLUSTER_ID = 'bWRzLWxvY2FsLXN0YWNrMQ';
 
 /** 8 MiB: a batch record of 10,000 events of 500 bytes fits with room to spare; Kafka's default of 1 MiB would not do. */
-export const MAX_MESSAGE_BYTES = 8 * 1024 * 1024;
+const MAX_MESSAGE_BYTES = 8 * 1024 * 1024;
 
 const LOG4J = join(dirname(fileURLToPath(import.meta.url)), 'kafka-log4j2.xml');
 
@@ -67,7 +67,7 @@ async function prepare({ places, ports }: ServiceContext): Promise<ServiceComman
 }
 
 /** The broker's settings: `key=value` lines. */
-export function brokerProperties(ports: PortPlan, logDirectory: string): string {
+function brokerProperties(ports: PortPlan, logDirectory: string): string {
   const settings: Readonly<Record<string, string | number | boolean>> = {
     'process.roles': 'broker,controller',
     'node.id': 1,

@@ -1,9 +1,11 @@
 // The edge with real sockets and a real Redis: what a client meets when all goes well.
 
+import { once } from 'node:events';
 import t from 'tap';
+import { WebSocket } from 'ws';
 import { startEdgeUnderTest, TestClient, until } from './edge-harness.ts';
 
-const edge = await startEdgeUnderTest();
+const edge = await startEdgeUnderTest({ MDS_EDGE_POSITION_INTERVAL_MS: '300' });
 edge.worker.run();
 t.teardown(() => edge.stop());
 
@@ -22,5 +24,101 @@ t.test('a subscriber gets every event behind its start position, in order', asyn
       Array.from({ length: 100 }, (_, i) => i * 4 + partition),
     );
   }
+  client.close();
+});
+
+t.test('equal subscriptions share a channel, and a client with two of them gets each frame once', async (t) => {
+  const client = await TestClient.open(edge.url);
+  const [first, second] = [
+    await client.subscribe('a', { filter: 'n > 1 && n < 9' }),
+    await client.subscribe('b', { filter: 'n < 9 && n > 1' }),
+  ];
+  t.equal(first.channel, second.channel);
+  const other = await TestClient.open(edge.url);
+  t.equal((await other.subscribe('x', { filter: 'n > 1 && n < 9' })).channel, first.channel);
+  edge.worker.produce(0, 5);
+  await client.next('events');
+  await other.next('events');
+  client.say({ type: 'unsubscribe', id: 'a' });
+  await client.next('unsubscribed');
+  edge.worker.produce(0, 6);
+  await client.next('events', 2);
+  t.same([...client.numbers().values()].flat(), [5, 6]);
+  client.close();
+  other.close();
+});
+
+t.test('a ping is answered, and a wrong message is answered with its error and the id it came with', async (t) => {
+  const client = await TestClient.open(edge.url);
+  client.say({ type: 'ping', id: 'p1' });
+  t.equal((await client.next('pong')).id, 'p1');
+  const answers: [object, string, string | undefined][] = [
+    [{ type: 'subscribe', id: 's', topic: 'host.metric' }, 'MDS_TOPIC_UNKNOWN', 's'],
+    [{ type: 'subscribe', id: 's', topic: 'host.metrics', filter: 'm > 1' }, 'MDS_FILTER_UNKNOWN_FIELD', 's'],
+    [{ type: 'subscribe', id: 's', topic: 'host.metrics', resume: 'AAAA' }, 'MDS_TOKEN_CORRUPT', 's'],
+    [{ type: 'subscribe', id: 's' }, 'MDS_REQUEST_INVALID', 's'],
+    [{ type: 'unsubscribe', id: 'nobody' }, 'MDS_SUBSCRIPTION_UNKNOWN', 'nobody'],
+    [{ type: 'dance' }, 'MDS_UNKNOWN_MESSAGE_TYPE', undefined],
+  ];
+  for (const [i, [message, code, id]] of answers.entries()) {
+    client.say(message);
+    const error = await client.next('error', i + 1);
+    t.match({ code: error.code, id: error.id }, { code, id });
+  }
+  await client.subscribe('s');
+  client.say({ type: 'subscribe', id: 's', topic: 'host.metrics' });
+  t.equal((await client.next('error', answers.length + 1)).code, 'MDS_SUBSCRIPTION_ID_IN_USE');
+  client.close();
+});
+
+t.test('what is not of the protocol closes the connection for good', async (t) => {
+  const cases: [string, (client: TestClient) => void, number][] = [
+    ['not JSON', (client) => client.socket.send('hello'), 4500],
+    ['binary', (client) => client.socket.send(Buffer.from('{"type":"ping"}')), 4500],
+    ['too large', (client) => client.say({ type: 'ping', id: 'x'.repeat(70_000) }), 4501],
+    ['too many', (client) => void Array.from({ length: 1100 }, () => client.say({ type: 'ping' })), 4502],
+  ];
+  for (const [what, act, code] of cases) {
+    const client = await TestClient.open(edge.url);
+    act(client);
+    t.equal(await client.closed(), code, what);
+  }
+});
+
+t.test('only the known subprotocol is spoken; none offered means the default', async (t) => {
+  const stranger = await TestClient.open(edge.url, ['mds.v9.xml']);
+  t.equal(await stranger.closed(), 4503);
+  const plain = await TestClient.open(edge.url, []);
+  await plain.next('welcome');
+  plain.close();
+});
+
+t.test('pages from elsewhere are refused, pages from loopback are not', async (t) => {
+  const open = (origin: string): Promise<unknown> => once(new WebSocket(edge.url, { origin }), 'open');
+  await t.rejects(open('https://evil.example'), /403/);
+  await t.rejects(open('null'), /403/);
+  const [page] = [new WebSocket(edge.url, { origin: 'http://localhost:9400' })];
+  await once(page, 'open');
+  page.terminate();
+});
+
+t.test('a thousand clients get what one gets', async (t) => {
+  const clients = await Promise.all(Array.from({ length: 1000 }, () => TestClient.open(edge.url)));
+  await Promise.all(clients.map((client) => client.subscribe('a', { filter: 'n >= 1000' })));
+  for (let n = 1000; n < 1040; n++) edge.worker.produce(n % 4, n);
+  await until(
+    'all have all',
+    () => clients.every((client) => [...client.numbers().values()].flat().length === 40),
+    20_000,
+  );
+  t.equal(edge.worker.interestCount <= 6, true, 'one interest for all');
+  for (const client of clients) client.close();
+});
+
+t.test('a quiet subscription is told its position, which goes on while others get events', async (t) => {
+  const client = await TestClient.open(edge.url);
+  const subscribed = await client.subscribe('quiet', { filter: 'n < 0' });
+  edge.worker.produce(0, 1);
+  t.not((await client.next('position')).token, subscribed.position);
   client.close();
 });

@@ -163,9 +163,15 @@ export class PlayedWorker {
   #pumpPartition(edgeId: string, interest: ReadonlyMap<string, Interest>, partition: number): void {
     const log = this.#log[partition] ?? [];
     let lanes = this.#lanes.get(edgeId);
-    if (!lanes) this.#lanes.set(edgeId, (lanes = new Map()));
+    if (!lanes) {
+      lanes = new Map();
+      this.#lanes.set(edgeId, lanes);
+    }
     let state = lanes.get(partition);
-    if (!state) lanes.set(partition, (state = { at: beforeRecord(log.length), joined: new Map() }));
+    if (!state) {
+      state = { at: beforeRecord(log.length), joined: new Map() };
+      lanes.set(partition, state);
+    }
     const joined = [...interest.values()].filter((wish) => state.joined.get(wish.channel) !== wish.generation);
     for (const channel of state.joined.keys()) if (!interest.has(channel)) state.joined.delete(channel);
     for (const { channel, generation } of joined) state.joined.set(channel, generation);

@@ -14,6 +14,7 @@ const SUBSCRIBERS = 1000;
 const CONNECTING_AT_ONCE = 50;
 const EVENTS = 5000;
 const DISTINCT_FILTERS = 25;
+const STATUS_TIMEOUT_MS = 10_000;
 const DELIVERED_TIMEOUT_MS = 60_000;
 
 t.setTimeout(180_000);
@@ -39,8 +40,10 @@ t.test('a thousand concurrent subscribers on one edge each get their events', as
     ),
   );
   t.comment(`${SUBSCRIBERS} connected and subscribed in ${((performance.now() - startedMs) / 1000).toFixed(1)} s`);
-  const { edges } = await service.api.status();
-  t.equal(edges[0]?.connections, SUBSCRIBERS, 'the status shows them');
+  await until('the status to show them', STATUS_TIMEOUT_MS, async () => {
+    const { edges } = await service.api.status();
+    return edges[0]?.connections === SUBSCRIBERS;
+  });
 
   const producer = await TestProducer.connect<Measurement>(service.stack.env.MDS_KAFKA_BROKERS ?? '', topic);
   t.teardown(() => producer.close());

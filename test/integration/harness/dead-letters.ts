@@ -4,7 +4,7 @@ import { readFileSync } from 'node:fs';
 import avro from 'avsc';
 import kafka from 'node-rdkafka';
 
-export interface DeadLetter {
+interface DeadLetter {
   readonly topic: string;
   readonly partition: number;
   readonly offset: number;
@@ -18,7 +18,7 @@ const type = avro.Type.forSchema(
   JSON.parse(readFileSync(new URL('../../../schemas/avro/events/DeadLetter.avsc', import.meta.url), 'utf8')),
 );
 
-export interface DeadLetterReader {
+interface DeadLetterReader {
   /** All dead letters of this Kafka topic so far. */
   readonly letters: DeadLetter[];
   readonly close: () => Promise<void>;

@@ -8,7 +8,7 @@ import { TestProducer } from './producer.ts';
 import type { TopicInfo } from './rest-client.ts';
 import { until } from './until.ts';
 
-export interface StreamOptions {
+interface StreamOptions {
   readonly brokers: string;
   readonly topic: TopicInfo;
   readonly eventsPerSecond: number;
@@ -16,7 +16,7 @@ export interface StreamOptions {
   readonly recordEvents?: number;
 }
 
-export interface EventStream {
+interface EventStream {
   readonly producer: TestProducer<Measurement>;
   readonly flow: Flow;
   /** Ends the flow and waits for Kafka to have everything. */
@@ -42,7 +42,7 @@ export async function startEventStream(options: StreamOptions): Promise<EventStr
   return { producer, flow, stop, close: () => producer.close() };
 }
 
-export interface Settlement {
+interface Settlement {
   readonly stream: EventStream;
   readonly filter: ModelledFilter;
   readonly received: readonly ReceivedEvent[];

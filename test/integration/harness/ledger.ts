@@ -37,8 +37,6 @@ export interface Account<E> {
 
 const CLEAN = { lost: 0, duplicate: 0, unexpected: 0, outOfOrder: 0, altered: 0 } as const;
 
-export const NO_LEDGER: Ledger = { produced: 0, expected: 0, received: 0, ...CLEAN };
-
 export function settle<E>({ produced, matches, received, after, view }: Account<E>): Ledger {
   const expected = new Map<string, E>();
   for (const one of produced) {

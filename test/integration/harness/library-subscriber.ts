@@ -6,7 +6,7 @@ import { type ConnectOptions, connect, type MdsClient, type Subscription } from 
 import { decodeResumeToken } from '../../../schemas/resume-token.ts';
 import type { ReceivedEvent } from './ledger.ts';
 
-export interface LibrarySubscriberOptions {
+interface LibrarySubscriberOptions {
   readonly connect: Pick<ConnectOptions, 'url' | 'urls' | 'api'>;
   readonly topic: string;
   readonly filter?: string;

@@ -3,7 +3,7 @@
 
 import { randomInteger } from './random.ts';
 
-export const LEVELS = ['LOW', 'MIDDLE', 'HIGH', 'TOP'] as const;
+const LEVELS = ['LOW', 'MIDDLE', 'HIGH', 'TOP'] as const;
 const UNITS = ['ms', 'By', '%', '1'] as const;
 const REGIONS = ['eu-west', 'eu-north', 'us-east', 'ap-south'] as const;
 

@@ -23,7 +23,7 @@ const READY_TIMEOUT_MS = 30_000;
 const STOP_TIMEOUT_MS = 15_000;
 const LOG_TAIL_LINES = 60;
 
-export interface ProcessSpec {
+interface ProcessSpec {
   readonly kind: ProcessKind;
   /** Unique in the test; also its MDS_PROCESS_ID. */
   readonly name: string;

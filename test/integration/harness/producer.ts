@@ -14,7 +14,7 @@ export interface ProducedEvent<E> {
   readonly event: E;
 }
 
-export interface RecordToProduce<E> {
+interface RecordToProduce<E> {
   readonly partition: number;
   /** More than one: a batch record. One: a single event, unless `asBatch`. */
   readonly events: readonly E[];

@@ -11,7 +11,7 @@ export interface TopicInfo {
   readonly schema: unknown;
 }
 
-export interface StatusInfo {
+interface StatusInfo {
   readonly leader: { readonly id: string | null };
   readonly workers: readonly { readonly workerId: string; readonly state: string }[];
   readonly edges: readonly {

@@ -9,7 +9,7 @@ import { RestClient, type TopicInfo, type TopicRequest } from './rest-client.ts'
 import { acquireStack, createNamespace, type Namespace, type TestStack } from './stack.ts';
 import { until } from './until.ts';
 
-export interface ServiceOptions {
+interface ServiceOptions {
   readonly workers?: number;
   readonly edges?: number;
   /** Further variables for every process. */

@@ -14,7 +14,7 @@ import { PORT_SPAN } from '../../../deploy/local/port-plan.ts';
 export const STACK_VARIABLE = 'MDS_TEST_STACK';
 
 /** What one process tells the other about a stack that runs. */
-export interface StackAddress {
+interface StackAddress {
   readonly home: string;
   readonly env: Readonly<Record<string, string>>;
 }
@@ -29,6 +29,7 @@ export interface TestStack extends StackAddress {
 const FIRST_PORT = 20_100;
 const LAST_PORT = 31_900;
 const ATTEMPTS = 50;
+const KEEP_ALIVE_MS = 1000;
 
 /** The stack of this run, or a new one when there is none. */
 export async function acquireStack(): Promise<TestStack> {
@@ -47,7 +48,9 @@ export async function ownStack(onProgress?: (line: string) => void): Promise<Tes
     env: services.env,
     services,
     release: async () => {
-      await services.stop();
+      // the services do not keep this process alive; stopping them has to
+      const keepAlive = setInterval(() => undefined, KEEP_ALIVE_MS);
+      await services.stop().finally(() => clearInterval(keepAlive));
       rmSync(home, { recursive: true, force: true });
     },
   };

@@ -9,7 +9,7 @@ import { until } from './until.ts';
 const SUBPROTOCOL = 'mds.v1.json';
 const TIMEOUT_MS = 20_000;
 
-export interface Frame {
+interface Frame {
   readonly type: string;
   readonly id?: string;
   readonly [member: string]: unknown;

@@ -11,8 +11,16 @@ import { createRegistry } from '../../../platform/registry.ts';
 import { retry } from '../../../platform/retry.ts';
 import { ownStack } from '../harness/stack.ts';
 
-const stack = await ownStack();
-t.teardown(() => stack.release());
+/** Five minutes: services that take seconds each to start, on a machine that may be busy. */
+t.setTimeout(300_000);
+
+const stack = await ownStack((line) => t.comment(line));
+// The stack's own waiting keeps no process alive.
+const keepAlive = setInterval(() => {}, 1000);
+t.teardown(async () => {
+  await stack.release();
+  clearInterval(keepAlive);
+});
 const services = stack.services;
 if (services === null) throw new Error('a stack of its own has handles to its services');
 
@@ -41,7 +49,10 @@ t.test('Kafka: producer and consumer go on where they were', async (t) => {
   consumer.assign([{ topic, partition: 0, offset: 'earliest' }]);
   const seen: string[] = [];
   const consumeUntil = async (isEnough: () => boolean) => {
+    const deadlineMs = performance.now() + BECOMES_TRUE.timeoutMs;
     while (!isEnough()) {
+      if (performance.now() > deadlineMs)
+        throw new Error(`not within 30 s; ${health.readiness().reasons}; saw ${seen}`);
       // A consumer reports that every broker is down only while it is asked for records, and may do so as a rejection.
       const messages = await consumer.consume(100).catch(() => []);
       seen.push(...messages.map(({ value }) => String(value)));

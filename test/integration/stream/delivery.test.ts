@@ -2,8 +2,9 @@ import t from 'tap';
 import { acquireStack } from '../harness/stack.ts';
 import { until } from '../harness/until.ts';
 import { PlayedEdge } from './played-edge.ts';
-import { anEvent, avsSchema, encoder, Stage } from './stage.ts';
+import { anEvent, encoder, Stage } from './stage.ts';
 
+t.setTimeout(180_000);
 const stack = await acquireStack();
 const stage = await Stage.start(stack);
 t.teardown(async () => {
@@ -19,7 +20,7 @@ t.test('a channel gets every match behind the cursor at which it joined, in orde
   const edge = await PlayedEdge.start(stage.redisUrl, stage.keys, 'edge1');
   t.teardown(() => edge.stop());
   await stage.applied('w1', await stage.assign('w1', stage.all(topic, 1)), 2);
-  await until('the old events to be dealt with', 10_000, async () =>
+  await until('the old events to be dealt with', 40_000, async () =>
     (await stage.committed(topic)).every((offset) => offset === 2),
   );
   const everything = await edge.want(topic);
@@ -59,7 +60,7 @@ t.test('a channel gets every match behind the cursor at which it joined, in orde
   );
   t.same(Object.keys(critical.deliveries[0]?.data ?? {}).sort(), ['id', 'severity'], 'only the projected fields');
   t.same(edge.gaps, []);
-  await until('the offsets to be committed', 10_000, async () => {
+  await until('the offsets to be committed', 40_000, async () => {
     const offsets = await stage.committed(topic);
     return offsets.every((offset) => offset === 102);
   });

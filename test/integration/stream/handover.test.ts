@@ -4,6 +4,7 @@ import { until } from '../harness/until.ts';
 import { PlayedEdge } from './played-edge.ts';
 import { anEvent, encoder, Stage } from './stage.ts';
 
+t.setTimeout(180_000);
 const stack = await acquireStack();
 const stage = await Stage.start(stack);
 t.teardown(async () => {
@@ -43,7 +44,7 @@ t.test('partitions move between workers during a flow and the lane sees one unbr
 
   await until(
     'all events',
-    20_000,
+    40_000,
     () => channel.deliveries.length >= produced,
     () => channel.deliveries.length,
   );
@@ -57,7 +58,7 @@ t.test('partitions move between workers during a flow and the lane sees one unbr
     );
   }
   t.same(edge.gaps, []);
-  await until('w2 to have committed all', 10_000, async () => {
+  await until('w2 to have committed all', 40_000, async () => {
     const committed = await stage.committed(topic);
     return committed.reduce((sum: number, offset) => sum + (offset ?? 0), 0) === produced;
   });
@@ -76,12 +77,12 @@ t.test(
     const channel = await edge.want(topic);
     await edge.joined(channel, 1);
     for (let i = 0; i < 50; i++) await stage.produce(topic, 0, encode(anEvent()));
-    await until('the events', 10_000, () => channel.deliveries.length === 50);
+    await until('the events', 40_000, () => channel.deliveries.length === 50);
     await stage.aWorker('heir');
     await stage.applied('heir', await stage.assign('heir', stage.all(topic, 2)), 1);
-    await until('the heir to repeat them', 10_000, () => edge.last.get(0)?.epoch === 2);
+    await until('the heir to repeat them', 40_000, () => edge.last.get(0)?.epoch === 2);
     for (let i = 0; i < 50; i++) await stage.produce(topic, 0, encode(anEvent()));
-    await until('more events', 10_000, () => channel.deliveries.length >= 100);
+    await until('more events', 40_000, () => channel.deliveries.length >= 100);
     t.equal(channel.deliveries.length, 100);
     t.ok(
       edge.envelopes.some(({ epoch, from }) => epoch === 2 && from.offset < 49),
@@ -128,7 +129,7 @@ t.test('joining on idle partitions takes less than 50 ms, and a channel that lef
   const [channel] = edge.channels.values();
   if (!channel) throw new Error('the last channel is gone');
   await stage.produce(topic, 0, encode(anEvent({ value: 100 })));
-  await until('the event', 10_000, () => channel.deliveries.length === 1);
+  await until('the event', 40_000, () => channel.deliveries.length === 1);
   const envelope = edge.envelopes.find(({ events }) => events.length > 0);
   t.same(
     envelope?.channels.map((one) => one.channel),

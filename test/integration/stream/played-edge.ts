@@ -16,7 +16,7 @@ import { type EnvelopeView, readEnvelope } from '../../../schemas/lane-envelope.
 import { channelIdOf, makePlan } from '../../../schemas/plan/plan.ts';
 import { until } from '../harness/until.ts';
 
-const JOIN_TIMEOUT_MS = 15_000;
+const JOIN_TIMEOUT_MS = 40_000;
 
 export interface Delivery {
   readonly partition: number;

@@ -6,6 +6,7 @@ import { until } from '../harness/until.ts';
 import { PlayedEdge } from './played-edge.ts';
 import { anEvent, avsSchema, encoder, Stage } from './stage.ts';
 
+t.setTimeout(180_000);
 const stack = await acquireStack();
 const stage = await Stage.start(stack);
 t.teardown(async () => {
@@ -40,14 +41,14 @@ t.test(
       await stage.produce(topic, 0, good);
     }
     await stage.produce(topic, 0, null, 'a tombstone');
-    await until('the good ones', 15_000, () => channel.deliveries.length === bad.length);
+    await until('the good ones', 40_000, () => channel.deliveries.length === bad.length);
     t.same(
       channel.deliveries.map(({ offset }) => offset),
       bad.map((_, i) => i * 2 + 1),
     );
     const reader = await readDeadLetters(stage.env.MDS_KAFKA_BROKERS ?? '', topic.deadLetterTopic, topic.kafkaTopic);
     t.teardown(reader.close);
-    await until('the dead letters', 15_000, () => reader.letters.length === bad.length);
+    await until('the dead letters', 40_000, () => reader.letters.length === bad.length);
     reader.letters.sort((a, b) => a.offset - b.offset);
     t.same(
       reader.letters.map(({ reason }) => reason),
@@ -63,8 +64,8 @@ t.test(
       'original bytes',
     );
     t.ok(reader.letters.every(({ message }) => message.length > 10));
-    await until('the commit behind them', 10_000, async () => (await stage.committed(topic))[0] === 15);
-    const beat = await until('them to be counted', 5000, async () => {
+    await until('the commit behind them', 40_000, async () => (await stage.committed(topic))[0] === 15);
+    const beat = await until('them to be counted', 40_000, async () => {
       const heartbeat = await stage.heartbeat('w1');
       return heartbeat?.rejectedRecords === bad.length ? heartbeat : null;
     });
@@ -143,7 +144,7 @@ t.test('records of older and newer writers flow through the same subscription', 
   }
   await until(
     'the matching ones',
-    15_000,
+    40_000,
     () => channel.deliveries.length >= 4,
     () => channel.deliveries,
   );
@@ -171,7 +172,7 @@ t.test('a batch record is many events with one offset', async (t) => {
   await stage.produce(topic, 0, encode({ events: [0, 1, 2].map((value) => anEvent({ value })) }));
   await stage.produce(topic, 0, encode({ events: [] }));
   await stage.produce(topic, 0, encode({ events: [3].map((value) => anEvent({ value })) }));
-  await until('its matches', 15_000, () => channel.deliveries.length === 3);
+  await until('its matches', 40_000, () => channel.deliveries.length === 3);
   t.same(
     channel.deliveries.map(({ offset, index }) => [offset, index]),
     [

@@ -32,7 +32,7 @@ import { StreamWorker } from '../../../workers/stream/stream-worker.ts';
 import type { TestStack } from '../harness/stack.ts';
 import { until } from '../harness/until.ts';
 
-const WAIT_MS = 20_000;
+const WAIT_MS = 40_000;
 let nextTopicId = 1;
 
 export const avsSchema = (name: string): Record<string, unknown> =>

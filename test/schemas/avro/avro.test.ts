@@ -9,6 +9,14 @@ import { eventSchemaOf } from '../../../schemas/avro/model.ts';
 import { parseAvroSchema } from '../../../schemas/avro/parse.ts';
 import { scenario } from '../plan/arbitraries.ts';
 
+const plain = (value: unknown): string =>
+  JSON.stringify(value, (_key, inner) => {
+    if (typeof inner === 'bigint') return `${inner}n`;
+    if (typeof inner === 'number') return Number.isFinite(inner) ? inner + 0 : String(inner);
+    if (inner?.type === 'Buffer') return Array.from(inner.data);
+    return inner instanceof Uint8Array ? Array.from(inner) : inner;
+  });
+
 t.test('decoded events have the documented shape, whatever the schema', async (t) => {
   fc.assert(
     fc.property(scenario({ evolved: true, filters: 0 }), ({ writerJson, events }) => {
@@ -30,14 +38,6 @@ function withBuffers(value: unknown): unknown {
   if (typeof value !== 'object' || value === null) return value;
   return Object.fromEntries(Object.entries(value).map(([key, inner]) => [key, withBuffers(inner)]));
 }
-
-const plain = (value: unknown): string =>
-  JSON.stringify(value, (_key, inner) => {
-    if (typeof inner === 'bigint') return `${inner}n`;
-    if (typeof inner === 'number') return Number.isFinite(inner) ? inner + 0 : String(inner);
-    if (inner?.type === 'Buffer') return Array.from(inner.data);
-    return inner instanceof Uint8Array ? Array.from(inner) : inner;
-  });
 
 t.test('normalised schema JSON reads back as the same schema', async (t) => {
   fc.assert(

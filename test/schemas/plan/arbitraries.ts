@@ -6,10 +6,8 @@ import type { DecodedEvent } from '../../../schemas/avro/decoded-event.ts';
 import type { AvroRecord, AvroType } from '../../../schemas/avro/model.ts';
 import { branchName, nullableBranch } from '../../../schemas/avro/model.ts';
 import { parseAvroSchema } from '../../../schemas/avro/parse.ts';
+import { type Choose, KEYS, pick, STRINGS } from './pools.ts';
 import { randomFilter } from './random-filter.ts';
-
-/** Picks a number below `count`; every choice of a generator goes through it, so that fast-check can shrink and replay. */
-export type Choose = (count: number) => number;
 
 export interface Scenario {
   /** The topic's schema, with which plans are made. */
@@ -51,12 +49,6 @@ function recordOf(json: unknown): AvroRecord {
   if (type.kind !== 'record') throw new Error('not a record');
   return type;
 }
-
-export const pick = <T>(choose: Choose, items: readonly T[]): T => {
-  const item = items[choose(items.length)];
-  if (item === undefined) throw new Error('nothing to pick from');
-  return item;
-};
 
 interface FieldJson {
   readonly name: string;
@@ -201,10 +193,9 @@ const INTS = [0, 1, 2, -1, 5, 7, 100];
 const LONGS = [...INTS, 9007199254740991, 9007199254740993n, -(2n ** 63n), 2n ** 63n - 1n];
 const DOUBLES = [0, -0, 1, 2, 0.5, -1, 5, 7, 1e300, 9007199254740992, Number.NaN, Number.POSITIVE_INFINITY];
 const FLOATS = [0, 1, 2, 0.5, -1, Number.NaN];
-export const STRINGS = ['', 'a', 'b', 'ab', 'abc', 'é', '\u{1f600}', '\uffff', 'LOW', '5'];
-export const KEYS = ['a', 'b', 'region', 'constructor', '__proto__x'];
 const DAY_MS = 86_400_000;
-const TIMES = [0, 1, 1000, 1_767_225_600_000, -1, 1_767_225_600_123];
+/** Whole milliseconds in either unit: the library behind the model rounds up below them, we (and CEL) down. */
+const TIMES = [0, 1000, 2000, 1_767_225_600_000, -1000, 1_767_225_603_000];
 
 /** A value of `type` as decoded-event.ts describes it. */
 export function randomValue(type: AvroType, choose: Choose): unknown {

@@ -3,8 +3,7 @@
 import type { AvroRecord, AvroType } from '../../../schemas/avro/model.ts';
 import type { CelType } from '../../../schemas/plan/types.ts';
 import { celTypeOf } from '../../../schemas/plan/types.ts';
-import type { Choose } from './arbitraries.ts';
-import { KEYS, pick, STRINGS } from './arbitraries.ts';
+import { type Choose, KEYS, pick, STRINGS } from './pools.ts';
 
 interface Place {
   readonly text: string;

@@ -41,7 +41,8 @@ export class SimulatedPartition {
   /** Appends a record with so many events. */
   produce(eventCount: number): void {
     const offset = this.#records++;
-    for (let index = 0; index < eventCount; index++) this.events.push({ cursor: { offset, index }, n: this.events.length });
+    for (let index = 0; index < eventCount; index++)
+      this.events.push({ cursor: { offset, index }, n: this.events.length });
   }
 
   /** The owner reads the interest as it stands. */
@@ -73,7 +74,13 @@ export class SimulatedPartition {
   }
 
   /** One piece of a replay: at most so many records. */
-  replay(requestId: number, interest: Pick<Interest, 'channel' | 'plan'>, from: Cursor, end: Cursor, maxRecords: number): Envelope {
+  replay(
+    requestId: number,
+    interest: Pick<Interest, 'channel' | 'plan'>,
+    from: Cursor,
+    end: Cursor,
+    maxRecords: number,
+  ): Envelope {
     const stop = afterRecord(from.offset + maxRecords);
     const to = compareCursors(stop, end) < 0 ? stop : end;
     return this.#envelope(from, to, [interest], { kind: 'replay', requestId, last: true });
@@ -94,8 +101,15 @@ export class SimulatedPartition {
     return this.#envelope(from, owner.at, [...owner.view.values()], { kind: 'live', epoch: owner.epoch, joined });
   }
 
-  #envelope(from: Cursor, to: Cursor, wanted: readonly Pick<Interest, 'channel' | 'plan'>[], rest: Partial<Envelope>): Envelope {
-    const inside = this.events.filter(({ cursor }) => compareCursors(cursor, from) > 0 && compareCursors(cursor, to) <= 0);
+  #envelope(
+    from: Cursor,
+    to: Cursor,
+    wanted: readonly Pick<Interest, 'channel' | 'plan'>[],
+    rest: Partial<Envelope>,
+  ): Envelope {
+    const inside = this.events.filter(
+      ({ cursor }) => compareCursors(cursor, from) > 0 && compareCursors(cursor, to) <= 0,
+    );
     const channels = wanted.map((interest) => ({
       channel: interest.channel,
       refs: inside.flatMap((event, i) => (matches(filterOf(interest), event) ? [i] : [])),

@@ -73,7 +73,8 @@ export class SimulatedUser {
     this.#client = client;
     this.#isLive = false;
     this.#isSubscribed = false;
-    const resume = this.start === null ? {} : { resume: encodeResumeToken({ topicId: TOPIC_ID, position: this.#position }) };
+    const resume =
+      this.start === null ? {} : { resume: encodeResumeToken({ topicId: TOPIC_ID, position: this.#position }) };
     const message = { type: 'subscribe', id: this.#id, topic: 't', filter: this.filter, ...resume } as const;
     const subscription = this.#delivery.subscribe(client, message, (ended) => client.subscriptions.delete(ended));
     if (subscription.state !== 'ended') client.subscriptions.add(subscription);

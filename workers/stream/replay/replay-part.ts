@@ -28,7 +28,7 @@ export async function startReplay(
   const { connectTimeoutMs, processId, outputBytes, slabBytes, envelopeBytes, recordOutputBytes } = config;
   const common = { log, health, signal, connectTimeoutMs };
   const keys = redisKeys(config.redisPrefix);
-  const [requests, lanes, consumer] = await Promise.all([
+  const [requests, lanes, consumer, thread] = await Promise.all([
     connectRedis(config.redisUrl, { ...common, name: 'replay-requests', commandTimeoutMs: 0 }),
     connectRedis(config.redisUrl, { ...common, name: 'replay-lanes' }),
     createConsumer({
@@ -40,8 +40,8 @@ export async function startReplay(
       idleWaitMs: 20,
       offsetReset: 'error',
     }),
+    startKernelThread({ envelopeBytes, recordOutputBytes }),
   ]);
-  const thread = startKernelThread({ envelopeBytes, recordOutputBytes });
   const send = async (lane: string, envelopes: readonly Uint8Array[]): Promise<void> => {
     const pipeline = lanes.pipeline();
     for (const { buffer, byteOffset, length } of envelopes) {

@@ -37,7 +37,7 @@ const step = fc.record({
 });
 type Step = typeof step extends fc.Arbitrary<infer S> ? S : never;
 
-function valueOf(content: Step['records'][number]['content']): Uint8Array | null {
+function bytesOf(content: Step['records'][number]['content']): Uint8Array | null {
   if (content === 'tombstone') return null;
   if (content === 'garbage') return Buffer.from([0, 0, 0, 0, 1, 0x80]);
   return typeof content === 'number' ? encodeEvent(content) : encodeBatch(content);
@@ -120,7 +120,7 @@ t.test('every channel of every lane gets its events exactly once, in order, from
           offsets.set(slot, offset + 1);
           model.receive(slot, offset, content);
           if (content === 'garbage') rejects++;
-          return { slot, offset, value: valueOf(content) };
+          return { slot, offset, value: bytesOf(content) };
         });
         const run = driver.run(given, watermark);
         books.read(run.envelopes);

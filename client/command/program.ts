@@ -1,0 +1,44 @@
+// The commands of `mds` put together: descriptions, global options, help.
+
+import { Command } from 'commander';
+import { checkCommand } from './check.ts';
+import { EXIT_CODES_HELP } from './exit-codes.ts';
+import { publishCommand } from './publish.ts';
+import { statusCommand } from './status.ts';
+import { subscribeCommand } from './subscribe.ts';
+import { subscriptionsCommand } from './subscriptions.ts';
+import { topicsCommand } from './topics.ts';
+
+const GUIDE = `
+Examples:
+  mds topics                                            what there is
+  mds subscribe host.metrics --filter 'value > 90.0'    matching events as they happen
+  mds publish my.events < events.ndjson                 one JSON event a line
+  mds status                                            processes, partitions, rates
+${EXIT_CODES_HELP}`;
+
+/** The whole command with its subcommands; parsing throws CommanderError instead of ending the process. */
+export function createProgram(): Command {
+  const program = new Command('mds')
+    .description('Monitoring Distribution Service: topics, live events, publishing, status')
+    .option('--json', 'machine-readable output: JSON on stdout, errors as JSON on stderr')
+    .option('--api <url>', 'control plane (default: $MDS_API_URL, else http://127.0.0.1:9400)')
+    .addHelpText('after', GUIDE)
+    .showSuggestionAfterError()
+    .configureHelp({ showGlobalOptions: true })
+    .configureOutput({ getOutHelpWidth: () => process.stdout.columns ?? 100, getErrHelpWidth: () => 100 });
+
+  const commands = [
+    topicsCommand(),
+    subscribeCommand(),
+    publishCommand(),
+    subscriptionsCommand(),
+    checkCommand(),
+    statusCommand(),
+  ];
+  for (const command of commands) program.addCommand(command);
+  for (const command of [program, ...commands.flatMap((parent) => [parent, ...parent.commands])]) {
+    command.copyInheritedSettings(program).exitOverride();
+  }
+  return program;
+}
