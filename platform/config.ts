@@ -7,8 +7,8 @@ import { hostname } from 'node:os';
 import type { Static, TObject, TProperties, TSchema } from 'typebox';
 import { Check } from 'typebox/value';
 import { MdsError } from '../schemas/errors.ts';
+import { nearestName } from '../schemas/nearest-name.ts';
 import { KNOWN_VARIABLES } from './known-variables.ts';
-import { nearestName } from './nearest-name.ts';
 
 export {
   commonConfig,
@@ -65,7 +65,9 @@ function unknownVariables(own: readonly string[], env: Environment): string[] {
   for (const variable of Object.keys(env)) {
     if (!variable.startsWith(PREFIX) || known.has(variable)) continue;
     const didYouMean = nearestName(variable, known);
-    problems.push(`${variable} is not a known variable${didYouMean === null ? '' : `; did you mean ${didYouMean}?`}`);
+    problems.push(
+      `${variable} is not a known variable${didYouMean === undefined ? '' : `; did you mean ${didYouMean}?`}`,
+    );
   }
   return problems;
 }

@@ -12,7 +12,7 @@ import {
   nullableBranch,
 } from '../../schemas/avro/model.ts';
 import { MdsError } from '../../schemas/errors.ts';
-import { nearestName } from '../../schemas/plan/suggestion.ts';
+import { nearestName } from '../../schemas/nearest-name.ts';
 
 /** Where in the input a value stands: line from 1, path from `$`. */
 interface Place {

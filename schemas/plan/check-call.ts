@@ -2,11 +2,11 @@
 
 import { RE2JS } from '@bufbuild/re2';
 import { reasonOf } from '../errors.ts';
+import { nearestName } from '../nearest-name.ts';
 import type { CompareOp, Const, Expr } from './ast.ts';
 import { MAX_PATTERN_CHARACTERS, MAX_PATTERN_REPETITIONS } from './limits.ts';
 import type { SyntaxNode } from './parse.ts';
 import type { FilterErrorCode } from './place.ts';
-import { nearestName } from './suggestion.ts';
 import {
   durationGetter,
   isDurationNs,

@@ -3,6 +3,7 @@
 // Enum symbols are bare names in CEL text. They mean something only beside a value of an enum type, so types flow both
 // ways: `severity >= WARNING` checks the left side first and expects its enum on the right.
 
+import { nearestName } from '../nearest-name.ts';
 import type { Comprehension, Const, Expr, Macro } from './ast.ts';
 import type { CallContext } from './check-call.ts';
 import { checkCall } from './check-call.ts';
@@ -11,7 +12,6 @@ import type { ParsedFilter, SyntaxNode } from './parse.ts';
 import { parseFilter } from './parse.ts';
 import type { FilterErrorCode } from './place.ts';
 import { filterError } from './place.ts';
-import { nearestName } from './suggestion.ts';
 import type { CelType } from './types.ts';
 import { BOOL, celTypeOf, DYN, INT, nameOf, STRING, unify } from './types.ts';
 

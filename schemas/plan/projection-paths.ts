@@ -3,8 +3,8 @@
 import type { AvroRecord, AvroType } from '../avro/model.ts';
 import { nullableBranch } from '../avro/model.ts';
 import { MdsError } from '../errors.ts';
+import { nearestName } from '../nearest-name.ts';
 import { MAX_PROJECTED_FIELDS } from './limits.ts';
-import { nearestName } from './suggestion.ts';
 
 /**
  * Sorted paths without duplicates or paths that another one covers; null when `paths` is empty.

@@ -9,7 +9,7 @@ import { type WebSocket, WebSocketServer } from 'ws';
 
 import { MdsError, type MdsErrorCode } from '../../schemas/errors.ts';
 import { parseClientMessage, type ServerFrame, type SubscribeMessage } from '../../schemas/frames.ts';
-import { nearestName } from '../../schemas/plan/suggestion.ts';
+import { nearestName } from '../../schemas/nearest-name.ts';
 import { decodeResumeToken, encodeResumeToken } from '../../schemas/resume-token.ts';
 
 export const EVENT_SCHEMA = JSON.parse(

@@ -6,8 +6,8 @@ import { parseAvroSchema } from '../../schemas/avro/parse.ts';
 import { CatalogTopic, readMessage } from '../../schemas/coordination.ts';
 import { MdsError } from '../../schemas/errors.ts';
 import type { SubscribeMessage } from '../../schemas/frames.ts';
+import { nearestName } from '../../schemas/nearest-name.ts';
 import { makePlan, type Plan } from '../../schemas/plan/plan.ts';
-import { nearestName } from '../../schemas/plan/suggestion.ts';
 import type { TopicSource } from './delivery.ts';
 
 /** Tenants follow in a later issue. */

@@ -73,7 +73,10 @@ t.test(
   'the schema of a record goes to the kernel before the record, once; an unknown one is asked for again',
   async (t) => {
     let asked = 0;
-    const { pipeline, tasks, answers, append } = aPipeline({ schema: async () => (asked++ === 0 ? null : 'text') });
+    const { pipeline, tasks, answers, append } = aPipeline({
+      outputCount: 9,
+      schema: async () => (asked++ === 0 ? null : 'text'),
+    });
     for (let i = 0; i < 3; i++) {
       append(i);
       pipeline.flush();

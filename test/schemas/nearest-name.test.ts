@@ -1,5 +1,5 @@
 import t from 'tap';
-import { nearestName } from '../../platform/nearest-name.ts';
+import { nearestName } from '../../schemas/nearest-name.ts';
 
 t.test('the nearest name is suggested', async (t) => {
   const names = ['severity', 'service', 'timestamp'];
@@ -9,7 +9,7 @@ t.test('the nearest name is suggested', async (t) => {
 });
 
 t.test('nothing is suggested when nothing is near', async (t) => {
-  t.equal(nearestName('xyz', ['severity']), null);
-  t.equal(nearestName('', ['severity']), null);
-  t.equal(nearestName('severity', []), null);
+  t.equal(nearestName('xyz', ['severity']), undefined);
+  t.equal(nearestName('', ['severity']), undefined);
+  t.equal(nearestName('severity', []), undefined);
 });
