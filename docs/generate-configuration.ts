@@ -140,10 +140,13 @@ function defaultText(schema: TSchema): string {
   return text.startsWith(ROOT_PATH) ? `${code(text.slice(ROOT_PATH.length))} in the checkout` : code(text);
 }
 
+/** Padded as Biome formats it, so that formatting changes nothing. */
 function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
-  const line = (cells: readonly string[]): string =>
-    `| ${cells.map((cell) => cell.replaceAll('|', '\\|')).join(' | ')} |\n`;
-  return line(head) + line(head.map(() => '---')) + rows.map(line).join('');
+  const lines = [head, ...rows].map((cells) => cells.map((cell) => cell.replaceAll('|', '\\|')));
+  const widths = head.map((_, column) => Math.max(...lines.map((cells) => cells[column]?.length ?? 0)));
+  const [first, ...others] = lines.map((cells) => cells.map((cell, column) => cell.padEnd(widths[column] ?? 0)));
+  const dashes = widths.map((width) => '-'.repeat(width));
+  return [first ?? [], dashes, ...others].map((cells) => `| ${cells.join(' | ')} |\n`).join('');
 }
 
 const code = (text: string): string => (text === '' ? 'empty' : `\`${text}\``);

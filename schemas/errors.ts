@@ -97,6 +97,7 @@ export const ERROR_KINDS = {
     'The replay could not be completed: {reason}; subscribe again with the last resume token.',
   ),
   MDS_REPLAY_EXPIRED: kind(410, false, 'Kafka no longer holds the range the resume token asks for.'),
+  MDS_GAP: kind(503, true, 'The edge missed a part of the stream of {topic}; resume with the last token.'),
   MDS_SLOW_CONSUMER: kind(503, true, 'The client did not read fast enough and was closed; resume with the last token.'),
   MDS_CONNECTION_LOST: kind(503, true, 'The connection to the edge was lost: {reason}. It is tried again.'),
   MDS_CONNECTION_REFUSED: kind(400, false, 'The edge closed the connection for good: {reason}.'),

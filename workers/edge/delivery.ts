@@ -4,7 +4,7 @@
 import { CLOSE_CODES } from '../../schemas/close-codes.ts';
 import type { CatalogTopic, Interest } from '../../schemas/coordination.ts';
 import { LANE_SILENCE_MS } from '../../schemas/coordination.ts';
-import type { Position } from '../../schemas/cursor.ts';
+import { beforeRecord, type Position } from '../../schemas/cursor.ts';
 import { MdsError } from '../../schemas/errors.ts';
 import type { SubscribeMessage } from '../../schemas/frames.ts';
 import type { EnvelopeView } from '../../schemas/lane-envelope.ts';
@@ -367,13 +367,9 @@ const interestOf = ({ id, topic, generation, plan }: Channel): Interest => ({
   plan,
 });
 
-/** A partition that the token does not know begins where the lane is. */
+/** A partition that the token does not know was added to the topic since: all of it is new to the subscription. */
 function completed(resume: Position, lanePosition: Position): Position {
-  const position = new Map(lanePosition);
-  for (const [partition, cursor] of resume) {
-    if (position.has(partition)) position.set(partition, cursor);
-  }
-  return position;
+  return new Map([...lanePosition.keys()].map((partition) => [partition, resume.get(partition) ?? beforeRecord(0)]));
 }
 
 /** Live subscriptions on the channel must resume; those that replay only begin another round. @returns clients closed */
@@ -381,7 +377,7 @@ function closeLive(channel: Channel): number {
   for (const subscription of channel.catchingUp) subscription.session?.dropHold();
   const clients = new Set<Client>();
   for (const { client, state } of channel.subscriptions) if (state === 'live') clients.add(client);
-  const error = new MdsError('MDS_CONNECTION_LOST', { reason: 'the edge missed a part of the stream' });
+  const error = new MdsError('MDS_GAP', { topic: channel.topic.name });
   for (const client of clients) client.close(CLOSE_CODES.GAP, error);
   return clients.size;
 }

@@ -74,6 +74,7 @@ export class PartitionOwner {
    */
   apply({ revision, partitions }: Assignment, isProven: boolean): void {
     const wanted = new Map(partitions.map((grant) => [partitionKey(grant.topicId, grant.partition), grant]));
+    this.#wanted = wanted; // before anything is forgotten: what is forgotten is begun again when it is wanted
     for (const owned of [...this.#byKey.values()]) {
       const epoch = wanted.get(owned.key)?.epoch;
       if (epoch === owned.grant.epoch) continue;
@@ -81,7 +82,6 @@ export class PartitionOwner {
       else this.#drop(owned);
     }
     this.#revision = revision;
-    this.#wanted = wanted;
     this.#openWanted();
     this.#noteApplied();
   }
