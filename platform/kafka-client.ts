@@ -178,5 +178,4 @@ export function disconnectClient(handle: Client<string>): Promise<void> {
   return promise;
 }
 
-export type KafkaMetadata = Metadata;
 export { kafka };

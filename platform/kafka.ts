@@ -1,15 +1,12 @@
 // Kafka, behind promises: consumer, producer and admin over node-rdkafka (librdkafka). What is thrown is an MdsError:
 // `MDS_DEPENDENCY_UNAVAILABLE` with librdkafka's own error as its cause, or `MDS_TIMEOUT`.
 
-export { createAdmin, type KafkaAdmin, type NewTopic, type TopicDescription } from './kafka-admin.ts';
+export { createAdmin, type KafkaAdmin } from './kafka-admin.ts';
 export { type KafkaConnection, kafkaCodeOf } from './kafka-client.ts';
 export {
-  type ConsumerOptions,
   createConsumer,
   type KafkaConsumer,
   type KafkaMessage,
   type PartitionCommit,
-  type PartitionPlace,
-  type PartitionStart,
 } from './kafka-consumer.ts';
-export { createProducer, type Delivered, type KafkaProducer, type ProducerOptions } from './kafka-producer.ts';
+export { createProducer, type KafkaProducer } from './kafka-producer.ts';

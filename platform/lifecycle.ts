@@ -51,6 +51,7 @@ export async function runProcess<Schema extends TObject>(
   const config = loadConfigOrExit(configSchema, env);
   const log = createLogger(component, levelOf(config));
   exitOnUnhandledErrors(log);
+  keepAlive();
   const health = new Health(({ ready, reasons }) => {
     if (ready) log.info('ready');
     else log.info({ reasons }, 'not ready');
@@ -139,11 +140,13 @@ async function stopAndExit(log: Logger, running: RunningProcess): Promise<never>
   process.exit(EXIT_CODES.CLEAN);
 }
 
-/** Keeps the process alive until the signal, even when it has nothing else to wait for. */
 async function aborted(signal: AbortSignal): Promise<void> {
   const { promise, resolve } = Promise.withResolvers<void>();
-  const keepAlive = setInterval(() => {}, 2 ** 30);
   signal.addEventListener('abort', () => resolve(), { once: true });
   await promise;
-  clearInterval(keepAlive);
+}
+
+/** A process ends by `process.exit` above and in no other way: Node would end it when it only waits for promises. */
+function keepAlive(): void {
+  setInterval(() => {}, 2 ** 30);
 }

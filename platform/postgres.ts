@@ -6,7 +6,7 @@ import type { Health } from './health.ts';
 import type { Logger } from './log.ts';
 import { retry } from './retry.ts';
 
-export type { Pool, PoolClient } from 'pg';
+export type { Pool } from 'pg';
 
 /** 10: the control plane's statements take milliseconds; more connections would only wait for each other. */
 const MAX_CONNECTIONS = 10;

@@ -2,15 +2,15 @@
 // topic's schema completely. Plain JSON: no type names around union values, enums as strings, timestamps as a number in
 // the schema's unit or as ISO 8601, bytes as base64, longs beyond 2^53 as a string of digits.
 
-import { normalLong } from '../../schemas/avro/decoded-event.ts';
-import { decodedDefault } from '../../schemas/avro/default-value.ts';
 import {
   type AvroRecord,
   type AvroType,
   branchName,
   type LogicalType,
   nullableBranch,
-} from '../../schemas/avro/model.ts';
+} from '../../schemas/avro/avro-type.ts';
+import { normalLong } from '../../schemas/avro/decoded-event.ts';
+import { decodedDefault } from '../../schemas/avro/default-value.ts';
 import { MdsError } from '../../schemas/errors.ts';
 import { nearestName } from '../../schemas/nearest-name.ts';
 

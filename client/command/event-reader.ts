@@ -1,7 +1,7 @@
 // One line of input to one event ready to be encoded, with the key that decides its partition.
 
 import { randomUUID } from 'node:crypto';
-import { type AvroField, type AvroRecord, eventSchemaOf } from '../../schemas/avro/model.ts';
+import { type AvroField, type AvroRecord, eventSchemaOf } from '../../schemas/avro/avro-type.ts';
 import { parseAvroSchema } from '../../schemas/avro/parse.ts';
 import { MdsError, reasonOf } from '../../schemas/errors.ts';
 import { eventFromJson } from './event-json.ts';

@@ -1,6 +1,6 @@
 // The schemas a topic is registered with: its event record as given, and the batch record that holds an array of them.
 
-import { eventSchemaOf } from '../../schemas/avro/model.ts';
+import { eventSchemaOf } from '../../schemas/avro/avro-type.ts';
 import { parseAvroSchema } from '../../schemas/avro/parse.ts';
 import { MdsError } from '../../schemas/errors.ts';
 

@@ -3,9 +3,9 @@
 import type { CelInput } from '@bufbuild/cel';
 import { create } from '@bufbuild/protobuf';
 import { DurationSchema, TimestampSchema } from '@bufbuild/protobuf/wkt';
+import type { AvroRecord, AvroType, AvroUnion } from '../avro/avro-type.ts';
+import { branchName, nullableBranch } from '../avro/avro-type.ts';
 import { decodedDefault } from '../avro/default-value.ts';
-import type { AvroRecord, AvroType, AvroUnion } from '../avro/model.ts';
-import { branchName, nullableBranch } from '../avro/model.ts';
 import { secondsOf } from './time.ts';
 import { timeUnitOf } from './types.ts';
 import { ERROR } from './values.ts';

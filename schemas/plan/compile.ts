@@ -1,9 +1,9 @@
 // A checked filter as closures over events of one writer's schema: compiled once, then tens of nanoseconds an event.
 // Paths into the event are resolved here; what cannot be a closure falls back to @bufbuild/cel, clause by clause.
 
+import type { AvroField, AvroRecord, AvroType } from '../avro/avro-type.ts';
 import { normalLong } from '../avro/decoded-event.ts';
 import { decodedDefault } from '../avro/default-value.ts';
-import type { AvroField, AvroRecord, AvroType } from '../avro/model.ts';
 import type { Comprehension, Const, Expr, Has, Index, Logic, Select } from './ast.ts';
 import { childrenOf } from './ast.ts';
 import { compileCall } from './compile-call.ts';

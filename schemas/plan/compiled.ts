@@ -1,7 +1,7 @@
 // The small vocabulary that the parts of the compiler share: closures over a decoded event.
 
+import type { AvroType } from '../avro/avro-type.ts';
 import type { DecodedEvent } from '../avro/decoded-event.ts';
-import type { AvroType } from '../avro/model.ts';
 import type { Expr } from './ast.ts';
 import type { CelType } from './types.ts';
 import { ERROR } from './values.ts';

@@ -1,8 +1,8 @@
 // Plans made executable for events of one writer's schema. Compile once per (plan, writer); what is returned neither
 // parses nor throws.
 
+import type { AvroRecord, AvroType } from '../avro/avro-type.ts';
 import type { DecodedEvent } from '../avro/decoded-event.ts';
-import type { AvroRecord, AvroType } from '../avro/model.ts';
 import { MdsError } from '../errors.ts';
 import { compileExpr } from './compile.ts';
 import { jsonWriter } from './json-writer.ts';

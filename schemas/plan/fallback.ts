@@ -5,9 +5,9 @@
 
 import type { CelFunc, CelInput } from '@bufbuild/cel';
 import { CelScalar, celFunc, isCelError, isCelMap, parse, plan } from '@bufbuild/cel';
+import type { AvroRecord } from '../avro/avro-type.ts';
 import type { DecodedEvent } from '../avro/decoded-event.ts';
 import { decodedDefault } from '../avro/default-value.ts';
-import type { AvroRecord } from '../avro/model.ts';
 import type { Expr } from './ast.ts';
 import { fieldsReadBy } from './ast.ts';
 import { celEnvironment } from './cel-environment.ts';

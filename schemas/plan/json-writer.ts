@@ -7,9 +7,9 @@
 //   union           the plain value, whichever the branch
 //   logical types   the value below them: a timestamp-micros is a number of microseconds
 
+import type { AvroField, AvroRecord, AvroType } from '../avro/avro-type.ts';
+import { branchName, nullableBranch } from '../avro/avro-type.ts';
 import type { DecodedEvent } from '../avro/decoded-event.ts';
-import type { AvroField, AvroRecord, AvroType } from '../avro/model.ts';
-import { branchName, nullableBranch } from '../avro/model.ts';
 import { firstParts } from './projection-paths.ts';
 
 type Write = (value: unknown) => string;

@@ -6,9 +6,9 @@ import type { CelInput } from '@bufbuild/cel';
 import { CelScalar, celEnv, celFunc, isCelMap, mapType, parse, plan as planCel } from '@bufbuild/cel';
 import { create } from '@bufbuild/protobuf';
 import { DurationSchema, TimestampSchema } from '@bufbuild/protobuf/wkt';
+import type { AvroEnum, AvroField, AvroRecord, AvroType } from '../avro/avro-type.ts';
 import type { DecodedEvent } from '../avro/decoded-event.ts';
 import { decodedDefault } from '../avro/default-value.ts';
-import type { AvroEnum, AvroField, AvroRecord, AvroType } from '../avro/model.ts';
 import { parseAvroSchema } from '../avro/parse.ts';
 import type { Plan } from './plan.ts';
 

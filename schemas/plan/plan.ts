@@ -1,8 +1,8 @@
 // A plan: what a subscription wants of each event, checked against the topic's schema, canonical and self-contained.
 // Workers, edges and the browser build the same plan from the same request, and equal plans give the same channel.
 
+import type { AvroField, AvroRecord, AvroType } from '../avro/avro-type.ts';
 import { avroJsonOf } from '../avro/json.ts';
-import type { AvroField, AvroRecord, AvroType } from '../avro/model.ts';
 import { parseAvroSchema } from '../avro/parse.ts';
 import type { MdsErrorCode } from '../errors.ts';
 import { isMdsErrorCode, MdsError, reasonOf } from '../errors.ts';

@@ -1,7 +1,7 @@
 // The field paths of a projection: checked against the topic's schema, and as a tree for the writer of JSON.
 
-import type { AvroRecord, AvroType } from '../avro/model.ts';
-import { nullableBranch } from '../avro/model.ts';
+import type { AvroRecord, AvroType } from '../avro/avro-type.ts';
+import { nullableBranch } from '../avro/avro-type.ts';
 import { MdsError } from '../errors.ts';
 import { nearestName } from '../nearest-name.ts';
 import { MAX_PROJECTED_FIELDS } from './limits.ts';

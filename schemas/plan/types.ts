@@ -1,7 +1,7 @@
 // The static types of filters, and how Avro types map to them.
 
-import type { AvroEnum, AvroRecord, AvroType } from '../avro/model.ts';
-import { nullableBranch } from '../avro/model.ts';
+import type { AvroEnum, AvroRecord, AvroType } from '../avro/avro-type.ts';
+import { nullableBranch } from '../avro/avro-type.ts';
 
 /** `null` beside a type says that values may also be null. */
 export type CelType = { readonly nullable?: boolean } & (

@@ -4,8 +4,8 @@
 // One deliberate difference: where the writer promoted an integer to float or double, the value stays a double instead of
 // being unreadable, and CEL compares it across types. So plans made before a promotion keep working after it.
 
-import type { AvroField, AvroType } from '../avro/model.ts';
-import { branchName, nullableBranch } from '../avro/model.ts';
+import type { AvroField, AvroType } from '../avro/avro-type.ts';
+import { branchName, nullableBranch } from '../avro/avro-type.ts';
 import { decimalScaleOf, timeUnitOf } from './types.ts';
 import { ERROR } from './values.ts';
 

@@ -1,7 +1,7 @@
 // The edge's copy of the topic catalog, and the plans made against it. The last good copy is kept: an empty or unreadable
 // catalog is a Redis that was restarted, not a service without topics.
 
-import { type AvroRecord, eventSchemaOf } from '../../schemas/avro/model.ts';
+import { type AvroRecord, eventSchemaOf } from '../../schemas/avro/avro-type.ts';
 import { parseAvroSchema } from '../../schemas/avro/parse.ts';
 import { CatalogTopic, readMessage } from '../../schemas/coordination.ts';
 import { MdsError } from '../../schemas/errors.ts';

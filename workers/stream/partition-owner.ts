@@ -187,7 +187,8 @@ export class PartitionOwner {
     if (owned.isClosed) return;
     await retry(
       async () => {
-        if (!(await committer.commitAll())) throw new MdsError('MDS_TIMEOUT', { operation: 'Committing offsets' });
+        if (await committer.commitAll()) return;
+        throw new MdsError('MDS_TIMEOUT', { operation: 'Committing offsets', timeoutMs: RELEASE_COMMIT.timeoutMs });
       },
       { ...RELEASE_COMMIT, attempts: 'forever' },
     ).catch((error: unknown) => {

@@ -78,8 +78,15 @@ export class StreamWorker {
 
   /** Connects to everything and begins to own partitions. @throws when something cannot be reached in time */
   static async start(context: ProcessContext<StreamConfig>, hooks: StreamWorkerHooks): Promise<StreamWorker> {
-    const { config, log, health, signal } = context;
+    const { config, log, health } = context;
     const stopped = new AbortController();
+    // Ends the waiting while starting, and nothing later: a consumer connects for its first commit only when it commits,
+    // which a worker that drains must still be able to do.
+    const starting = new AbortController();
+    const signal = starting.signal;
+    const abort = (): void => starting.abort(context.signal.reason);
+    context.signal.addEventListener('abort', abort, { once: true });
+    if (context.signal.aborted) abort();
     const { connectTimeoutMs, processId } = config;
     const common = { log, health, signal, connectTimeoutMs };
     const kafka = { ...common, brokers: config.kafkaBrokers };
@@ -100,11 +107,12 @@ export class StreamWorker {
         offsetReset: 'error',
       }),
       createProducer({ ...kafka, name: `dead-letters-${processId}` }),
-      startReplay(context, schemas),
+      startReplay({ ...context, signal }, schemas),
       Promise.all(
         Array.from({ length: config.kernelThreads }, () => startKernelThread({ envelopeBytes, recordOutputBytes })),
       ),
     ]);
+    context.signal.removeEventListener('abort', abort);
     const connections = { control, notices, lanes, consumer, producer, registry };
     const worker = new StreamWorker(context, hooks, connections, stopped, schemas, replay, threads);
     await worker.#begin();

@@ -1,7 +1,9 @@
 // The npm packages of package-lock.json in node_modules, and the native build of node-rdkafka with all cores.
 
 import { execFile } from 'node:child_process';
-import { readFileSync } from 'node:fs';
+import { createHash } from 'node:crypto';
+import { existsSync, readFileSync } from 'node:fs';
+import { cp, rename, rm } from 'node:fs/promises';
 import { availableParallelism } from 'node:os';
 import { delimiter, dirname, join } from 'node:path';
 import { promisify } from 'node:util';
@@ -50,7 +52,13 @@ export function isUpToDate(locked: LockedPackages, installed: LockedPackages): b
 }
 
 export async function buildNativeModules(): Promise<void> {
-  if (await loads('node-rdkafka')) return;
+  const directory = join(ROOT, 'node_modules/node-rdkafka');
+  const kept = join(TOOLCHAIN, 'native', nativeBuildName(packagesIn(join(ROOT, 'package-lock.json'))));
+  if (await loads('node-rdkafka')) return keepBuild(directory, kept);
+  // npm ci removes what was compiled with everything else, though node-rdkafka has not changed since
+  if (await restoreBuild(directory, kept)) {
+    if (await loads('node-rdkafka')) return;
+  }
   const cores = availableParallelism();
   await step(
     `compile node-rdkafka with ${cores} ${cores === 1 ? 'core' : 'cores'} (about ${Math.ceil(6 / cores)} min)`,
@@ -67,6 +75,33 @@ export async function buildNativeModules(): Promise<void> {
   if (!(await loads('node-rdkafka'))) {
     throw new Failure('node-rdkafka was compiled, but cannot be loaded: see .toolchain/logs/rdkafka-build.log.');
   }
+  await keepBuild(directory, kept);
+}
+
+/** What a compiled node-rdkafka depends on: its own bytes, and the Node and processor it was compiled for. */
+function nativeBuildName(locked: LockedPackages | undefined): string {
+  const facts = JSON.stringify([locked?.['node_modules/node-rdkafka'], process.version, process.arch]);
+  return `node-rdkafka-${createHash('sha256').update(facts).digest('hex').slice(0, 16)}`;
+}
+
+/** The parts of build/ that are needed to load it: the module, and the libraries its rpath points to. */
+const BUILT = ['build/Release/node-librdkafka.node', 'build/deps'];
+
+/** Copies what was compiled to `kept`, once. */
+export async function keepBuild(directory: string, kept: string): Promise<void> {
+  if (existsSync(kept)) return;
+  const fresh = `${kept}.new`;
+  await rm(fresh, { recursive: true, force: true });
+  for (const path of BUILT)
+    await cp(join(directory, path), join(fresh, path), { recursive: true, verbatimSymlinks: true });
+  await rename(fresh, kept);
+}
+
+/** @returns whether there was something to put back */
+export async function restoreBuild(directory: string, kept: string): Promise<boolean> {
+  if (!existsSync(kept)) return false;
+  await cp(kept, directory, { recursive: true, verbatimSymlinks: true, force: true });
+  return true;
 }
 
 /**

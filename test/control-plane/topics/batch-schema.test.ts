@@ -3,7 +3,7 @@
 import t from 'tap';
 import { batchSchemaOf, checkEventSchema } from '../../../control-plane/topics/batch-schema.ts';
 import { readKnownSchemas } from '../../../control-plane/topics/known-schemas.ts';
-import { eventSchemaOf } from '../../../schemas/avro/model.ts';
+import { eventSchemaOf } from '../../../schemas/avro/avro-type.ts';
 import { parseAvroSchema } from '../../../schemas/avro/parse.ts';
 
 const order = { type: 'record', name: 'Order', namespace: 'shop', fields: [{ name: 'amount', type: 'long' }] };

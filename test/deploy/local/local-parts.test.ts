@@ -14,7 +14,7 @@ import { majorVersion, missingProgramMessage } from '../../../deploy/local/progr
 import { brokerCountIn, metadataRequest } from '../../../deploy/local/services/kafka-probe.ts';
 import { canPass, removeAbandonedData, userFrom } from '../../../deploy/local/services/postgres-user.ts';
 import { checkFiles, sumsOf } from '../../../deploy/local/setup/java-parts.ts';
-import { isUpToDate, type LockedPackages } from '../../../deploy/local/setup/npm-packages.ts';
+import { isUpToDate, keepBuild, type LockedPackages, restoreBuild } from '../../../deploy/local/setup/npm-packages.ts';
 import { formatTotals, redrawn, totalsFrom } from '../../../deploy/local/status-line.ts';
 import { statusText, stopAll } from '../../../deploy/local/stop-all.ts';
 import { waitUntil } from '../../../deploy/local/wait-until.ts';
@@ -149,6 +149,24 @@ t.test('node_modules is up to date when it is what the lock file says, other pla
   t.equal(isUpToDate(locked, { 'node_modules/a': { version: '1.0.1', integrity: 'y' } }), false);
   t.equal(isUpToDate(locked, { 'node_modules/b': { version: '1.0.0' } }), false);
   t.equal(isUpToDate({ '': {} }, { 'node_modules/a': { version: '1.0.0' } }), false);
+});
+
+t.test('a compiled module is put back after npm ci removed it', async (t) => {
+  const root = t.testdir({
+    compiled: {
+      build: { Release: { 'node-librdkafka.node': 'module', 'x.o': '' }, deps: { 'librdkafka.so.1': 'library' } },
+    },
+    reinstalled: { 'package.json': '{}' },
+  });
+  const kept = join(root, 'toolchain/kept');
+  t.equal(await restoreBuild(join(root, 'reinstalled'), kept), false);
+  await keepBuild(join(root, 'compiled'), kept);
+  await keepBuild(join(root, 'compiled'), kept);
+  t.equal(await restoreBuild(join(root, 'reinstalled'), kept), true);
+  const read = (path: string) => readFileSync(join(root, 'reinstalled', path), 'utf8');
+  t.equal(read('build/Release/node-librdkafka.node'), 'module');
+  t.equal(read('build/deps/librdkafka.so.1'), 'library');
+  t.equal(read('package.json'), '{}');
 });
 
 t.test(

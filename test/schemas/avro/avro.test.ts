@@ -3,9 +3,9 @@
 import avsc from 'avsc';
 import fc from 'fast-check';
 import t from 'tap';
+import { eventSchemaOf } from '../../../schemas/avro/avro-type.ts';
 import { avscTypeOf } from '../../../schemas/avro/decoded-event.ts';
 import { avroJsonOf } from '../../../schemas/avro/json.ts';
-import { eventSchemaOf } from '../../../schemas/avro/model.ts';
 import { parseAvroSchema } from '../../../schemas/avro/parse.ts';
 import { scenario } from '../plan/arbitraries.ts';
 

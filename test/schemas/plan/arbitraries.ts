@@ -2,9 +2,9 @@
 // evaluator with the model. Values come from small pools, so that constants in filters meet them often.
 
 import fc from 'fast-check';
+import type { AvroRecord, AvroType } from '../../../schemas/avro/avro-type.ts';
+import { branchName, nullableBranch } from '../../../schemas/avro/avro-type.ts';
 import type { DecodedEvent } from '../../../schemas/avro/decoded-event.ts';
-import type { AvroRecord, AvroType } from '../../../schemas/avro/model.ts';
-import { branchName, nullableBranch } from '../../../schemas/avro/model.ts';
 import { parseAvroSchema } from '../../../schemas/avro/parse.ts';
 import { type Choose, KEYS, pick, STRINGS } from './pools.ts';
 import { randomFilter } from './random-filter.ts';

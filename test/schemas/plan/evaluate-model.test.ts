@@ -2,7 +2,7 @@
 
 import fc from 'fast-check';
 import t from 'tap';
-import type { AvroRecord } from '../../../schemas/avro/model.ts';
+import type { AvroRecord } from '../../../schemas/avro/avro-type.ts';
 import { compileFilter } from '../../../schemas/plan/evaluate.ts';
 import { modelMatches } from '../../../schemas/plan/model.ts';
 import type { Plan } from '../../../schemas/plan/plan.ts';

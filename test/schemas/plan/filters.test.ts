@@ -2,7 +2,7 @@
 
 import { readFileSync } from 'node:fs';
 import t from 'tap';
-import type { AvroType } from '../../../schemas/avro/model.ts';
+import type { AvroType } from '../../../schemas/avro/avro-type.ts';
 import { parseAvroSchema } from '../../../schemas/avro/parse.ts';
 import { MdsError } from '../../../schemas/errors.ts';
 import { compileFilter, compileProjection } from '../../../schemas/plan/evaluate.ts';

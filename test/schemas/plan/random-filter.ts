@@ -1,6 +1,6 @@
 // Random filters that type-check against a given record: expressions are drawn by the type they must have.
 
-import type { AvroRecord, AvroType } from '../../../schemas/avro/model.ts';
+import type { AvroRecord, AvroType } from '../../../schemas/avro/avro-type.ts';
 import type { CelType } from '../../../schemas/plan/types.ts';
 import { celTypeOf } from '../../../schemas/plan/types.ts';
 import { type Choose, KEYS, pick, STRINGS } from './pools.ts';

@@ -3,7 +3,7 @@
 // walk avsc is safe: on its own it allocates and loops as a hostile length says (`new Array(2^31)`).
 // The walk follows the writer's schema; the byte kernel will skip fields with the same closures.
 
-import type { AvroType } from '../../../schemas/avro/model.ts';
+import type { AvroType } from '../../../schemas/avro/avro-type.ts';
 import { MdsError } from '../../../schemas/errors.ts';
 
 /** Deepest nesting of values. Schemas nest 64 at most; recursive ones (trees) rarely pass ten. */

@@ -1,7 +1,7 @@
 // The kernel's only view of plans: something that compiles one for a writer's schema. Tests put a model of their own here.
 
+import type { AvroRecord } from '../../../schemas/avro/avro-type.ts';
 import type { DecodedEvent } from '../../../schemas/avro/decoded-event.ts';
-import type { AvroRecord } from '../../../schemas/avro/model.ts';
 
 export interface CompiledPlan {
   readonly matches: (event: DecodedEvent) => boolean;

@@ -2,8 +2,8 @@
 // MdsError with the code of its reject; nothing in a record can make this crash, hang or allocate out of proportion.
 
 import avsc from 'avsc';
+import { type AvroRecord, eventSchemaOf } from '../../../schemas/avro/avro-type.ts';
 import { avscTypeOf, type DecodedEvent } from '../../../schemas/avro/decoded-event.ts';
-import { type AvroRecord, eventSchemaOf } from '../../../schemas/avro/model.ts';
 import { parseAvroSchema } from '../../../schemas/avro/parse.ts';
 import { CONFLUENT_HEADER_BYTES, readSchemaId } from '../../../schemas/confluent-wire.ts';
 import { MdsError, reasonOf } from '../../../schemas/errors.ts';

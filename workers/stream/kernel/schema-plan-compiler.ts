@@ -1,6 +1,6 @@
 // Compiles the project's plans (schemas/plan) for the kernel.
 
-import type { AvroRecord } from '../../../schemas/avro/model.ts';
+import type { AvroRecord } from '../../../schemas/avro/avro-type.ts';
 import { MdsError } from '../../../schemas/errors.ts';
 import { compileFilter, compileProjection } from '../../../schemas/plan/evaluate.ts';
 import type { Plan } from '../../../schemas/plan/plan.ts';
