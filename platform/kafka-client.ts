@@ -1,6 +1,6 @@
 // What consumer, producer and admin have in common: connecting with bounded retry, one log line per state change, errors.
 
-import kafka, { type Client, type LibrdKafkaError, type Metadata } from 'node-rdkafka';
+import kafka, { type Client, type LibrdKafkaError } from 'node-rdkafka';
 import { MdsError, reasonOf } from '../schemas/errors.ts';
 import type { Health } from './health.ts';
 import type { Logger } from './log.ts';
