@@ -236,7 +236,8 @@ export class StreamWorker {
     this.#isDraining = true;
     this.#owner.drain();
     this.#ownership.beatNow();
-    await this.#replay.stop();
+    // Not waited for here: a replay that waits for the registry must not hold up the partitions.
+    const replayStopped = this.#replay.stop().catch((err: unknown) => log.warn({ err }, 'replay did not stop cleanly'));
     await this.#untilOwnsNothing(startedMs + LEADER_WAIT_MS);
     if (this.#owner.count > 0) {
       log.warn({ partitions: this.#owner.count }, 'no leader takes the partitions back, they are given back anyway');
@@ -246,6 +247,7 @@ export class StreamWorker {
     if (this.#owner.count > 0)
       log.error({ partitions: this.#owner.count }, 'stopping before everything was given back');
     await this.#close();
+    await replayStopped;
   }
 
   async #untilOwnsNothing(deadlineMs: number): Promise<void> {
