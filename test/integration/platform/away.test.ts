@@ -4,18 +4,18 @@
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import t from 'tap';
-import { Health, listen } from '../../platform/health.ts';
-import { createLogger } from '../../platform/log.ts';
+import { Health, listen } from '../../../platform/health.ts';
+import { createLogger } from '../../../platform/log.ts';
 import {
   asPostgresError,
   createPool,
   isConnectionError,
   waitForPostgres,
   withTransaction,
-} from '../../platform/postgres.ts';
-import { connectRedis } from '../../platform/redis.ts';
-import { createRegistry } from '../../platform/registry.ts';
-import { MdsError } from '../../schemas/errors.ts';
+} from '../../../platform/postgres.ts';
+import { connectRedis } from '../../../platform/redis.ts';
+import { createRegistry } from '../../../platform/registry.ts';
+import { MdsError } from '../../../schemas/errors.ts';
 
 const TIMEOUT_MS = 200;
 

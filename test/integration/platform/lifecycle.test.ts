@@ -5,7 +5,7 @@ import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
 import t from 'tap';
 
-const CHILD = fileURLToPath(new URL('./fixtures/lifecycle-child.ts', import.meta.url));
+const CHILD = fileURLToPath(new URL('../../platform/fixtures/lifecycle-child.ts', import.meta.url));
 
 interface Child {
   readonly process: ChildProcess;

@@ -5,8 +5,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import t from 'tap';
 import { decodeResumeToken } from '../../../schemas/resume-token.ts';
-import { startTestService, type TestService } from '../test-service.ts';
-import { type Finished, runMds, startMds } from './run-mds.ts';
+import { type Finished, runMds, startMds } from '../../client/command/run-mds.ts';
+import { startTestService, type TestService } from '../../client/test-service.ts';
 
 let service: TestService;
 let env: Record<string, string>;
