@@ -1,9 +1,12 @@
-// What a person or a CI log sees of a test run: one line for each test file as it ends, and for each failed test its path and
-// what tap says about it. Reads TAP 14 on stdin. (tap's own reporters redraw a terminal, and print nothing where CI is set.)
+// What a person or a CI log sees of a test run: one line for each test file as it ends, what tests tell of themselves
+// (ledgers, times), for each failed test its path and what tap says about it, and the count. Reads TAP 14 on stdin.
+// (tap's own reporters redraw a terminal, and print nothing where CI is set.)
 
 import { createInterface } from 'node:readline';
+import { countTests } from './test-count.ts';
 
 const INDENT = 4;
+const COMMENT = /^# (?!Subtest|time=|\{ total|\{ $|no tests)/;
 
 export class TapReport {
   readonly #write: (line: string) => void;
@@ -36,6 +39,8 @@ export class TapReport {
       return;
     }
     if (text.startsWith('Bail out!')) this.#write(text);
+    // ledgers and times that tests tell; tap's own comments say nothing new
+    if (depth > 0 && COMMENT.test(text)) this.#write(`      ${text.slice(2)}`);
     const point = /^(not ok|ok) \d+ - (.*)$/.exec(text);
     if (point !== null) this.#point(depth, point[1] === 'ok', point[2] ?? '');
   }
@@ -55,5 +60,11 @@ export class TapReport {
 
 if (import.meta.main) {
   const report = new TapReport((line) => process.stdout.write(`${line}\n`));
-  for await (const line of createInterface({ input: process.stdin })) report.line(line);
+  const lines: string[] = [];
+  for await (const line of createInterface({ input: process.stdin })) {
+    lines.push(line);
+    report.line(line);
+  }
+  const { passed, failed } = countTests(lines.join('\n'));
+  process.stdout.write(`${passed} passed, ${failed} failed\n`);
 }

@@ -90,4 +90,7 @@ t.test('the report has a line for each file, and a failed test with its path and
   t.ok(lines.some((line) => line.includes('this line is only quoted')));
   t.notOk(lines.some((line) => line.includes('› fine')));
   t.ok(lines.includes('Bail out! no disk'));
+  report.line('    # ledger: 3 produced');
+  report.line('    # time=3ms');
+  t.equal(lines.at(-1)?.trim(), 'ledger: 3 produced');
 });

@@ -45,6 +45,16 @@ t.test('with BACKWARD compatibility a subject takes what can read its old record
   await t.rejects(registry.register(subject, wrong), { code: 'MDS_SCHEMA_INCOMPATIBLE', details: { subject } });
 });
 
+// Two control planes once created the first topic of a tenant at the same moment: the slower one was told that the schema
+// of dead letters, which was the same, is not compatible with itself.
+t.test('processes that register the same first schema at the same moment all get its id', async (t) => {
+  const { subject, schema } = aSubject();
+  const registries = Array.from({ length: 8 }, () => createRegistry(stack.env.MDS_REGISTRY_URL ?? ''));
+  const schemaIds = await Promise.all(registries.map((each) => each.register(subject, schema())));
+  t.equal(new Set(schemaIds).size, 1);
+  await Promise.all(registries.map((each) => each.close()));
+});
+
 t.test('what is no Avro schema is refused', async (t) => {
   const { subject } = aSubject();
   await t.rejects(registry.register(subject, '{"type":"nonsense"}'), { code: 'MDS_SCHEMA_INVALID' });

@@ -1,0 +1,20 @@
+// Prints the busy cores of every host that the service knows, and goes on where it was after a break:
+//   .toolchain/bin/node docs/examples/hot-cores.ts
+
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { connect } from '../../client/library/index.ts';
+
+const TOKEN_FILE = '/tmp/hot-cores.token';
+const client = connect({ api: process.env.MDS_API_URL ?? 'http://127.0.0.1:9400' });
+const cores = client.subscribe<{ host: string; value: number; labels: Record<string, string> }>({
+  topic: 'host.metrics',
+  filter: 'name == "cpu.usage" && has(labels.core) && labels.core != "all" && value > 20.0',
+  fields: ['host', 'value', 'labels.core'],
+  ...(existsSync(TOKEN_FILE) ? { resume: readFileSync(TOKEN_FILE, 'utf8') } : {}),
+  onGap: (gap) => console.error('Kafka no longer holds', gap),
+});
+process.once('SIGINT', () => client.close());
+for await (const { data, cursor } of cores) {
+  console.log(`${cursor.partition}:${cursor.offset}`, data.host, `core ${data.labels.core}`, `${data.value.toFixed(1)} %`);
+  writeFileSync(TOKEN_FILE, cores.token ?? '');
+}
