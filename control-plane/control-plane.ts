@@ -17,6 +17,7 @@ import { createLeaderMetrics } from './ownership/leader-metrics.ts';
 import { Leadership } from './ownership/leadership.ts';
 import { StatusReader } from './status/status-reader.ts';
 import { migrate, readMigrations } from './store/migrations.ts';
+import { EvolvedSchemas } from './topics/evolved-schemas.ts';
 import { AdminKafkaTopics } from './topics/kafka-topics.ts';
 import { readKnownSchemas } from './topics/known-schemas.ts';
 import { TopicService } from './topics/topic-service.ts';
@@ -55,6 +56,7 @@ export async function startControlPlane(context: ProcessContext<ControlPlaneConf
   const work = new TopicWork({ db: pool, kafka, schemas: registry, known });
   const topics = new TopicService({ db: pool, work, known, onChange: () => loop?.look() });
   const unfinished = new UnfinishedTopics({ db: pool, work, service: topics, log });
+  const evolved = new EvolvedSchemas({ db: pool, schemas: registry, work, log, now: () => performance.now() });
 
   const leaderMetrics = createLeaderMetrics(metrics);
   const leadership = new Leadership({
@@ -76,6 +78,7 @@ export async function startControlPlane(context: ProcessContext<ControlPlaneConf
     redis,
     keys,
     unfinished,
+    evolved,
     housekeeping: new Housekeeping(pool, redis, keys),
     metrics: leaderMetrics,
     health,
@@ -111,6 +114,7 @@ export async function startControlPlane(context: ProcessContext<ControlPlaneConf
       loop = undefined;
       await leadership.stop();
       await unfinished.stop();
+      await evolved.stop();
       await kafka.close();
       await registry.close();
       closeRedis(redis, notices);

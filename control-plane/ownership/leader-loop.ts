@@ -9,6 +9,7 @@ import { HEARTBEAT_TTL_MS, type RedisKeys } from '../../schemas/coordination.ts'
 import { reasonOf } from '../../schemas/errors.ts';
 import { type Fleet, readFleet } from '../status/fleet.ts';
 import { catalogOf, writeCatalog } from '../topics/catalog.ts';
+import type { EvolvedSchemas } from '../topics/evolved-schemas.ts';
 import type { UnfinishedTopics } from '../topics/unfinished-topics.ts';
 import { assignmentsOf, writeAssignments } from './assignments.ts';
 import type { Housekeeping } from './housekeeping.ts';
@@ -22,6 +23,7 @@ export interface LeaderLoopParts {
   readonly redis: Redis;
   readonly keys: RedisKeys;
   readonly unfinished: UnfinishedTopics;
+  readonly evolved: EvolvedSchemas;
   readonly housekeeping: Housekeeping;
   readonly metrics: LeaderMetrics;
   readonly health: Health;
@@ -97,7 +99,7 @@ export class LeaderLoop {
   }
 
   async #lead(): Promise<void> {
-    const { redis, keys, metrics, unfinished, housekeeping } = this.#parts;
+    const { redis, keys, metrics, unfinished, evolved, housekeeping } = this.#parts;
     const stopTimer = metrics.roundSeconds.startTimer();
     const fleet = await readFleet(redis, keys);
     const step = await this.#takeStep(fleet);
@@ -105,6 +107,7 @@ export class LeaderLoop {
     const told = await writeAssignments(redis, keys, assignmentsOf(step.revisions, step.ownership));
     await writeCatalog(redis, keys, catalogOf(step.topics, topicsInUse(step)));
     unfinished.look(step.topics, step.ownership);
+    evolved.look(step.topics);
     await housekeeping.look(fleet, step.revisions);
     stopTimer();
     this.#report(fleet, step, told);

@@ -13,7 +13,7 @@ export interface TopicRow {
   readonly partitions: number;
   readonly retentionMs: number;
   readonly cleanupPolicy: CleanupPolicy;
-  /** The event schema as it was given, as JSON text. */
+  /** The event schema as it was given, or its newest version, as JSON text. */
   readonly schemaJson: string;
   readonly schemaId: number | null;
   readonly batchSchemaId: number | null;
@@ -129,6 +129,17 @@ export async function markReady(
     [topicId, schemaId, batchSchemaId],
   );
   return rows.find(isReady) ?? null;
+}
+
+export async function markEvolved(
+  db: Queryable,
+  topicId: number,
+  { schemaJson, schemaId, batchSchemaId }: Pick<ReadyTopic, 'schemaJson' | 'schemaId' | 'batchSchemaId'>,
+): Promise<void> {
+  await db.query(
+    `UPDATE topics SET schema_json = $2, schema_id = $3, batch_schema_id = $4 WHERE topic_id = $1 AND state = 'ready'`,
+    [topicId, schemaJson, schemaId, batchSchemaId],
+  );
 }
 
 /** @returns null when the tenant has no ready topic of that name */

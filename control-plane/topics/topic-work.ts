@@ -45,7 +45,7 @@ export class TopicWork {
     await this.#ensureDeadLetters(row.tenant);
     const eventSchema: SchemaJson = JSON.parse(row.schemaJson);
     const schemaId = await this.#register(eventSubjectOf(row.kafkaTopic), eventSchema);
-    const batchSchemaId = await this.#register(batchSubjectOf(row.kafkaTopic), batchSchemaOf(eventSchema));
+    const batchSchemaId = await this.registerBatch(row.kafkaTopic, eventSchema);
     if (present === null) {
       await markKafkaCreated(db, row.topicId);
       await kafka.create({
@@ -57,6 +57,11 @@ export class TopicWork {
     const ready = await markReady(db, row.topicId, schemaId, batchSchemaId);
     if (ready === null) throw new MdsError('MDS_NOT_FOUND', { what: 'topic', id: row.name });
     return ready;
+  }
+
+  /** Registers the batch record of an event schema. @returns its id */
+  registerBatch(kafkaTopic: string, eventSchema: SchemaJson): Promise<number> {
+    return this.#register(batchSubjectOf(kafkaTopic), batchSchemaOf(eventSchema));
   }
 
   /** Removes a topic that could not be created. */

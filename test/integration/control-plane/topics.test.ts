@@ -56,6 +56,24 @@ t.test('a topic is created with its Kafka topic, both schemas and its place in t
   t.same((await api.call('GET', `/v1/topics/${name}`)).body, body);
 });
 
+t.test('a version registered by a producer becomes the schema that filters are checked against', async (t) => {
+  const name = named('evolving');
+  const { body } = await create({ name, partitions: 1, schema: record(amount) });
+  const check = () => api.call('POST', '/v1/filters/check', { topic: name, filter: 'currency == "EUR"' });
+  t.match((await check()).body, { valid: false });
+  const evolved = record(amount, { name: 'currency', type: 'string', default: 'EUR' });
+  const schemaId = await registry.register(body.subject, JSON.stringify(evolved));
+  await until('the new version', 15_000, async () => (await check()).body.valid);
+  const { body: after } = await api.call('GET', `/v1/topics/${name}`);
+  t.match(after, { schemaId, schema: evolved });
+  t.not(after.batchSchemaId, body.batchSchemaId);
+  const entry = await until('the catalog', 5000, async () => {
+    const text = await redis.hget(keys.catalog, String(body.topicId));
+    return text !== null && readMessage(CatalogTopic, text).schemaId === schemaId ? text : null;
+  });
+  t.match(JSON.parse(readMessage(CatalogTopic, entry).schema), evolved);
+});
+
 t.test('a topic without a schema is one of monitoring events', async (t) => {
   const { body } = await create({ name: named('default-schema') });
   t.match(body, { partitions: 8, cleanupPolicy: 'delete', schema: { name: 'MonitoringEvent' } });
