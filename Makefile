@@ -13,7 +13,6 @@ export PATH := $(CURDIR)/.toolchain/bin:$(CURDIR)/node_modules/.bin:$(PATH)
 SETUP := mkdir -p .toolchain && flock .toolchain/lock sh -c 'sh deploy/local/setup/node.sh && node deploy/local/setup/setup.ts $$0 $$@'
 
 SERVICE_TESTS := integration faults browser
-UNIT_TESTS = $(shell find test -name '*.test.ts' $(foreach d,$(SERVICE_TESTS),-not -path 'test/$(d)/*') | sort)
 INTEGRATION_TESTS = $(shell find $(wildcard $(foreach d,$(SERVICE_TESTS),test/$(d))) -name '*.test.ts' | sort)
 WITH_STACK := node test/integration/harness/with-stack.ts --
 COVERAGE_PERCENT := 85
@@ -39,7 +38,7 @@ stack: setup ## Start only Kafka, schema registry, Redis and PostgreSQL, in the 
 
 test: setup-tests check ## Everything CI checks: make check, all tests, coverage of 85 % of lines and branches
 	@rm -rf .tap/coverage .tap/processinfo; mkdir -p .tap
-	@$(WITH_STACK) tap --reporter=tap --coverage-report=none $(UNIT_TESTS) $(INTEGRATION_TESTS) | tee .tap/all.tap | $(REPORT)
+	@$(WITH_STACK) tap --reporter=tap --coverage-report=none test/unit.ts $(INTEGRATION_TESTS) | tee .tap/all.tap | $(REPORT)
 	@c8 report --temp-directory .tap/coverage --reporter=text --check-coverage --lines $(COVERAGE_PERCENT) --branches $(COVERAGE_PERCENT)
 
 test-unit: setup ## The tests that need no service: seconds

@@ -29,8 +29,12 @@ export async function until<T>(
     if (performance.now() >= deadlineMs) {
       const seen = state();
       const detail = seen === undefined ? '' : `; last seen: ${typeof seen === 'string' ? seen : JSON.stringify(seen)}`;
-      throw new Error(`waiting for ${what}: not within ${timeoutMs} ms${detail}`, { cause });
+      const thrown = cause instanceof Error ? ` (${cause.message}${causeOf(cause)})` : '';
+      throw new Error(`waiting for ${what}: not within ${timeoutMs} ms${thrown}${detail}`, { cause });
     }
     await sleep(POLL_MS);
   }
 }
+
+/** What lies below "fetch failed" says more than that. */
+const causeOf = ({ cause }: Error): string => (cause instanceof Error ? `: ${cause.message}` : '');

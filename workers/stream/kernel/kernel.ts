@@ -195,7 +195,7 @@ export class Kernel {
       if (!this.#collect(slot, match.hits, record, writing)) return false;
       tally.eventCount += decoded.events.length;
       tally.matchCount += match.hitCount;
-      for (const failure of compiled?.failures ?? []) this.#report(failure, tally.failures);
+      for (const failure of compiled?.failures.values() ?? []) this.#report(failure, tally.failures);
     } catch (error) {
       tally.rejects.push({ record: place, ...rejectOf(error) });
     }

@@ -18,16 +18,32 @@ export interface Channel {
 export interface CompiledChannel {
   readonly channel: Channel;
   readonly matches: (event: DecodedEvent) => boolean;
-  /** Index into the compiled topic's projections. */
-  readonly projection: number;
+  /** One object for all channels of the topic with the same projection: an event is transcoded once for each. */
+  readonly projection: Projection;
+}
+
+export interface Projection {
+  readonly project: (event: DecodedEvent) => Uint8Array;
 }
 
 /** All plans of a topic, for records of one writer's schema. */
 export interface CompiledTopic {
-  readonly channels: readonly CompiledChannel[];
-  readonly projections: readonly ((event: DecodedEvent) => Uint8Array)[];
-  /** Plans that do not compile for this schema: their channels match nothing in its records, and somebody must know. */
-  readonly failures: readonly PlanFailure[];
+  readonly channels: ReadonlyMap<string, CompiledChannel>;
+  /** By channel: plans that do not compile for this schema. They match nothing in its records, and somebody must know. */
+  readonly failures: ReadonlyMap<string, PlanFailure>;
+}
+
+interface SharedProjection extends Projection {
+  readonly key: string;
+  /** Channels that use it. */
+  users: number;
+}
+
+interface GrowingTopic extends CompiledTopic {
+  readonly schema: WriterSchema;
+  readonly channels: Map<string, CompiledChannel & { readonly projection: SharedProjection }>;
+  readonly failures: Map<string, PlanFailure>;
+  readonly projections: Map<string, SharedProjection>;
 }
 
 export interface PlanFailure {
@@ -39,8 +55,8 @@ export interface PlanFailure {
 interface Topic {
   readonly channels: Map<string, Channel>;
   readonly laneChannels: Map<string, Set<string>>;
-  /** By writer's schema; thrown away whenever the set of channels changes. */
-  readonly compiled: Map<number, CompiledTopic>;
+  /** By writer's schema; follows the set of channels one by one. */
+  readonly compiled: Map<number, GrowingTopic>;
 }
 
 export type AddOutcome = 'joined' | 'known';
@@ -62,7 +78,7 @@ export class PlanTable {
     if (!channel) {
       channel = { id, topicId, plan, lanes: new Map() };
       topic.channels.set(id, channel);
-      topic.compiled.clear();
+      for (const compiled of topic.compiled.values()) this.#compileInto(compiled, channel);
       this.#topicOfChannel.set(id, topicId);
     }
     if (channel.lanes.get(lane) === generation) return 'known';
@@ -137,29 +153,35 @@ export class PlanTable {
     if (ofLane?.size === 0) topic.laneChannels.delete(lane);
     if (channel.lanes.size > 0) return;
     topic.channels.delete(channel.id);
-    topic.compiled.clear();
+    for (const compiled of topic.compiled.values()) removeFrom(compiled, channel.id);
     this.#topicOfChannel.delete(channel.id);
   }
 
-  #compile(topic: Topic, schema: WriterSchema): CompiledTopic {
-    const channels: CompiledChannel[] = [];
-    const projections: ((event: DecodedEvent) => Uint8Array)[] = [];
-    const failures: PlanFailure[] = [];
-    const byKey = new Map<string, number>();
-    for (const channel of topic.channels.values()) {
-      try {
-        const plan = this.#compiler.compile(channel.plan, schema.eventSchema);
-        let projection = byKey.get(plan.projectionKey);
-        if (projection === undefined) {
-          projection = projections.push(plan.project) - 1;
-          byKey.set(plan.projectionKey, projection);
-        }
-        channels.push({ channel, matches: plan.matches, projection });
-      } catch (error) {
-        const message = error instanceof MdsError ? error.message : reasonOf(error);
-        failures.push({ channel: channel.id, schemaId: schema.schemaId, message });
-      }
-    }
-    return { channels, projections, failures };
+  #compile(topic: Topic, schema: WriterSchema): GrowingTopic {
+    const compiled: GrowingTopic = { schema, channels: new Map(), failures: new Map(), projections: new Map() };
+    for (const channel of topic.channels.values()) this.#compileInto(compiled, channel);
+    return compiled;
   }
+
+  #compileInto({ schema, channels, failures, projections }: GrowingTopic, channel: Channel): void {
+    try {
+      const { matches, project, projectionKey: key } = this.#compiler.compile(channel.plan, schema.eventSchema);
+      const projection = projections.get(key) ?? { key, project, users: 0 };
+      projection.users += 1;
+      projections.set(key, projection);
+      channels.set(channel.id, { channel, matches, projection });
+    } catch (error) {
+      const message = error instanceof MdsError ? error.message : reasonOf(error);
+      failures.set(channel.id, { channel: channel.id, schemaId: schema.schemaId, message });
+    }
+  }
+}
+
+function removeFrom({ channels, failures, projections }: GrowingTopic, id: string): void {
+  failures.delete(id);
+  const projection = channels.get(id)?.projection;
+  channels.delete(id);
+  if (!projection) return;
+  projection.users -= 1;
+  if (projection.users === 0) projections.delete(projection.key);
 }

@@ -5,7 +5,7 @@ import { type Cursor, compareCursors } from '../../../schemas/cursor.ts';
 import type { EnvelopeEvent } from '../../../schemas/lane-envelope.ts';
 import type { Hit, LaneRange } from './lane-range.ts';
 import type { OpenSlot } from './open-slot.ts';
-import type { CompiledTopic } from './plan-table.ts';
+import type { CompiledTopic, Projection } from './plan-table.ts';
 import type { DecodedRecord } from './record-decoder.ts';
 
 export interface RecordMatch {
@@ -28,12 +28,12 @@ export function matchRecord(
     const event = events[index];
     const cursor = { offset, index };
     if (event === undefined || !isInside(cursor, slot)) continue;
-    const transcoded = new Map<number, EnvelopeEvent>();
-    for (const { channel, matches, projection } of compiled.channels) {
+    const transcoded = new Map<Projection, EnvelopeEvent>();
+    for (const { channel, matches, projection } of compiled.channels.values()) {
       if (!matches(event)) continue;
       let output = transcoded.get(projection);
       if (!output) {
-        output = { cursor, bytes: compiled.projections[projection]?.(event) ?? new Uint8Array(0) };
+        output = { cursor, bytes: projection.project(event) };
         transcoded.set(projection, output);
       }
       for (const lane of channel.lanes.keys()) {

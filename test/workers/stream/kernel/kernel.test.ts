@@ -32,6 +32,19 @@ t.test('an event is transcoded once for all channels and lanes with the same pro
   });
 });
 
+t.test('a change of one channel compiles that one and no other', async (t) => {
+  const driver = new KernelDriver();
+  driver.open(0, START);
+  driver.add('a', channelId(1), { ...ALL, tag: 'one' });
+  driver.add('a', channelId(2), { ...ALL, tag: 'two' });
+  driver.run([{ offset: 10, value: encodeEvent(1) }]);
+  driver.add('a', channelId(3), { ...ALL, tag: 'three' });
+  driver.remove('a', channelId(1));
+  driver.run([{ offset: 11, value: encodeEvent(2) }]);
+  t.same(driver.compiler.compiled, ['one', 'two', 'three']);
+  t.same(driver.compiler.transcoded, ['one1', 'two1', 'two2', 'three2']);
+});
+
 t.test('a join is told at once, from where the partition stands, also without any record', async (t) => {
   const driver = new KernelDriver();
   driver.open(0, START);

@@ -17,15 +17,20 @@ export const textOf = ({ tag }: ModelPlan, n: number): string => `${tag}${n}`;
 export interface CountingCompiler extends PlanCompiler {
   /** Every transcoding, as `text`. */
   readonly transcoded: string[];
+  /** Tag of each plan that was compiled. */
+  readonly compiled: string[];
 }
 
 /** @throws in `compile` for a plan without a modulus */
 export function modelCompiler(): CountingCompiler {
   const transcoded: string[] = [];
+  const compiled: string[] = [];
   return {
     transcoded,
+    compiled,
     compile: (given) => {
       const plan = given as ModelPlan;
+      compiled.push(plan.tag);
       if (!plan.modulus) throw new Error('no modulus');
       return {
         matches: ({ n }) => matchesModel(plan, Number(n)),
