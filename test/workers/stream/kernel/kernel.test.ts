@@ -39,7 +39,7 @@ t.test('a change of one channel compiles that one and no other', async (t) => {
   driver.add('a', channelId(2), { ...ALL, tag: 'two' });
   driver.run([{ offset: 10, value: encodeEvent(1) }]);
   driver.add('a', channelId(3), { ...ALL, tag: 'three' });
-  driver.remove('a', channelId(1));
+  driver.kernel.applyDelta({ kind: 'remove', lane: 'a', channel: channelId(1), generation: 1 });
   driver.run([{ offset: 11, value: encodeEvent(2) }]);
   t.same(driver.compiler.compiled, ['one', 'two', 'three']);
   t.same(driver.compiler.transcoded, ['one1', 'two1', 'two2', 'three2']);
