@@ -15,6 +15,11 @@ const cores = client.subscribe<{ host: string; value: number; labels: Record<str
 });
 process.once('SIGINT', () => client.close());
 for await (const { data, cursor } of cores) {
-  console.log(`${cursor.partition}:${cursor.offset}`, data.host, `core ${data.labels.core}`, `${data.value.toFixed(1)} %`);
+  console.log(
+    `${cursor.partition}:${cursor.offset}`,
+    data.host,
+    `core ${data.labels.core}`,
+    `${data.value.toFixed(1)} %`,
+  );
   writeFileSync(TOKEN_FILE, cores.token ?? '');
 }
