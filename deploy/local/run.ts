@@ -117,7 +117,7 @@ async function bringUp(): Promise<() => Promise<End>> {
     (['control-plane', 'stream-worker', 'edge'] as const).map((role) => start(role, stack)),
   );
   processes.push(await start('collector', stack));
-  say(welcome(apiUrl(stack.ports)));
+  say(welcome(apiUrl(stack.ports), stack.env));
   return () => firstDeath(stack, processes);
 }
 
@@ -145,15 +145,18 @@ function firstDeath(stack: Stack, processes: readonly ProjectProcess[]): Promise
   ]);
 }
 
-function welcome(url: string): string {
-  const elsewhere = url === `http://127.0.0.1:${DEFAULT_PORT_BASE}` ? '' : `MDS_API_URL=${url} `;
+/** With the default ports `mds` needs no variables; with others it must be told where things are. */
+function welcome(url: string, env: Stack['env']): string {
+  const isDefault = url === `http://127.0.0.1:${DEFAULT_PORT_BASE}`;
+  const { MDS_KAFKA_BROKERS: brokers, MDS_REGISTRY_URL: registry } = env;
+  const first = `  First     export MDS_API_URL=${url} MDS_KAFKA_BROKERS=${brokers} MDS_REGISTRY_URL=${registry}\n`;
   return `
 Ready after ${seconds(startedMs)}.
 
   Page      ${url}/
-  Try       ${elsewhere}./mds topics
-            ${elsewhere}./mds subscribe host.metrics --filter 'name == "cpu.usage"' --format table
-            ${elsewhere}./mds status
+${isDefault ? '' : first}  Try       ./mds topics
+            ./mds subscribe host.metrics --filter 'name == "cpu.usage"' --format table
+            ./mds status
   Logs      make logs      (${places.logs})
 
 Ctrl-C stops everything.
