@@ -120,6 +120,10 @@ async function compileRdkafka(jobs: number): Promise<void> {
     logName: 'rdkafka-configure',
     failure,
   });
+  // by itself, since node-gyp's make has no way to pass its jobs on to this one: 150 s of compiling would use one core
+  const libraries = ['-C', 'deps/librdkafka', `-j${jobs}`, 'libs'];
+  const alone = environment();
+  await runCommand('make', libraries, { cwd: directory, env: alone, logName: 'rdkafka-libraries', failure });
   await runCommand(process.execPath, [nodeGyp, 'build'], { cwd: directory, env, logName: 'rdkafka-build', failure });
 }
 
