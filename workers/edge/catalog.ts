@@ -10,7 +10,7 @@ import { nearestName } from '../../schemas/nearest-name.ts';
 import { makePlan, type Plan } from '../../schemas/plan/plan.ts';
 import type { TopicSource } from './delivery.ts';
 
-/** Tenants follow in a later issue. */
+/** The only tenant there is while clients are not authenticated. */
 const TENANT = 'default';
 /** Plans remembered for equal requests; a wave of reconnecting clients asks for the same few again and again. */
 const MAX_CACHED_PLANS = 4096;
