@@ -13,7 +13,7 @@ export interface Rates {
 
 const NO_RATES: Rates = { eventsInPerSecond: 0, recordsInPerSecond: 0, bytesInPerSecond: 0, kernelBusyRatio: 0 };
 /** A heartbeat's rates are those of this long; shorter, and they jump with every batch. */
-const RATE_WINDOW_MS = 1000;
+const RATE_WINDOW_MS = 3000;
 const RUN_SECONDS_BUCKETS = [0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 5];
 
 export class StreamMetrics {
