@@ -2,7 +2,7 @@ import t from 'tap';
 import type { KernelAnswer, KernelTask } from '../../../workers/stream/kernel/kernel-task.ts';
 import { SlabReader } from '../../../workers/stream/slab.ts';
 import { type RejectedRecord, SlabPipeline } from '../../../workers/stream/slab-pipeline.ts';
-import { encodeEvent } from './kernel/model-plan.ts';
+import { encodeEvent } from './kernel/ticks.ts';
 
 const turns = async (count = 30): Promise<void> => {
   for (let i = 0; i < count; i++) await Promise.resolve();

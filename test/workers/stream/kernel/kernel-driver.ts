@@ -1,20 +1,21 @@
 // Drives a kernel as a pipeline does (again from `nextRecord` while the output is full, with a longer one when nothing fits)
-// and keeps the lane contract's books.
+// and keeps the lane contract's books. Knows the kernel by its public interface only.
 
 import { type Cursor, sameCursor } from '../../../../schemas/cursor.ts';
 import { type EnvelopeView, readEnvelope } from '../../../../schemas/lane-envelope.ts';
-import { Kernel, type KernelLimits, type Reject } from '../../../../workers/stream/kernel/kernel.ts';
-import type { PlanFailure } from '../../../../workers/stream/kernel/plan-table.ts';
-import { type NewSlabRecord, SlabWriter } from '../../../../workers/stream/slab.ts';
-import { BATCH_ID, BATCH_SCHEMA, type CountingCompiler, EVENT_ID, EVENT_SCHEMA, modelCompiler } from './model-plan.ts';
+import { Kernel, type KernelLimits, type KernelResult } from '../../../../workers/stream/kernel/kernel.ts';
+import { type NewSlabRecord, SLAB_ENTRY_BYTES, SlabWriter } from '../../../../workers/stream/slab.ts';
+import { TICK_ID, TICK_SCHEMA, TICKS_ID, TICKS_SCHEMA } from './ticks.ts';
 
 export const LIMITS: KernelLimits = { envelopeBytes: 1 << 20, recordOutputBytes: 1 << 20 };
 export const NOW_MS = 5000;
 
+type Mutable<List> = List extends readonly (infer Item)[] ? Item[] : never;
+
 export interface Run {
   readonly envelopes: (EnvelopeView & { readonly lane: string })[];
-  readonly rejects: Reject[];
-  readonly failures: PlanFailure[];
+  readonly rejects: Mutable<KernelResult['rejects']>;
+  readonly failures: Mutable<KernelResult['failures']>;
   readonly runCount: number;
   readonly eventCount: number;
   readonly matchCount: number;
@@ -22,16 +23,23 @@ export interface Run {
 
 export type TestRecord = Partial<NewSlabRecord> & Pick<NewSlabRecord, 'offset' | 'value'>;
 
+/** A run that goes on longer than this has stopped getting on. */
+const MAX_RUNS = 10_000;
+
 export class KernelDriver {
-  readonly compiler: CountingCompiler = modelCompiler();
   readonly kernel: Kernel;
-  readonly #outputBytes: number;
+  /** Length of the output the kernel is given, unless it asks for more. */
+  outputBytes: number;
 
   constructor(outputBytes = 1 << 16, limits: KernelLimits = LIMITS) {
-    this.kernel = new Kernel(this.compiler, limits);
-    this.#outputBytes = outputBytes;
-    this.kernel.applyDelta({ kind: 'schema', schemaId: EVENT_ID, text: JSON.stringify(EVENT_SCHEMA) });
-    this.kernel.applyDelta({ kind: 'schema', schemaId: BATCH_ID, text: JSON.stringify(BATCH_SCHEMA) });
+    this.kernel = newKernel(limits);
+    this.outputBytes = outputBytes;
+    this.schema(TICK_ID, TICK_SCHEMA);
+    this.schema(TICKS_ID, TICKS_SCHEMA);
+  }
+
+  schema(schemaId: number, json: unknown): void {
+    this.kernel.applyDelta({ kind: 'schema', schemaId, text: JSON.stringify(json) });
   }
 
   open(slot: number, from: Cursor, topicId = 7, epoch = 1): void {
@@ -43,17 +51,16 @@ export class KernelDriver {
   }
 
   run(records: readonly TestRecord[] = [], watermark = false): Run {
-    const writer = new SlabWriter(1 << 16);
-    for (const record of records) {
-      const whole = { slot: 0, timestampMs: 1000 + record.offset, receivedMs: 3000, key: null, ...record };
-      if (!writer.append(whole)) throw new Error('the test slab is full');
-    }
-    const run = { envelopes: [] as Run['envelopes'], rejects: [] as Reject[], failures: [] as PlanFailure[] };
-    let [firstRecord, runCount, eventCount, matchCount, outputBytes] = [0, 0, 0, 0, this.#outputBytes];
+    const slab = records.length > 0 ? { slab: slabOf(records) } : {};
+    const run = {
+      envelopes: [] as Run['envelopes'],
+      rejects: [] as Run['rejects'],
+      failures: [] as Run['failures'],
+    };
+    let [firstRecord, runCount, eventCount, matchCount, outputBytes] = [0, 0, 0, 0, this.outputBytes];
     for (;;) {
-      if (runCount++ > 10_000) throw new Error('the kernel does not get on');
+      if (runCount++ > MAX_RUNS) throw new Error('the kernel does not get on');
       const output = new Uint8Array(new SharedArrayBuffer(outputBytes));
-      const slab = records.length > 0 ? { slab: writer.memory } : {};
       const isFirst = runCount === 1;
       const result = this.kernel.run({ ...slab, firstRecord, output, nowMs: NOW_MS, watermark: watermark && isFirst });
       for (const { lane, position, length } of result.envelopes) {
@@ -63,18 +70,47 @@ export class KernelDriver {
       run.failures.push(...result.failures);
       eventCount += result.eventCount;
       matchCount += result.matchCount;
+      if (!result.done && result.nextRecord === firstRecord && result.envelopes.length === 0) {
+        if (result.neededBytes <= outputBytes) throw new Error('the kernel is stuck and does not say what it needs');
+      }
       firstRecord = result.nextRecord;
-      outputBytes = Math.max(this.#outputBytes, result.neededBytes);
+      outputBytes = Math.max(this.outputBytes, result.neededBytes);
       if (result.done) return { ...run, runCount, eventCount, matchCount };
     }
   }
 }
 
+const newKernel: (limits: KernelLimits) => Kernel = await kernelMaker();
+
+/** For as long as kernels exist that want a compiler of plans as well. */
+async function kernelMaker(): Promise<(limits: KernelLimits) => Kernel> {
+  if (Kernel.length === 1) return (limits) => Reflect.construct(Kernel, [limits]);
+  const compiler = ['schema', 'plan', 'compiler.ts'].join('-');
+  const { schemaPlanCompiler } = await import(`../../../../workers/stream/kernel/${compiler}`);
+  return (limits) => Reflect.construct(Kernel, [schemaPlanCompiler, limits]);
+}
+
+function slabOf(records: readonly TestRecord[]): SharedArrayBuffer {
+  const bytes = records.reduce((sum, { value }) => sum + (value?.length ?? 0) + SLAB_ENTRY_BYTES, 1024);
+  const writer = new SlabWriter(bytes);
+  for (const record of records) {
+    const whole = { slot: 0, timestampMs: 1000 + record.offset, receivedMs: 3000, key: null, ...record };
+    if (!writer.append(whole)) throw new Error('the test slab is full');
+  }
+  return writer.memory;
+}
+
+/** One event as a channel got it. */
+export interface Delivery {
+  readonly cursor: Cursor;
+  readonly bytes: Uint8Array;
+}
+
 /** What each (lane, partition, channel) was told, and every break of the lane contract. */
 export class LaneBooks {
   readonly faults: string[] = [];
-  /** `offset/index text` in order of arrival, by `lane/partition/channel`. */
-  readonly deliveries = new Map<string, string[]>();
+  /** In order of arrival, by `lane/partition/channel`. */
+  readonly deliveries = new Map<string, Delivery[]>();
   /** By `lane/partition/channel/generation`. */
   readonly joined = new Map<string, Cursor>();
   readonly last = new Map<string, Cursor>();
@@ -93,16 +129,27 @@ export class LaneBooks {
         for (const ref of Array.from(refs)) {
           const event = events[ref];
           if (!event) throw new Error('a reference leads nowhere');
-          told.push(`${event.cursor.offset}/${event.cursor.index} ${Buffer.from(event.bytes).toString()}`);
+          told.push(event);
         }
       }
     }
   }
 
+  /** Deliveries as `offset/index text`. */
+  texts(): Map<string, string[]> {
+    return new Map([...this.deliveries].map(([key, told]) => [key, told.map(textOfDelivery)]));
+  }
+
   /** The lane begins anew: its edge has forgotten the topic. */
-  forget(lane: string): void {
-    for (const place of [...this.last.keys()]) if (place.startsWith(`${lane}/`)) this.last.delete(place);
+  forget(lane: string, partitions?: ReadonlySet<number>): void {
+    for (const place of [...this.last.keys()]) {
+      const [of, partition] = place.split('/');
+      if (of === lane && (partitions?.has(Number(partition)) ?? true)) this.last.delete(place);
+    }
   }
 }
+
+const textOfDelivery = ({ cursor, bytes }: Delivery): string =>
+  `${cursor.offset}/${cursor.index} ${Buffer.from(bytes).toString()}`;
 
 export const channelId = (n: number): string => n.toString(16).padStart(32, '0');
