@@ -121,8 +121,11 @@ function resolveBare(value: unknown, writer: AvroType, reader: AvroType, isDoubl
       return String(value);
     case 'bytes':
     case 'fixed': {
+      const isDecimal = reader.logical?.name === 'decimal';
+      // A text may be read as bytes, but its bytes are not a number.
+      if (isDecimal && !(value instanceof Uint8Array)) throw new Misfit();
       const bytes = value instanceof Uint8Array ? value : new TextEncoder().encode(String(value));
-      return reader.logical?.name === 'decimal' ? decimal(bytes, reader.logical.scale ?? 0) : bytes;
+      return isDecimal ? decimal(bytes, reader.logical?.scale ?? 0) : bytes;
     }
     case 'array': {
       const from = writer.kind === 'array' ? writer.items : reader.items;
