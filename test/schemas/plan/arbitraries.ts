@@ -44,24 +44,24 @@ export function scenario(options: {
   });
 }
 
-function recordOf(json: unknown): AvroRecord {
+export function recordOf(json: unknown): AvroRecord {
   const type = parseAvroSchema(json);
   if (type.kind !== 'record') throw new Error('not a record');
   return type;
 }
 
-interface FieldJson {
+export interface FieldJson {
   readonly name: string;
   readonly type: unknown;
   readonly default?: unknown;
   readonly aliases?: readonly string[];
 }
-interface FieldPair {
+export interface FieldPair {
   readonly topic: FieldJson;
   readonly writer: FieldJson;
 }
 
-const SYMBOLS = ['LOW', 'MID', 'HIGH', 'TOP'];
+export const SYMBOLS = ['LOW', 'MID', 'HIGH', 'TOP'];
 
 /** Types of fields with a default of each; `i` keeps the names of named types apart. */
 const KINDS: readonly ((i: number) => readonly [type: unknown, fallback: unknown])[] = [
@@ -110,7 +110,8 @@ const innerRecord = (name: string, i: number): unknown => ({
   ],
 });
 
-function randomFields(choose: Choose): readonly FieldPair[] {
+/** Fields of a topic, each with what a writer of the same age has. */
+export function randomFields(choose: Choose): readonly FieldPair[] {
   return Array.from({ length: 2 + choose(6) }, (_, i) => {
     const [type, fallback] = pick(choose, KINDS)(i);
     const name = pick(choose, [`f${i}`, `f${i}`, `field${i}`, i === 0 ? 'namespace' : `g${i}`]);
@@ -129,7 +130,7 @@ const PROMOTIONS: Readonly<Record<string, readonly string[]>> = {
 };
 
 /** What an older or newer writer may have instead of `field`: nothing, a former name, another type that still reads. */
-function evolve(field: FieldJson, choose: Choose): readonly FieldJson[] {
+export function evolve(field: FieldJson, choose: Choose): readonly FieldJson[] {
   const { name, type } = field;
   switch (choose(8)) {
     case 0:
@@ -148,7 +149,7 @@ function evolve(field: FieldJson, choose: Choose): readonly FieldJson[] {
   }
 }
 
-function widened(type: unknown, choose: Choose): unknown {
+export function widened(type: unknown, choose: Choose): unknown {
   const branches: readonly unknown[] = Array.isArray(type) ? type : [type];
   const names = branches.map((branch) =>
     typeof branch === 'object' && branch !== null ? Reflect.get(branch, 'type') : branch,
@@ -193,9 +194,9 @@ const INTS = [0, 1, 2, -1, 5, 7, 100];
 const LONGS = [...INTS, 9007199254740991, 9007199254740993n, -(2n ** 63n), 2n ** 63n - 1n];
 const DOUBLES = [0, -0, 1, 2, 0.5, -1, 5, 7, 1e300, 9007199254740992, Number.NaN, Number.POSITIVE_INFINITY];
 const FLOATS = [0, 1, 2, 0.5, -1, Number.NaN];
-const DAY_MS = 86_400_000;
+export const DAY_MS = 86_400_000;
 /** Whole milliseconds in either unit: the library behind the model rounds up below them, we (and CEL) down. */
-const TIMES = [0, 1000, 2000, 1_767_225_600_000, -1000, 1_767_225_603_000];
+export const TIMES = [0, 1000, 2000, 1_767_225_600_000, -1000, 1_767_225_603_000];
 
 /** A value of `type` as decoded-event.ts describes it. */
 export function randomValue(type: AvroType, choose: Choose): unknown {

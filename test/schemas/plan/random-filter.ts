@@ -18,16 +18,23 @@ export function randomFilter(record: AvroRecord, choose: Choose): string {
   return new FilterWriter(places, record, choose).bool(2 + choose(2));
 }
 
+/** Deepest field that filters read: recursive records (trees) have no deepest one. */
+const MAX_PLACE_DEPTH = 5;
+
 /** Expressions that read something in a value, whole or inside. */
-function placesIn(text: string, type: AvroType, choose: Choose): readonly Place[] {
+function placesIn(text: string, type: AvroType, choose: Choose, depth = 0): readonly Place[] {
   const place: Place = { text, type: celTypeOf(type) };
+  if (depth === MAX_PLACE_DEPTH) return [place];
   const bare =
     type.kind === 'union' && type.branches.length === 2 ? type.branches.find(({ kind }) => kind !== 'null') : type;
   switch (bare?.kind) {
     case 'record':
-      return [place, ...bare.fields.flatMap((field) => placesIn(`${text}.${field.name}`, field.type, choose))];
+      return [
+        place,
+        ...bare.fields.flatMap((field) => placesIn(`${text}.${field.name}`, field.type, choose, depth + 1)),
+      ];
     case 'array':
-      return [place, ...placesIn(`${text}[${choose(3)}]`, bare.items, choose)];
+      return [place, ...placesIn(`${text}[${choose(3)}]`, bare.items, choose, depth + 1)];
     case 'map':
       return [
         place,
@@ -35,6 +42,7 @@ function placesIn(text: string, type: AvroType, choose: Choose): readonly Place[
           choose(2) === 0 ? `${text}.region` : `${text}[${JSON.stringify(pick(choose, KEYS))}]`,
           bare.values,
           choose,
+          depth + 1,
         ),
       ];
     default:
@@ -118,6 +126,7 @@ class FilterWriter {
       case 'map':
         return this.#map(text, type.of);
       case 'record':
+        if (type.of.fields.length === 0) return 'true';
         return `has(${text}.${this.#pick(['x', 's', 'deep'].filter((name) => type.of.fields.some((field) => field.name === name)).concat(type.of.fields.slice(0, 1).map(({ name }) => name)))})`;
       default:
         return `${text} ${this.#pick(['==', '!=', '<', '>='])} ${this.#pick(['1', '"a"', 'true', '0.5', '"LOW"'])}`;

@@ -80,11 +80,14 @@ export class KernelDriver {
   }
 }
 
+/** Raw Avro, and keys that avsc loses, are only for the kernel that reads bytes. */
+export const IS_BYTE_KERNEL = Kernel.length === 1;
+
 const newKernel: (limits: KernelLimits) => Kernel = await kernelMaker();
 
 /** For as long as kernels exist that want a compiler of plans as well. */
 async function kernelMaker(): Promise<(limits: KernelLimits) => Kernel> {
-  if (Kernel.length === 1) return (limits) => Reflect.construct(Kernel, [limits]);
+  if (IS_BYTE_KERNEL) return (limits) => Reflect.construct(Kernel, [limits]);
   const compiler = ['schema', 'plan', 'compiler.ts'].join('-');
   const { schemaPlanCompiler } = await import(`../../../../workers/stream/kernel/${compiler}`);
   return (limits) => Reflect.construct(Kernel, [schemaPlanCompiler, limits]);
