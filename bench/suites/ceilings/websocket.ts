@@ -1,7 +1,7 @@
 // Ceiling of the fan-out: how many deliveries a second uWebSockets.js makes of frames as the edge builds them, to clients
 // that only count bytes, with its own publish and with a plain loop over the sockets.
 
-import { buildEventsFrames } from '../../../workers/edge/events-frame.ts';
+import type { EventsFrame } from '../../../schemas/frames.ts';
 import { type Spread, spreadOf } from '../kernel/spread.ts';
 import { Part } from './part.ts';
 import type { SendMethod, SendRun } from './websocket-server-part.ts';
@@ -107,19 +107,17 @@ async function oneRun(server: Part, receivers: Part, run: SendRun, clients: numb
 /** RFC 6455 §5.2: 2 bytes of header, and 2 or 8 more for longer payloads; a server's frames have no mask. */
 const wireBytes = (payload: number): number => payload + (payload < 126 ? 2 : payload < 65_536 ? 4 : 10);
 
-/** A frame as the edge makes it. */
+/** A frame as the edge makes it (schemas/frames.ts). */
 function frameOf(eventJson: string, count: number): string {
-  const bytes = Buffer.from(eventJson);
-  const events = Array.from({ length: count }, (_, index) => ({ cursor: { offset: 123_456, index }, bytes }));
-  const range = {
+  const data: unknown = JSON.parse(eventJson);
+  const frame: EventsFrame = {
+    type: 'events',
     channel: 'c0ffee'.padEnd(32, '0'),
     partition: 3,
-    from: { offset: 123_455, index: 499 },
-    to: { offset: 123_456, index: 499 },
-    oldestRecordMs: 1_767_225_600_000,
-    publishedMs: 1_767_225_600_010,
-    sentMs: 1_767_225_600_020,
+    from: [123_455, 499],
+    to: [123_456, count - 1],
+    times: [1_767_225_600_000, 1_767_225_600_010, 1_767_225_600_020],
+    events: Array.from({ length: count }, (_, index) => ({ at: [123_456, index], data })),
   };
-  const [frame] = buildEventsFrames(range, events, Number.POSITIVE_INFINITY);
-  return frame?.bytes.toString() ?? '';
+  return JSON.stringify(frame);
 }

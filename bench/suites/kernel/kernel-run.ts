@@ -5,7 +5,6 @@ import { parseAvroSchema } from '../../../schemas/avro/parse.ts';
 import { readEnvelope } from '../../../schemas/lane-envelope.ts';
 import { channelIdOf, makePlan, type Plan } from '../../../schemas/plan/plan.ts';
 import { Kernel, type KernelResult } from '../../../workers/stream/kernel/kernel.ts';
-import { schemaPlanCompiler } from '../../../workers/stream/kernel/schema-plan-compiler.ts';
 import { BATCH_SCHEMA, BATCH_SCHEMA_ID, EVENT_SCHEMA, type FilledSlab, PARTITIONS, renumber } from './event-records.ts';
 
 const TOPIC_ID = 1;
@@ -14,7 +13,7 @@ const LANE = 'edge-1';
 const OUTPUT_BYTES = 4 << 20;
 const LIMITS = { envelopeBytes: 1 << 20, recordOutputBytes: 256 << 20 };
 
-const newKernel = (): Kernel => new Kernel(schemaPlanCompiler, LIMITS);
+const newKernel = (): Kernel => new Kernel(LIMITS);
 
 export const eventType: AvroType = parseAvroSchema(EVENT_SCHEMA);
 
