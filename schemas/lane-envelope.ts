@@ -15,10 +15,10 @@ const MAGIC = 0x4c53444d; // "MDSL"
 const VERSION = 1;
 const HEADER_BYTES = 96;
 const JOINED_BYTES = 20;
-const EVENT_INDEX_BYTES = 20;
+export const EVENT_INDEX_BYTES = 20;
 export const CHANNEL_ID_BYTES = 16;
-const CHANNEL_HEADER_BYTES = CHANNEL_ID_BYTES + 4;
-const REF_BYTES = 4;
+export const CHANNEL_HEADER_BYTES = CHANNEL_ID_BYTES + 4;
+export const REF_BYTES = 4;
 
 const HEADER = {
   magic: 0,
@@ -44,6 +44,15 @@ const HEADER = {
 } as const;
 
 export type EnvelopeKind = 'live' | 'replay';
+
+/** Bytes of an envelope's parts, for whoever writes one without making objects for its events. */
+export const ENVELOPE_PART_BYTES = {
+  header: HEADER_BYTES,
+  joined: JOINED_BYTES,
+  event: EVENT_INDEX_BYTES,
+  channel: CHANNEL_HEADER_BYTES,
+  ref: REF_BYTES,
+} as const;
 
 const KIND_BYTE = { live: 0, replay: 1 } as const satisfies Record<EnvelopeKind, number>;
 const FLAG_LAST = 1;
@@ -118,7 +127,9 @@ export function writeEnvelope(envelope: Envelope, target: Uint8Array, position: 
   if (position + byteLength > target.length) throw new RangeError(`envelope of ${byteLength} bytes does not fit`);
   const bytes = target.subarray(position, position + byteLength);
   const view = new DataView(bytes.buffer, bytes.byteOffset, byteLength);
-  writeHeader(view, envelope, byteLength);
+  const { joined, events, channels } = envelope;
+  const counts = { joinedCount: joined.length, eventCount: events.length, channelCount: channels.length, byteLength };
+  writeEnvelopeHeader(view, envelope, counts);
   let at = HEADER_BYTES;
   for (const { channel, generation } of envelope.joined) {
     writeChannelId(view, at, channel);
@@ -137,8 +148,13 @@ export function writeEnvelope(envelope: Envelope, target: Uint8Array, position: 
     at += EVENT_INDEX_BYTES;
   }
   for (const { channel, refs } of envelope.channels) at = writeChannel(view, at, channel, refs);
-  view.setUint32(HEADER.checksum, checksumOf(bytes), true);
+  sealEnvelope(bytes);
   return byteLength;
+}
+
+/** Writes the checksum: the last step. @param bytes the whole envelope and nothing else */
+export function sealEnvelope(bytes: Uint8Array): void {
+  new DataView(bytes.buffer, bytes.byteOffset, bytes.length).setUint32(HEADER.checksum, checksumOf(bytes), true);
 }
 
 /** One whole lane message, checked, without copies: event bytes are views, valid only while the message is. */
@@ -155,6 +171,25 @@ export interface EnvelopeView extends EnvelopeHeader {
  * @throws MdsError `MDS_LANE_CORRUPT` when the checksum differs or a length points outside (never reads past the end)
  */
 export function readEnvelope(bytes: Uint8Array): EnvelopeView {
+  const { view, header, joined, eventsAt, eventCount, channelCount } = openEnvelope(bytes);
+  const reader: Reader = { view, bytes, at: eventsAt };
+  const events = readEvents(reader, eventCount);
+  const channels = readChannels(reader, channelCount, events.length);
+  return { ...header, byteLength: bytes.length, joined, events, channels };
+}
+
+/** One lane message with its header and notices read; events and channels follow at `eventsAt`, not yet looked at. */
+export interface OpenedEnvelope {
+  readonly view: DataView;
+  readonly header: EnvelopeHeader;
+  readonly joined: readonly JoinedChannel[];
+  readonly eventsAt: number;
+  readonly eventCount: number;
+  readonly channelCount: number;
+}
+
+/** @throws MdsError `MDS_LANE_CORRUPT` */
+export function openEnvelope(bytes: Uint8Array): OpenedEnvelope {
   if (bytes.length < HEADER_BYTES) throw corrupt(`${bytes.length} bytes are less than a header`);
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
   if (view.getUint32(HEADER.magic, true) !== MAGIC) throw corrupt('the magic number is wrong');
@@ -165,9 +200,15 @@ export function readEnvelope(bytes: Uint8Array): EnvelopeView {
   const header = readHeader(view);
   const reader: Reader = { view, bytes, at: HEADER_BYTES };
   const joined = readJoined(reader, view.getUint32(HEADER.joinedCount, true));
-  const events = readEvents(reader, view.getUint32(HEADER.eventCount, true));
-  const channels = readChannels(reader, view.getUint32(HEADER.channelCount, true), events.length);
-  return { ...header, byteLength, joined, events, channels };
+  const eventCount = view.getUint32(HEADER.eventCount, true);
+  return {
+    view,
+    header,
+    joined,
+    eventsAt: reader.at,
+    eventCount,
+    channelCount: view.getUint32(HEADER.channelCount, true),
+  };
 }
 
 interface Reader {
@@ -176,7 +217,16 @@ interface Reader {
   at: number;
 }
 
-function writeHeader(view: DataView, envelope: Envelope, byteLength: number): void {
+export interface EnvelopeCounts {
+  readonly joinedCount: number;
+  readonly eventCount: number;
+  readonly channelCount: number;
+  /** Of the whole envelope. */
+  readonly byteLength: number;
+}
+
+/** @param view begins where the envelope does; the parts behind the header and `sealEnvelope` are the caller's */
+export function writeEnvelopeHeader(view: DataView, envelope: EnvelopeHeader, counts: EnvelopeCounts): void {
   view.setUint32(HEADER.magic, MAGIC, true);
   view.setUint8(HEADER.version, VERSION);
   view.setUint8(HEADER.kind, KIND_BYTE[envelope.kind]);
@@ -192,10 +242,10 @@ function writeHeader(view: DataView, envelope: Envelope, byteLength: number): vo
   view.setFloat64(HEADER.oldestRecordMs, envelope.oldestRecordMs, true);
   view.setFloat64(HEADER.receivedMs, envelope.receivedMs, true);
   view.setFloat64(HEADER.publishedMs, envelope.publishedMs, true);
-  view.setUint32(HEADER.joinedCount, envelope.joined.length, true);
-  view.setUint32(HEADER.eventCount, envelope.events.length, true);
-  view.setUint32(HEADER.channelCount, envelope.channels.length, true);
-  view.setUint32(HEADER.byteLength, byteLength, true);
+  view.setUint32(HEADER.joinedCount, counts.joinedCount, true);
+  view.setUint32(HEADER.eventCount, counts.eventCount, true);
+  view.setUint32(HEADER.channelCount, counts.channelCount, true);
+  view.setUint32(HEADER.byteLength, counts.byteLength, true);
   view.setUint32(HEADER.checksum, 0, true);
   view.setUint32(HEADER.checksum + 4, 0, true);
 }
@@ -307,4 +357,4 @@ function checksumOf(bytes: Uint8Array): number {
   return crc32(bytes.subarray(HEADER.checksum + 4), before);
 }
 
-const corrupt = (reason: string): MdsError => new MdsError('MDS_LANE_CORRUPT', { reason });
+export const corrupt = (reason: string): MdsError => new MdsError('MDS_LANE_CORRUPT', { reason });

@@ -7,10 +7,10 @@
 //   union           the plain value, whichever the branch
 //   logical types   the value below them: a timestamp-micros is a number of microseconds
 
-import type { AvroField, AvroRecord, AvroType } from '../avro/avro-type.ts';
+import type { AvroRecord, AvroType } from '../avro/avro-type.ts';
 import { branchName, nullableBranch } from '../avro/avro-type.ts';
 import type { DecodedEvent } from '../avro/decoded-event.ts';
-import { firstParts } from './projection-paths.ts';
+import { projectedFields } from './projected-fields.ts';
 
 type Write = (value: unknown) => string;
 
@@ -36,7 +36,6 @@ function recordWriter(
   known: Known,
   aliases: ReadonlyMap<string, readonly string[]> = new Map(),
 ): Write {
-  const wanted = paths === null ? undefined : firstParts(paths);
   const parts: { readonly key: string; readonly prefix: string; readonly write: Write }[] = [];
   const write: Write = (value) => {
     const fields = Object(value);
@@ -47,35 +46,12 @@ function recordWriter(
     }
     return `${text}}`;
   };
-  if (wanted === undefined) known.set(record, write);
-  for (const field of record.fields) {
-    const name = wanted === undefined ? field.name : projectedName(field, record, wanted, aliases);
-    if (name === undefined) continue;
-    const rests = wanted?.get(name) ?? [];
+  if (paths === null) known.set(record, write);
+  for (const { field, name, rests } of projectedFields(record, paths, aliases)) {
     const prefix = `${parts.length === 0 ? '' : ','}${JSON.stringify(name)}:`;
-    parts.push({ key: field.name, prefix, write: valueWriter(field.type, rests.length === 0 ? null : rests, known) });
+    parts.push({ key: field.name, prefix, write: valueWriter(field.type, rests, known) });
   }
   return write;
-}
-
-/** The name under which `field` is wanted: its own, or that of a projected field which had this one's name before. */
-function projectedName(
-  field: AvroField,
-  record: AvroRecord,
-  wanted: ReadonlyMap<string, unknown>,
-  aliases: ReadonlyMap<string, readonly string[]>,
-): string | undefined {
-  if (wanted.has(field.name)) return field.name;
-  for (const [name, older] of aliases) {
-    const isPresent = record.fields.some((other) => other.name === name);
-    if (
-      wanted.has(name) &&
-      !isPresent &&
-      older.find((alias) => record.fields.some((other) => other.name === alias)) === field.name
-    )
-      return name;
-  }
-  return undefined;
 }
 
 function valueWriter(type: AvroType, paths: readonly string[] | null, known: Known): Write {

@@ -31,11 +31,14 @@ export interface SlabRecord {
 /** Reads a filled slab; cheap to make, holds nothing but views. */
 export class SlabReader {
   readonly recordCount: number;
+  /** The whole slab. */
+  readonly bytes: Uint8Array;
   readonly #view: DataView;
   readonly #memory: SharedArrayBuffer;
 
   constructor(memory: SharedArrayBuffer) {
     this.#memory = memory;
+    this.bytes = new Uint8Array(memory);
     this.#view = new DataView(memory);
     this.recordCount = this.#view.getUint32(COUNT_AT, true);
   }
@@ -63,6 +66,34 @@ export class SlabReader {
       slot: this.#view.getUint32(at + ENTRY.slot, true),
       offset: this.#view.getFloat64(at + ENTRY.offset, true),
     };
+  }
+
+  // One by one, for whoever must not make an object for each record.
+
+  slot(i: number): number {
+    return this.#view.getUint32(this.#entryAt(i) + ENTRY.slot, true);
+  }
+
+  offset(i: number): number {
+    return this.#view.getFloat64(this.#entryAt(i) + ENTRY.offset, true);
+  }
+
+  timestampMs(i: number): number {
+    return this.#view.getFloat64(this.#entryAt(i) + ENTRY.timestamp, true);
+  }
+
+  receivedMs(i: number): number {
+    return this.#view.getFloat64(this.#entryAt(i) + ENTRY.received, true);
+  }
+
+  /** Where the value begins in `bytes`. */
+  valueStart(i: number): number {
+    return this.#view.getUint32(this.#entryAt(i) + ENTRY.position, true);
+  }
+
+  /** -1 for a tombstone. */
+  valueLength(i: number): number {
+    return this.#view.getInt32(this.#entryAt(i) + ENTRY.valueLength, true);
   }
 
   #entryAt(i: number): number {

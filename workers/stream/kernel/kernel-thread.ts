@@ -3,10 +3,9 @@
 import { workerData } from 'piscina';
 import { Kernel } from './kernel.ts';
 import type { KernelAnswer, KernelTask, KernelThreadData } from './kernel-task.ts';
-import { schemaPlanCompiler } from './schema-plan-compiler.ts';
 
 const { limits } = workerData as KernelThreadData; // given by kernel-pool.ts, the only one who starts this file
-const kernel = new Kernel(schemaPlanCompiler, limits);
+const kernel = new Kernel(limits);
 
 export default function run({ deltas, output, ...task }: KernelTask): KernelAnswer {
   const startedMs = performance.now();

@@ -1,5 +1,6 @@
 // The kernel: a slab of records in, finished lane envelopes out. No I/O, no clock, no globals; time comes as an argument.
-// It decodes each record with avsc and tests the channels one by one; the byte kernel will stand behind this interface.
+// Nothing is decoded: generated code walks each record's bytes, an index finds the channels that want an event, and only
+// what matched is transcoded (topic-matcher.ts).
 //
 //   applyDelta* ─▶ run(slab) ─▶ envelopes, rejects, nextRecord ── not done? publish, run again from nextRecord
 //
@@ -7,17 +8,21 @@
 // many channels and lanes want it; a join is told in an envelope of its own, between slabs, from where the partition
 // stands. A lane that has no event in a slab gets no envelope for it: its range is closed by the next one or by a watermark.
 
+import { CONFLUENT_HEADER_BYTES } from '../../../schemas/confluent-wire.ts';
 import { afterRecord, type Cursor, compareCursors } from '../../../schemas/cursor.ts';
 import { MdsError, type MdsErrorCode, reasonOf } from '../../../schemas/errors.ts';
-import { type Envelope, type JoinedChannel, writeEnvelope } from '../../../schemas/lane-envelope.ts';
-import { SlabReader, type SlabRecord } from '../slab.ts';
+import { SlabReader } from '../slab.ts';
+import type { PlanFailure } from './channel.ts';
 import { ENVELOPE_BYTES, type LaneRange } from './lane-range.ts';
 import { OpenSlot } from './open-slot.ts';
-import type { PlanCompiler } from './plan-compiler.ts';
 import type { PlanDelta } from './plan-delta.ts';
-import { type PlanFailure, PlanTable } from './plan-table.ts';
-import { RecordDecoder } from './record-decoder.ts';
-import { matchRecord } from './record-match.ts';
+import { PlanTable } from './plan-table.ts';
+import { RecordCollector } from './record-collector.ts';
+import { TopicMatcher } from './topic-matcher.ts';
+import { JsonSink } from './transcode/json-sink.ts';
+import { WriterSchemas } from './writer-schemas.ts';
+
+export type { PlanFailure } from './channel.ts';
 
 export interface KernelLimits {
   /** A lane's envelope is finished behind the record that makes it this long. */
@@ -82,50 +87,58 @@ interface Writing {
   neededBytes: number;
 }
 
+interface Tally {
+  readonly rejects: Reject[];
+  eventCount: number;
+  matchCount: number;
+  readonly failures: PlanFailure[];
+}
+
+/** True: what was asked is done; false: the output is full. */
+type Outcome = boolean;
+
 export class Kernel {
   readonly #limits: KernelLimits;
+  readonly #schemas = new WriterSchemas();
+  /** Transcoded events of the run at hand, until their envelopes are written. */
+  readonly #sink = new JsonSink();
+  readonly #collector: RecordCollector;
   readonly #plans: PlanTable;
-  readonly #decoder = new RecordDecoder();
   readonly #slots = new Map<number, OpenSlot>();
   readonly #reported = new Set<string>();
 
-  constructor(compiler: PlanCompiler, limits: KernelLimits) {
-    this.#plans = new PlanTable(compiler);
+  constructor(limits: KernelLimits) {
     this.#limits = limits;
+    this.#collector = new RecordCollector(this.#sink, limits.recordOutputBytes);
+    this.#plans = new PlanTable((schema) => new TopicMatcher(schema, this.#sink, this.#collector));
   }
 
   applyDelta(delta: PlanDelta): void {
     switch (delta.kind) {
       case 'schema':
-        this.#decoder.addSchema(delta.schemaId, delta.text);
-        this.#plans.forgetSchema(delta.schemaId);
+        this.#schemas.add(delta.schemaId, delta.text);
         return;
-      case 'open': {
-        const slot = new OpenSlot(delta);
-        this.#slots.set(delta.slot, slot);
-        for (const lane of this.#plans.lanesOf(slot.topicId)) {
-          for (const [channel, generation] of this.#plans.channelsOf(lane, slot.topicId)) {
-            slot.join(lane, channel, generation);
-          }
-        }
+      case 'open':
+        this.#open(new OpenSlot(delta));
         return;
-      }
       case 'close':
         this.#slots.delete(delta.slot);
         return;
       case 'skip':
         this.#slots.get(delta.slot)?.skipTo(delta.from);
         return;
-      case 'add':
-        if (this.#plans.add(delta) === 'known') return;
-        for (const slot of this.#slotsOf(delta.topicId)) slot.join(delta.lane, delta.channel, delta.generation);
+      case 'add': {
+        const added = this.#plans.add(delta);
+        if (!added) return;
+        for (const slot of this.#slotsOf(delta.topicId)) slot.join(added.lane, added.channel, added.generation);
         return;
+      }
       case 'remove':
         this.#remove(delta.lane, delta.channel, delta.generation);
         return;
       case 'drop-lane':
         for (const { channel, generation } of this.#plans.allOf(delta.lane)) {
-          this.#remove(delta.lane, channel, generation);
+          this.#remove(delta.lane, channel.id, generation);
         }
     }
   }
@@ -134,16 +147,18 @@ export class Kernel {
     const reader = slab ? new SlabReader(slab) : null;
     const recordCount = reader?.recordCount ?? 0;
     const writing: Writing = { output, nowMs, envelopes: [], used: 0, pending: 0, neededBytes: 0 };
-    const tally = { rejects: [] as Reject[], eventCount: 0, matchCount: 0, failures: [] as PlanFailure[] };
+    const tally: Tally = { rejects: [], eventCount: 0, matchCount: 0, failures: [] };
+    this.#sink.reset(output.length);
     if (watermark) for (const slot of this.#slots.values()) slot.oweAll();
     let nextRecord = firstRecord;
     let done = this.#writeJoins(writing);
     while (done && reader && nextRecord < recordCount) {
-      done = this.#processRecord(reader.record(nextRecord), nextRecord, writing, tally);
+      done = this.#processRecord(reader, nextRecord, writing, tally);
       if (done) nextRecord++;
     }
     this.#writeCollected(writing, done);
     done = done && this.#writeOwed(writing);
+    if (reader) for (const matcher of this.#plans.matchers()) matcher.maintain();
     const stuck = !done && writing.envelopes.length === 0 && nextRecord === firstRecord;
     return {
       envelopes: writing.envelopes,
@@ -154,77 +169,85 @@ export class Kernel {
     };
   }
 
+  #open(slot: OpenSlot): void {
+    this.#slots.set(slot.slot, slot);
+    for (const lane of this.#plans.lanesOf(slot.topicId)) {
+      for (const { channel, generation } of this.#plans.channelsOf(lane, slot.topicId)) {
+        slot.join(lane, channel, generation);
+      }
+    }
+  }
+
   *#slotsOf(topicId: number): Iterable<OpenSlot> {
     for (const slot of this.#slots.values()) if (slot.topicId === topicId) yield slot;
   }
 
-  #remove(lane: string, channel: string, generation: number): void {
-    const removed = this.#plans.remove(lane, channel, generation);
+  #remove(laneName: string, channel: string, generation: number): void {
+    const removed = this.#plans.remove(laneName, channel, generation);
     if (!removed) return;
-    for (const slot of this.#slotsOf(removed.topicId)) slot.leave(lane, channel, removed.wasLast);
+    for (const slot of this.#slotsOf(removed.topicId)) slot.leave(removed.lane, channel, removed.wasLast);
   }
 
-  /**
-   * Records of a topic that nobody wants are decoded too: a bad record is found when it was written and not when somebody
-   * subscribes. Measured: avsc decodes 450,000 MonitoringEvents/s on one core, so that is what an unwanted topic costs.
-   *
-   * @returns false when the output is full
-   */
-  #processRecord(
-    record: SlabRecord,
-    place: number,
-    writing: Writing,
-    tally: { rejects: Reject[]; eventCount: number; matchCount: number; failures: PlanFailure[] },
-  ): boolean {
-    const slot = this.#slots.get(record.slot);
-    const to = afterRecord(record.offset);
-    if (!slot || compareCursors(to, slot.position) <= 0) return true; // closed, or already dealt with
-    if (slot.replay && record.offset > slot.replay.until.offset) {
+  #processRecord(reader: SlabReader, place: number, writing: Writing, tally: Tally): Outcome {
+    const slot = this.#slots.get(reader.slot(place));
+    const offset = reader.offset(place);
+    if (!slot) return true; // closed
+    const to = afterRecord(offset);
+    if (compareCursors(to, slot.position) <= 0) return true; // already dealt with
+    if (slot.replay && offset > slot.replay.until.offset) {
       slot.position = slot.replay.until;
       return true;
     }
-    const moveTo = slot.replay && compareCursors(slot.replay.until, to) < 0 ? slot.replay.until : to;
-    if (record.value === null) {
-      slot.position = moveTo; // a tombstone says that a key is gone; it is no event
-      return true;
-    }
-    try {
-      const decoded = this.#decoder.decode(record.value);
-      const compiled = this.#plans.compiledFor(slot.topicId, decoded.schema);
-      const match = matchRecord(decoded, compiled, slot, record.offset);
-      if (!this.#collect(slot, match.hits, record, writing)) return false;
-      tally.eventCount += decoded.events.length;
-      tally.matchCount += match.hitCount;
-      for (const failure of compiled?.failures.values() ?? []) this.#report(failure, tally.failures);
-    } catch (error) {
-      tally.rejects.push({ record: place, ...rejectOf(error) });
-    }
-    slot.position = moveTo;
-    slot.receivedMs = record.receivedMs;
+    const length = reader.valueLength(place);
+    // A tombstone says that a key is gone; it is no event.
+    if (length >= 0 && !this.#processValue(slot, reader, place, writing, tally)) return false;
+    slot.position = slot.replay && compareCursors(slot.replay.until, to) < 0 ? slot.replay.until : to;
+    if (length < 0) return true;
+    slot.receivedMs = reader.receivedMs(place);
     this.#writeLongRanges(slot, writing);
     return true;
   }
 
-  /** @returns false when the hits do not fit into the output */
-  #collect(
-    slot: OpenSlot,
-    hits: ReturnType<typeof matchRecord>['hits'],
-    record: SlabRecord,
-    writing: Writing,
-  ): boolean {
-    let bytes = 0;
-    for (const [range, ofRange] of hits) bytes += range.bytesOf(ofRange);
+  /** A bad record is a reject, whoever wants it; nothing of it reaches a lane. */
+  #processValue(slot: OpenSlot, reader: SlabReader, place: number, writing: Writing, tally: Tally): Outcome {
+    const collector = this.#collector;
+    const { bytes } = reader;
+    const start = reader.valueStart(place);
+    const end = start + reader.valueLength(place);
+    collector.beginRecord(slot, reader.offset(place));
+    try {
+      const schema = this.#schemas.of(bytes, start, end);
+      const matcher = this.#plans.matcherFor(slot.topicId, schema);
+      const from = start + CONFLUENT_HEADER_BYTES;
+      const count = matcher
+        ? matcher.record(bytes, from, end)
+        : schema.scanner.record(bytes, from, end, (index) => collector.beginEvent(index) || true);
+      if (count < 0) this.#refuseTooLarge();
+      if (!this.#keep(reader.timestampMs(place), writing)) return false;
+      tally.eventCount += count;
+      tally.matchCount += collector.matchCount;
+      for (const failure of matcher?.failures.values() ?? []) this.#report(failure, tally.failures);
+    } catch (error) {
+      collector.drop();
+      tally.rejects.push({ record: place, ...rejectOf(error) });
+    }
+    return true;
+  }
+
+  #refuseTooLarge(): never {
+    const { recordOutputBytes: limitBytes } = this.#limits;
+    throw new MdsError('MDS_RECORD_TOO_LARGE', { bytes: this.#collector.byteLength, limitBytes });
+  }
+
+  #keep(timestampMs: number, writing: Writing): Outcome {
+    const bytes = this.#collector.byteLength;
+    if (bytes === 0) return true;
     if (writing.used + writing.pending + bytes > writing.output.length) {
-      if (bytes > this.#limits.recordOutputBytes) {
-        throw new MdsError('MDS_RECORD_TOO_LARGE', { bytes, limitBytes: this.#limits.recordOutputBytes });
-      }
+      this.#collector.drop();
       writing.neededBytes = bytes;
       return false;
     }
-    for (const [range, ofRange] of hits) {
-      range.collect(ofRange, record.timestampMs);
-      slot.collecting.add(range);
-    }
+    this.#collector.keep(timestampMs);
     writing.pending += bytes;
     return true;
   }
@@ -243,8 +266,8 @@ export class Kernel {
       for (const range of slot.joining) {
         const bytes = range.joinBytes(slot.position);
         if (!fits(writing, bytes)) return false;
-        if (range.catchUpBytes(slot.position) > 0) this.#write(slot, range, slot.position, [], writing);
-        this.#write(slot, range, slot.position, range.takeJoining(), writing);
+        if (range.catchUpBytes(slot.position) > 0) this.#write(slot, range, 'events', writing);
+        this.#write(slot, range, 'joins', writing);
         slot.joining.delete(range);
       }
     }
@@ -274,7 +297,7 @@ export class Kernel {
   #writeCollectedRange(slot: OpenSlot, range: LaneRange, writing: Writing): void {
     writing.pending -= range.byteLength;
     slot.collecting.delete(range);
-    this.#write(slot, range, slot.position, [], writing);
+    this.#write(slot, range, 'events', writing);
   }
 
   /** @returns false when the output is full */
@@ -283,27 +306,19 @@ export class Kernel {
       for (const range of slot.ranges()) {
         if (!range.owed) continue;
         if (!fits(writing, ENVELOPE_BYTES)) return false;
-        this.#write(slot, range, slot.position, [], writing);
+        this.#write(slot, range, 'events', writing);
         range.owed = false;
       }
     }
     return true;
   }
 
-  #write(slot: OpenSlot, range: LaneRange, to: Cursor, joined: readonly JoinedChannel[], writing: Writing): void {
-    const envelope: Envelope = {
-      ...slot.header,
-      ...range.take(to),
-      receivedMs: slot.receivedMs,
-      publishedMs: writing.nowMs,
-      last: false,
-      expired: false,
-      joined,
-    };
+  #write(slot: OpenSlot, range: LaneRange, what: 'events' | 'joins', writing: Writing): void {
+    const { receivedMs, slot: slotNumber, topicId, partition } = slot;
+    const header = { ...slot.header, receivedMs, publishedMs: writing.nowMs, last: false, expired: false };
     const position = writing.used;
-    const length = writeEnvelope(envelope, writing.output, position);
+    const length = range.write(writing.output, position, header, slot.position, what, this.#sink.bytes);
     writing.used += length;
-    const { slot: slotNumber, topicId, partition } = slot;
     writing.envelopes.push({ lane: range.lane, slot: slotNumber, topicId, partition, position, length });
   }
 }

@@ -2,8 +2,15 @@
 
 import type { Cursor } from '../../../schemas/cursor.ts';
 import type { EnvelopeKind } from '../../../schemas/lane-envelope.ts';
+import type { Channel } from './channel.ts';
 import { LaneRange } from './lane-range.ts';
 import type { OpenPartition, ReplayRange } from './plan-delta.ts';
+
+/** The lane of an edge, and its number in this kernel. */
+export interface Lane {
+  readonly name: string;
+  readonly number: number;
+}
 
 export class OpenSlot {
   readonly slot: number;
@@ -28,7 +35,9 @@ export class OpenSlot {
   readonly joining = new Set<LaneRange>();
   /** Ranges with events to write. */
   readonly collecting = new Set<LaneRange>();
-  readonly #ranges = new Map<string, LaneRange>();
+  /** By lane number. */
+  readonly #ranges = new Map<number, LaneRange>();
+  readonly #rangeOf: (LaneRange | undefined)[] = [];
 
   constructor({ slot, topicId, partition, epoch, from, replay }: OpenPartition) {
     this.slot = slot;
@@ -50,16 +59,19 @@ export class OpenSlot {
     return this.#ranges.values();
   }
 
-  range(lane: string): LaneRange | undefined {
-    return this.#ranges.get(lane);
+  /** @returns undefined for a lane that wants nothing of the topic */
+  rangeOf(lane: number): LaneRange | undefined {
+    return this.#rangeOf[lane];
   }
 
   /** A lane that is new to the topic begins where the partition stands. A replay answers one lane and joins nobody. */
-  join(lane: string, channel: string, generation: number): void {
-    let range = this.#ranges.get(lane);
+  join({ name, number }: Lane, channel: Channel, generation: number): void {
+    let range = this.#ranges.get(number);
     if (!range) {
-      range = new LaneRange(lane, this.position);
-      this.#ranges.set(lane, range);
+      range = new LaneRange(name, number, this.position);
+      this.#ranges.set(number, range);
+      for (let i = this.#rangeOf.length; i < number; i++) this.#rangeOf[i] = undefined; // holes would make it slow
+      this.#rangeOf[number] = range;
     }
     if (this.replay) return;
     range.join(channel, generation);
@@ -67,14 +79,15 @@ export class OpenSlot {
   }
 
   /** @param wasLast the lane wants nothing of the topic any more; when it comes back, it begins anew */
-  leave(lane: string, channel: string, wasLast: boolean): void {
-    const range = this.#ranges.get(lane);
+  leave({ number }: Lane, channel: string, wasLast: boolean): void {
+    const range = this.#ranges.get(number);
     if (!range) return;
     range.leave(channel);
     if (wasLast || range.joiningCount === 0) this.joining.delete(range);
     if (!wasLast) return;
     this.collecting.delete(range);
-    this.#ranges.delete(lane);
+    this.#ranges.delete(number);
+    this.#rangeOf[number] = undefined;
   }
 
   oweAll(): void {

@@ -1,187 +1,189 @@
-// Which channels of which topics are wanted by which lanes, and their plans compiled for each writer's schema that has
-// been met. Nothing here knows about partitions.
+// Which channels of which topics are wanted by which lanes, and a matcher for each writer's schema that has been met.
+// Nothing here knows about partitions. A change of one channel costs what that channel costs, however many there are.
 
-import type { DecodedEvent } from '../../../schemas/avro/decoded-event.ts';
-import { MdsError, reasonOf } from '../../../schemas/errors.ts';
-import type { PlanCompiler } from './plan-compiler.ts';
+import { MdsError } from '../../../schemas/errors.ts';
+import type { Channel } from './channel.ts';
+import { type ChannelPlan, readChannelPlan } from './channel-plan.ts';
+import type { Lane } from './open-slot.ts';
 import type { AddChannel } from './plan-delta.ts';
-import type { WriterSchema } from './record-decoder.ts';
-
-export interface Channel {
-  readonly id: string;
-  readonly topicId: number;
-  readonly plan: unknown;
-  /** Lane → generation of its interest. */
-  readonly lanes: Map<string, number>;
-}
-
-export interface CompiledChannel {
-  readonly channel: Channel;
-  readonly matches: (event: DecodedEvent) => boolean;
-  /** One object for all channels of the topic with the same projection: an event is transcoded once for each. */
-  readonly projection: Projection;
-}
-
-export interface Projection {
-  readonly project: (event: DecodedEvent) => Uint8Array;
-}
-
-/** All plans of a topic, for records of one writer's schema. */
-export interface CompiledTopic {
-  readonly channels: ReadonlyMap<string, CompiledChannel>;
-  /** By channel: plans that do not compile for this schema. They match nothing in its records, and somebody must know. */
-  readonly failures: ReadonlyMap<string, PlanFailure>;
-}
-
-interface SharedProjection extends Projection {
-  readonly key: string;
-  /** Channels that use it. */
-  users: number;
-}
-
-interface GrowingTopic extends CompiledTopic {
-  readonly schema: WriterSchema;
-  readonly channels: Map<string, CompiledChannel & { readonly projection: SharedProjection }>;
-  readonly failures: Map<string, PlanFailure>;
-  readonly projections: Map<string, SharedProjection>;
-}
-
-export interface PlanFailure {
-  readonly channel: string;
-  readonly schemaId: number;
-  readonly message: string;
-}
+import type { TopicMatcher } from './topic-matcher.ts';
+import type { WriterSchema } from './writer-schemas.ts';
 
 interface Topic {
   readonly channels: Map<string, Channel>;
-  readonly laneChannels: Map<string, Set<string>>;
+  readonly laneChannels: Map<Lane, Set<Channel>>;
   /** By writer's schema; follows the set of channels one by one. */
-  readonly compiled: Map<number, GrowingTopic>;
+  readonly matchers: Map<number, TopicMatcher>;
 }
 
-export type AddOutcome = 'joined' | 'known';
+/** A channel of a lane, and the generation in which the lane wants it. */
+export interface WantedChannel {
+  readonly channel: Channel;
+  readonly generation: number;
+}
+
+export interface Added extends WantedChannel {
+  readonly lane: Lane;
+}
+
+export interface Removed {
+  readonly lane: Lane;
+  readonly topicId: number;
+  /** The lane wants nothing of the topic any more. */
+  readonly wasLast: boolean;
+}
 
 export class PlanTable {
-  readonly #compiler: PlanCompiler;
+  readonly #newMatcher: (schema: WriterSchema) => TopicMatcher;
   readonly #topics = new Map<number, Topic>();
   /** Channel ids are hashes of topic and plan, so one id means one topic. */
   readonly #topicOfChannel = new Map<string, number>();
+  readonly #lanes = new Map<string, Lane>();
+  readonly #laneNumbers = new Numbers();
+  readonly #channelNumbers = new Numbers();
+  /** How many topics want something of a lane: it is forgotten with the last. */
+  readonly #topicsOfLane = new Map<Lane, number>();
 
-  constructor(compiler: PlanCompiler) {
-    this.#compiler = compiler;
+  constructor(newMatcher: (schema: WriterSchema) => TopicMatcher) {
+    this.#newMatcher = newMatcher;
   }
 
-  /** @returns `known` when the lane already has the channel in this generation */
-  add({ lane, channel: id, generation, topicId, plan }: AddChannel): AddOutcome {
+  /** @returns null when the lane already has the channel in this generation */
+  add({ lane: laneName, channel: id, generation, topicId, plan }: AddChannel): Added | null {
     const topic = this.#topicOf(topicId);
-    let channel = topic.channels.get(id);
-    if (!channel) {
-      channel = { id, topicId, plan, lanes: new Map() };
-      topic.channels.set(id, channel);
-      for (const compiled of topic.compiled.values()) this.#compileInto(compiled, channel);
-      this.#topicOfChannel.set(id, topicId);
+    const channel = topic.channels.get(id) ?? this.#newChannel(topic, topicId, id, plan);
+    const lane = this.#laneOf(laneName);
+    if (channel.lanes.get(lane.number) === generation) return null;
+    channel.lanes.set(lane.number, generation);
+    channel.laneNumbers = [...channel.lanes.keys()];
+    let ofLane = topic.laneChannels.get(lane);
+    if (!ofLane) {
+      ofLane = new Set();
+      topic.laneChannels.set(lane, ofLane);
+      this.#topicsOfLane.set(lane, (this.#topicsOfLane.get(lane) ?? 0) + 1);
     }
-    if (channel.lanes.get(lane) === generation) return 'known';
-    channel.lanes.set(lane, generation);
-    const ofLane = topic.laneChannels.get(lane);
-    if (ofLane) ofLane.add(id);
-    else topic.laneChannels.set(lane, new Set([id]));
-    return 'joined';
+    ofLane.add(channel);
+    return { lane, channel, generation };
   }
 
-  /** @returns the topic, and whether the lane has lost its last channel there; null when there was nothing to remove */
-  remove(lane: string, id: string, generation: number): { topicId: number; wasLast: boolean } | null {
+  /** @returns null when there was nothing to remove */
+  remove(laneName: string, id: string, generation: number): Removed | null {
     const topicId = this.#topicOfChannel.get(id);
     const topic = topicId === undefined ? undefined : this.#topics.get(topicId);
     const channel = topic?.channels.get(id);
-    const present = channel?.lanes.get(lane);
-    if (topicId === undefined || !topic || !channel || present === undefined || present > generation) return null;
+    const lane = this.#lanes.get(laneName);
+    const present = lane && channel?.lanes.get(lane.number);
+    if (topicId === undefined || !topic || !channel || !lane || present === undefined || present > generation) return null;
     this.#removeFrom(topic, channel, lane);
     const wasLast = !topic.laneChannels.has(lane);
     if (topic.channels.size === 0) this.#topics.delete(topicId);
-    return { topicId, wasLast };
+    return { lane, topicId, wasLast };
   }
 
-  /** Channels of a lane in a topic, with the generation of each. */
-  channelsOf(lane: string, topicId: number): [channel: string, generation: number][] {
-    const topic = this.#topics.get(topicId);
-    if (!topic) return [];
-    const ids = topic.laneChannels.get(lane) ?? [];
-    return [...ids].map((id) => [id, topic.channels.get(id)?.lanes.get(lane) ?? 0]);
-  }
-
-  lanesOf(topicId: number): string[] {
+  lanesOf(topicId: number): Lane[] {
     return [...(this.#topics.get(topicId)?.laneChannels.keys() ?? [])];
   }
 
+  /** Channels of a lane in a topic. */
+  channelsOf(lane: Lane, topicId: number): WantedChannel[] {
+    const channels = this.#topics.get(topicId)?.laneChannels.get(lane) ?? [];
+    return [...channels].map((channel) => ({ channel, generation: channel.lanes.get(lane.number) ?? 0 }));
+  }
+
   /** Every channel of a lane, whatever the topic. */
-  allOf(lane: string): { channel: string; generation: number }[] {
-    return [...this.#topics.keys()].flatMap((topicId) =>
-      this.channelsOf(lane, topicId).map(([channel, generation]) => ({ channel, generation })),
-    );
+  allOf(laneName: string): WantedChannel[] {
+    const lane = this.#lanes.get(laneName);
+    return lane ? [...this.#topics.keys()].flatMap((topicId) => this.channelsOf(lane, topicId)) : [];
   }
 
   /** @returns null when nobody wants anything of the topic */
-  compiledFor(topicId: number, schema: WriterSchema): CompiledTopic | null {
+  matcherFor(topicId: number, schema: WriterSchema): TopicMatcher | null {
     const topic = this.#topics.get(topicId);
     if (!topic) return null;
-    const known = topic.compiled.get(schema.schemaId);
-    if (known) return known;
-    const compiled = this.#compile(topic, schema);
-    topic.compiled.set(schema.schemaId, compiled);
-    return compiled;
+    const known = topic.matchers.get(schema.schemaId);
+    if (known?.schema === schema) return known;
+    const matcher = this.#newMatcher(schema);
+    for (const channel of topic.channels.values()) matcher.add(channel);
+    topic.matchers.set(schema.schemaId, matcher);
+    return matcher;
   }
 
-  /** Plans must be compiled again for a schema whose text changed. */
-  forgetSchema(schemaId: number): void {
-    for (const topic of this.#topics.values()) topic.compiled.delete(schemaId);
+  *matchers(): Iterable<TopicMatcher> {
+    for (const { matchers } of this.#topics.values()) yield* matchers.values();
   }
 
   #topicOf(topicId: number): Topic {
     let topic = this.#topics.get(topicId);
     if (!topic) {
-      topic = { channels: new Map(), laneChannels: new Map(), compiled: new Map() };
+      topic = { channels: new Map(), laneChannels: new Map(), matchers: new Map() };
       this.#topics.set(topicId, topic);
     }
     return topic;
   }
 
-  #removeFrom(topic: Topic, channel: Channel, lane: string): void {
-    channel.lanes.delete(lane);
+  #laneOf(name: string): Lane {
+    let lane = this.#lanes.get(name);
+    if (!lane) {
+      lane = { name, number: this.#laneNumbers.take() };
+      this.#lanes.set(name, lane);
+    }
+    return lane;
+  }
+
+  #newChannel(topic: Topic, topicId: number, id: string, given: unknown): Channel {
+    const number = this.#channelNumbers.take();
+    const idBytes = Buffer.from(id, 'hex');
+    const plan = planOrError(given);
+    const channel: Channel = { id, idBytes, number, topicId, plan, lanes: new Map(), laneNumbers: [] };
+    topic.channels.set(id, channel);
+    this.#topicOfChannel.set(id, topicId);
+    for (const matcher of topic.matchers.values()) matcher.add(channel);
+    return channel;
+  }
+
+  #removeFrom(topic: Topic, channel: Channel, lane: Lane): void {
+    channel.lanes.delete(lane.number);
+    channel.laneNumbers = [...channel.lanes.keys()];
     const ofLane = topic.laneChannels.get(lane);
-    ofLane?.delete(channel.id);
-    if (ofLane?.size === 0) topic.laneChannels.delete(lane);
+    ofLane?.delete(channel);
+    if (ofLane?.size === 0) this.#forgetLane(topic, lane);
     if (channel.lanes.size > 0) return;
     topic.channels.delete(channel.id);
-    for (const compiled of topic.compiled.values()) removeFrom(compiled, channel.id);
     this.#topicOfChannel.delete(channel.id);
+    for (const matcher of topic.matchers.values()) matcher.remove(channel);
+    this.#channelNumbers.give(channel.number);
   }
 
-  #compile(topic: Topic, schema: WriterSchema): GrowingTopic {
-    const compiled: GrowingTopic = { schema, channels: new Map(), failures: new Map(), projections: new Map() };
-    for (const channel of topic.channels.values()) this.#compileInto(compiled, channel);
-    return compiled;
-  }
-
-  #compileInto({ schema, channels, failures, projections }: GrowingTopic, channel: Channel): void {
-    try {
-      const { matches, project, projectionKey: key } = this.#compiler.compile(channel.plan, schema.eventSchema);
-      const projection = projections.get(key) ?? { key, project, users: 0 };
-      projection.users += 1;
-      projections.set(key, projection);
-      channels.set(channel.id, { channel, matches, projection });
-    } catch (error) {
-      const message = error instanceof MdsError ? error.message : reasonOf(error);
-      failures.set(channel.id, { channel: channel.id, schemaId: schema.schemaId, message });
-    }
+  #forgetLane(topic: Topic, lane: Lane): void {
+    topic.laneChannels.delete(lane);
+    const topics = (this.#topicsOfLane.get(lane) ?? 1) - 1;
+    this.#topicsOfLane.set(lane, topics);
+    if (topics > 0) return;
+    this.#topicsOfLane.delete(lane);
+    this.#lanes.delete(lane.name);
+    this.#laneNumbers.give(lane.number);
   }
 }
 
-function removeFrom({ channels, failures, projections }: GrowingTopic, id: string): void {
-  failures.delete(id);
-  const projection = channels.get(id)?.projection;
-  channels.delete(id);
-  if (!projection) return;
-  projection.users -= 1;
-  if (projection.users === 0) projections.delete(projection.key);
+/** Small numbers, used again. */
+class Numbers {
+  readonly #free: number[] = [];
+  #next = 0;
+
+  take(): number {
+    return this.#free.pop() ?? this.#next++;
+  }
+
+  give(number: number): void {
+    this.#free.push(number);
+  }
+}
+
+function planOrError(given: unknown): ChannelPlan | MdsError {
+  try {
+    return readChannelPlan(given);
+  } catch (error) {
+    if (error instanceof MdsError) return error;
+    throw error;
+  }
 }
