@@ -17,12 +17,12 @@ export function barChart({ title, note, unit, parts, bars }: BarsBlock): string 
       if (!(share > 0)) return '';
       const text = valueText(value, unit);
       const name = `${parts[part] ?? ''}: ${text}`;
-      return `<span class="piece s${part % COLOURS}" style="width:${px(share * 100)}%" title="${escapeHtml(name)}">${share >= LABELLED_SHARE ? escapeHtml(text) : ''}</span>`;
+      return `<span class="piece s${part % COLOURS}" style="width:${px(share * 100)}%" title="${escapeHtml(name)}">${parts.length > 1 && share >= LABELLED_SHARE ? escapeHtml(text) : ''}</span>`;
     });
     return `<div class="bar-name">${escapeHtml(label)}</div><div class="bar">${pieces.join('')}<span class="total">${escapeHtml(valueText(totals[bar] ?? 0, unit))}</span></div>`;
   });
   const keys = parts.map((part, i) => `<span class="key block s${i % COLOURS}">${escapeHtml(part)}</span>`);
-  return `<figure class="chart wide"><figcaption>${escapeHtml(title)}</figcaption>
+  return `<figure class="chart${parts.length > 1 ? ' wide' : ''}"><figcaption>${escapeHtml(title)}</figcaption>
 ${parts.length > 1 ? `<div class="legend">${keys.join('')}</div>` : ''}
 <div class="bars">${rows.join('\n')}</div>
 ${note ? `<p class="note">${escapeHtml(note)}</p>` : ''}</figure>`;
