@@ -1,5 +1,6 @@
 // Comparisons and `in` as closures, with fast forms for what filters mostly do: a field against a constant.
 
+import { nullableBranch } from '../avro/avro-type.ts';
 import { normalLong } from '../avro/decoded-event.ts';
 import type { Compare, CompareOp, Const, Expr, In } from './ast.ts';
 import type { Compiled, Compiler, Path, Run } from './compiled.ts';
@@ -53,7 +54,7 @@ function compileTimeCompare(compiler: Compiler, { op, left, right }: Compare): C
   const narrowed = narrow(path.writer, path.plan);
   if (narrowed === undefined || timeUnitOf(narrowed.plan) === undefined) return undefined;
   if (narrowed.writer.kind !== 'int' && narrowed.writer.kind !== 'long') return undefined;
-  if (path.writer.kind === 'union' && path.writer.branches.length !== 2) return undefined;
+  if (path.writer.kind === 'union' && nullableBranch(path.writer) === undefined) return undefined;
   const unit = writtenUnit(narrowed.writer, narrowed.plan);
   const isExact = right.value % unit === 0n;
   const floor = right.value / unit - (right.value < 0n && !isExact ? 1n : 0n);
