@@ -4,7 +4,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -eo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-tests run stop status logs stack test test-unit test-integration check fmt clean distclean
+.PHONY: help setup setup-tests run stop status logs stack test test-unit test-integration fuzz check fmt clean distclean
 
 # what setup chose: the machine's own Node where it will do, else .toolchain/node
 export PATH := $(CURDIR)/.toolchain/bin:$(CURDIR)/node_modules/.bin:$(PATH)
@@ -46,6 +46,9 @@ test-unit: setup ## The tests that need no service: seconds
 
 test-integration: setup-tests ## The tests that run on the real stack
 	@$(WITH_STACK) tap --reporter=tap --disable-coverage $(INTEGRATION_TESTS) | $(REPORT)
+
+fuzz: setup ## Random and damaged input for every reader of foreign bytes, for SECONDS=60; what fails is kept as a test
+	@node test/fuzz/fuzz.ts $(or $(SECONDS),60) $(TARGETS)
 
 check: setup ## Types, lint and format, import directions, dead code, generated pages up to date
 	@tsc --noEmit -p .

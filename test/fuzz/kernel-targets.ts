@@ -5,7 +5,7 @@ import { pick } from '../schemas/plan/pools.ts';
 import { checkCase } from '../workers/stream/kernel/check-case.ts';
 import { damageCase, damagedBody, MAX_DAMAGE_STEP_MS } from '../workers/stream/kernel/damage-case.ts';
 import { deepCase } from '../workers/stream/kernel/deep-case.ts';
-import type { KernelCase } from '../workers/stream/kernel/kernel-case.ts';
+import type { CaseStep, KernelCase } from '../workers/stream/kernel/kernel-case.ts';
 import { IS_BYTE_KERNEL } from '../workers/stream/kernel/kernel-driver.ts';
 import type { FuzzTarget } from './target.ts';
 
@@ -15,6 +15,7 @@ export const histories: FuzzTarget = {
   name: 'kernel',
   draw: (choose) => deepCase(choose, OPTIONS),
   mutate: damageOneRecord,
+  smaller: smallerCases,
   check: (input) => {
     const { filters, matches, rejects } = checkCase(input as KernelCase); // drawn above, or read from the corpus
     return { cases: filters, matches, rejects };
@@ -25,6 +26,7 @@ export const damage: FuzzTarget = {
   name: 'damage',
   draw: (choose) => damageCase(choose, OPTIONS),
   mutate: damageOneRecord,
+  smaller: smallerCases,
   check: (input) => {
     const given = input as KernelCase; // drawn above, or read from the corpus
     const { matches, rejects } = checkCase(given, MAX_DAMAGE_STEP_MS);
@@ -46,4 +48,31 @@ function damageOneRecord(input: unknown, choose: Choose): unknown {
     return { ...record, value: record.value.slice(0, HEADER_HEX_CHARS) + body.toString('hex') };
   });
   return { ...given, steps: given.steps.map((one) => (one === step ? { ...step, records } : one)) };
+}
+
+function* smallerCases(input: unknown): Iterable<KernelCase> {
+  const given = input as KernelCase; // drawn above
+  for (const steps of withoutOne(given.steps)) yield { ...given, steps };
+  for (const [at, step] of given.steps.entries()) {
+    for (const smaller of smallerSteps(step)) yield { ...given, steps: given.steps.with(at, smaller) };
+  }
+  // The last plan may go when no step names it; others keep their places.
+  const plans = given.plans.slice(0, -1);
+  const isNamed = given.steps.some(({ changes }) => changes.some((one) => 'plan' in one && one.plan === plans.length));
+  if (given.plans.length > 0 && !isNamed) yield { ...given, plans };
+  for (const writers of withoutOne(given.writers)) yield { ...given, writers };
+}
+
+function* smallerSteps(step: CaseStep): Iterable<CaseStep> {
+  for (const records of withoutOne(step.records)) yield { ...step, records };
+  for (const changes of withoutOne(step.changes)) yield { ...step, changes };
+  if (step.watermark) yield { ...step, watermark: false };
+  if (step.outputBytes < ROOMY_BYTES) yield { ...step, outputBytes: ROOMY_BYTES };
+}
+
+/** Where the size of the output plays no part, it should be seen to play none. */
+const ROOMY_BYTES = 1_000_000;
+
+function* withoutOne<Item>(items: readonly Item[]): Iterable<readonly Item[]> {
+  for (let at = 0; at < items.length; at++) yield items.toSpliced(at, 1);
 }

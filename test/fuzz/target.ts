@@ -9,6 +9,8 @@ export interface FuzzTarget {
   readonly draw: (choose: Choose) => unknown;
   /** A kept input, changed. */
   readonly mutate: (input: unknown, choose: Choose) => unknown;
+  /** Inputs with one thing less, for finding a small one that fails. */
+  readonly smaller?: (input: unknown) => Iterable<unknown>;
   /** @throws when something does not hold */
   readonly check: (input: unknown) => Outcome;
 }
@@ -54,10 +56,19 @@ export function attemptInput(target: FuzzTarget, input: unknown, smaller: () => 
 
 function smallest(target: FuzzTarget, numbers: readonly number[], budgetMs: number): unknown {
   const end = performance.now() + budgetMs;
+  const halfTime = performance.now() + budgetMs / 2;
   const fails = (candidate: readonly number[]): boolean =>
     failureOf(target, target.draw(replayedTape(candidate).choose)) !== undefined;
-  const best = minimised(numbers, fails, () => performance.now() > end);
-  return target.draw(replayedTape(best).choose);
+  const best = minimised(numbers, fails, () => performance.now() > halfTime);
+  return pruned(target, target.draw(replayedTape(best).choose), () => performance.now() > end);
+}
+
+function pruned(target: FuzzTarget, input: unknown, isOutOfTime: () => boolean): unknown {
+  for (const candidate of target.smaller?.(input) ?? []) {
+    if (isOutOfTime()) return input;
+    if (failureOf(target, candidate) !== undefined) return pruned(target, candidate, isOutOfTime);
+  }
+  return input;
 }
 
 function failureOf(target: FuzzTarget, input: unknown): string | undefined {
