@@ -61,7 +61,7 @@ export async function measureKafka(
 }
 
 async function consumed(setting: KafkaConsumerSetting) {
-  const part = new Part('kafka-consumer-part.ts', setting);
+  const part = new Part(new URL('kafka-consumer-part.ts', import.meta.url), setting);
   try {
     const runs = [];
     for (let i = 0; i < setting.repetitions; i++) {

@@ -3,6 +3,7 @@
 
 import { type ChildProcess, fork } from 'node:child_process';
 import { once } from 'node:events';
+import { basename } from 'node:path';
 
 /** 60 s: no part takes longer than 20; a part that hangs must not hang the bench. */
 const ANSWER_TIMEOUT_MS = 60_000;
@@ -20,10 +21,10 @@ export class Part {
   #notify: () => void = () => undefined;
   #ended = false;
 
-  /** @param entry file name in this folder */
-  constructor(entry: string, setting: unknown) {
-    this.#name = entry;
-    this.#child = fork(new URL(entry, import.meta.url), [JSON.stringify(setting)], {
+  /** @param entry a file that calls `runPart` */
+  constructor(entry: URL, setting: unknown) {
+    this.#name = basename(entry.pathname);
+    this.#child = fork(entry, [JSON.stringify(setting)], {
       serialization: 'json',
       execArgv: [],
     });

@@ -34,8 +34,8 @@ export async function measureRedis(
     windowMessages: creditMessages * CREDITS_PER_WINDOW,
   };
   const redis = new Redis(url);
-  const subscriber = new Part('redis-subscriber-part.ts', { url, channel, creditMessages });
-  const publisher = new Part('redis-publisher-part.ts', { url, channel });
+  const subscriber = new Part(new URL('redis-subscriber-part.ts', import.meta.url), { url, channel, creditMessages });
+  const publisher = new Part(new URL('redis-publisher-part.ts', import.meta.url), { url, channel });
   try {
     await subscriber.answer('subscribed');
     await publisher.answer('ready');

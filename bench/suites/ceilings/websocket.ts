@@ -32,9 +32,9 @@ const TURN_BYTES = 16 << 10;
 
 export async function measureWebSocket(measurement: WebSocketMeasurement): Promise<WebSocketCeiling[]> {
   const { clients, methods, frameEvents } = measurement;
-  const server = new Part('websocket-server-part.ts', { clients });
+  const server = new Part(new URL('websocket-server-part.ts', import.meta.url), { clients });
   const { port } = await server.answer('listening');
-  const receivers = new Part('raw-clients-part.ts', { port, clients });
+  const receivers = new Part(new URL('raw-clients-part.ts', import.meta.url), { port, clients });
   try {
     await Promise.all([receivers.answer('connected'), server.answer('connected')]);
     const ceilings: WebSocketCeiling[] = [];

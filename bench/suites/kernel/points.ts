@@ -37,9 +37,8 @@ function fullShapes(): WorkloadShape[] {
   const { channelCount, matchesPerEvent } = GOAL_POINT;
   const shapes: WorkloadShape[] = [
     ...FILTER_KINDS.map((kind) => ({ kind, channelCount, matchesPerEvent })),
-    ...(['equality', 'mixed'] as const).flatMap((kind) =>
-      CHANNEL_COUNTS.map((count) => ({ kind, channelCount: count, matchesPerEvent })),
-    ),
+    ...CHANNEL_COUNTS.map((count) => ({ ...GOAL_POINT, channelCount: count })),
+    ...[10, 100, 20_000].map((count) => ({ kind: 'mixed' as const, channelCount: count, matchesPerEvent })),
     ...MATCH_RATES.map((rate) => ({ ...GOAL_POINT, matchesPerEvent: rate })),
     ...[100, 20_000].flatMap((count) =>
       [0.01, 1].map((rate) => ({ ...GOAL_POINT, channelCount: count, matchesPerEvent: rate })),
@@ -67,9 +66,9 @@ function effort({ channelCount, kind, matchesPerEvent }: WorkloadShape, size: 'q
     matchesPerEvent === GOAL_POINT.matchesPerEvent;
   const hasReference = isGoal || (size === 'full' && channelCount <= REFERENCE_CHANNELS);
   return {
-    seconds: isGoal ? 3 : 1.5,
+    seconds: size === 'quick' ? 1 : isGoal ? 3 : 1.5,
     warmupSeconds: isGoal ? 1 : 0.7,
     repetitions: 5,
-    referenceSeconds: hasReference ? (isGoal ? 1 : 0.5) : 0,
+    referenceSeconds: hasReference ? (isGoal && size === 'full' ? 1 : 0.4) : 0,
   };
 }

@@ -26,7 +26,14 @@ export function referencePrograms(
   workload: KernelWorkload,
   schema: AvroType,
 ): ReferencePrograms {
-  const filters = channels.map(({ plan }) => compileFilter(plan, schema));
+  const filters: ((event: DecodedEvent) => boolean)[] = [];
+  /** Compiled when first asked: of 100,000 filters the hash lookup needs a few. */
+  const matches = (i: number, event: DecodedEvent): boolean => {
+    const plan = channels[i]?.plan;
+    const filter = filters[i] ?? (plan ? compileFilter(plan, schema) : () => false);
+    filters[i] = filter;
+    return filter(event);
+  };
   const projection = channels[0] ? compileProjection(channels[0].plan, schema) : () => '';
   const filed = new Map<string, number[]>();
   channels.forEach((_, i) => {
@@ -44,14 +51,14 @@ export function referencePrograms(
   return {
     everyFilter(event) {
       const matching: number[] = [];
-      for (let i = 0; i < filters.length; i++) if (filters[i]?.(event)) matching.push(i);
+      for (let i = 0; i < channels.length; i++) if (matches(i, event)) matching.push(i);
       return transcoded(event, matching);
     },
     hashLookup(event) {
       const matching: number[] = [];
       // the workload reads the same fields that were encoded
       for (const key of workload.eventKeys(event as unknown as BenchEvent)) {
-        for (const i of filed.get(key) ?? []) if (filters[i]?.(event) && !matching.includes(i)) matching.push(i);
+        for (const i of filed.get(key) ?? []) if (matches(i, event) && !matching.includes(i)) matching.push(i);
       }
       return transcoded(event, matching);
     },
