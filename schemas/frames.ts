@@ -11,6 +11,8 @@
 import { MdsError, type MdsErrorCode, reasonOf } from './errors.ts';
 
 export const SUBPROTOCOL_JSON = 'mds.v1.json';
+/** The same, except that `events` frames are binary and carry raw Avro: schemas/frames-avro.ts. */
+export const SUBPROTOCOL_AVRO = 'mds.v1.avro';
 
 export type WireCursor = readonly [offset: number, index: number];
 

@@ -73,7 +73,8 @@ export class PlanTable {
     const channel = topic?.channels.get(id);
     const lane = this.#lanes.get(laneName);
     const present = lane && channel?.lanes.get(lane.number);
-    if (topicId === undefined || !topic || !channel || !lane || present === undefined || present > generation) return null;
+    if (topicId === undefined || !topic || !channel || !lane || present === undefined || present > generation)
+      return null;
     this.#removeFrom(topic, channel, lane);
     const wasLast = !topic.laneChannels.has(lane);
     if (topic.channels.size === 0) this.#topics.delete(topicId);

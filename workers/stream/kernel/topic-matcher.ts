@@ -12,7 +12,7 @@ import { MatchIndex } from './match/match-index.ts';
 import { PredicateCompiler } from './match/predicate-compiler.ts';
 import { TrafficSample } from './match/traffic-sample.ts';
 import { type OnEvent, Scanner } from './scan/scanner.ts';
-import type { JsonSink } from './transcode/json-sink.ts';
+import { type JsonSink, plainText } from './transcode/json-sink.ts';
 import { jsonTranscoder } from './transcode/json-transcoder.ts';
 import { Projection } from './transcode/projection.ts';
 import type { WriterSchema } from './writer-schemas.ts';
@@ -143,8 +143,9 @@ export class TopicMatcher {
     }
     const schemaId = Buffer.alloc(4);
     schemaId.writeUInt32BE(this.schema.schemaId);
+    const prefix = plainText(schemaId);
     return () => {
-      sink.plain(schemaId);
+      sink.plain(prefix);
       sink.raw(view.bytes, view.start, view.end);
     };
   }

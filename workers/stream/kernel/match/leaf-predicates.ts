@@ -150,8 +150,7 @@ function numbersLeaf(
   const attribute = attributes.number(place);
   const [only] = numbers;
   const set = new Set(numbers);
-  const test =
-    set.size === 1 ? (): boolean => attribute.value() === only : (): boolean => set.has(attribute.value());
+  const test = set.size === 1 ? (): boolean => attribute.value() === only : (): boolean => set.has(attribute.value());
   return {
     cost: COST.lookup,
     test,
@@ -192,7 +191,16 @@ function hasLeaf({ of, field }: Has, source: LeafSource): Leaf | undefined {
 }
 
 const READ_ALWAYS: ReadonlySet<AvroType['kind']> = new Set([
-  'string', 'int', 'long', 'float', 'double', 'boolean', 'enum', 'map', 'array', 'record',
+  'string',
+  'int',
+  'long',
+  'float',
+  'double',
+  'boolean',
+  'enum',
+  'map',
+  'array',
+  'record',
 ]);
 
 /** `"key" in labels`: also a key whose value is null is there, so only maps whose values cannot be. */

@@ -145,7 +145,8 @@ export class MatchIndex<C extends Indexed> {
   }
 }
 
-const visitsOf = ({ filings }: Indexed): number => filings.reduce((sum, { posting }) => sum + (posting?.visits ?? 0), 0);
+const visitsOf = ({ filings }: Indexed): number =>
+  filings.reduce((sum, { posting }) => sum + (posting?.visits ?? 0), 0);
 
 /** The clauses of a filter. */
 export function leavesOf(filter: Predicate | null): readonly Predicate[] {

@@ -12,7 +12,16 @@ import type { FieldPlace, Layout } from '../scan/layout.ts';
 import type { AttributeTable } from './attribute-table.ts';
 import type { EventView } from './event-view.ts';
 import { type Leaf, leafOf } from './leaf-predicates.ts';
-import { type Access, allTrue, anyTrue, byCost, COST, newPredicate, type Predicate, PredicateTable } from './predicate.ts';
+import {
+  type Access,
+  allTrue,
+  anyTrue,
+  byCost,
+  COST,
+  newPredicate,
+  type Predicate,
+  PredicateTable,
+} from './predicate.ts';
 
 const STYLE = { field: (name: string): string => name, symbol: (symbol: string): string => symbol };
 

@@ -1,6 +1,6 @@
 // A string: equality by one hash of the whole, prefixes by the same hash at each length that some filter asks for.
 
-import { type ByteTable, ByteTable as Table, EMPTY_HASH, hashStep } from '../scan/byte-table.ts';
+import { type ByteTable, EMPTY_HASH, hashStep, steppedHash, ByteTable as Table } from '../scan/byte-table.ts';
 import { behindVarint, intAt } from '../scan/values.ts';
 import { Attribute, type OnUse, type Visit } from './attribute.ts';
 import type { EventView } from './event-view.ts';
@@ -12,7 +12,7 @@ export class StringAttribute extends Attribute {
   readonly #constants: ByteTable = new Table();
   readonly #equal: (Posting | undefined)[] = [];
   #equalCount = 0;
-  readonly #prefixes: ByteTable = new Table();
+  readonly #prefixes: ByteTable = new Table(steppedHash);
   readonly #starting: (Posting | undefined)[] = [];
   /** Lengths of prefixes with postings, rising, and how many postings have each. */
   readonly #lengths: number[] = [];

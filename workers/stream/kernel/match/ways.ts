@@ -2,7 +2,7 @@
 // must hold besides. A conjunction is found by its best part, a disjunction by all of its parts.
 
 import type { Posting } from './posting.ts';
-import { byCost, type Access, type Predicate } from './predicate.ts';
+import { type Access, byCost, type Predicate } from './predicate.ts';
 
 export interface Way {
   readonly postings: () => Posting[];

@@ -1,6 +1,6 @@
 // Strings by their bytes → small numbers, for constants of filters and wanted keys of maps: looked up where they stand in
 // a record, without making a string. Open addressing with linear probing; removed entries leave a mark until the next growth.
-// Hash: FNV-1a (Fowler, Noll, Vo), started with a number that nobody outside knows.
+// Hash: FNV-1a (Fowler, Noll, Vo).
 
 const FREE = -1;
 const REMOVED = -2;
@@ -11,11 +11,27 @@ const FNV_OFFSET = 0x811c9dc5 | 0;
 /** One step of the hash. */
 export const hashStep = (hash: number, byte: number): number => Math.imul(hash ^ byte, FNV_PRIME);
 
-export function hashOf(b: Uint8Array, start: number, length: number): number {
+/** All steps over a text: what prefixes of it share. */
+export function steppedHash(b: Uint8Array, start: number, length: number): number {
   let hash = FNV_OFFSET;
   for (let i = start, end = start + length; i < end; i++) hash = Math.imul(hash ^ (b[i] ?? 0), FNV_PRIME);
   return hash;
 }
+
+/** The same over four bytes at a time: a quarter of the multiplications that wait for each other. */
+export function wordHash(b: Uint8Array, start: number, length: number): number {
+  let hash = Math.imul(FNV_OFFSET ^ length, FNV_PRIME);
+  let at = start;
+  for (const lastWord = start + length - 4; at <= lastWord; at += 4) {
+    const word = (b[at] ?? 0) | ((b[at + 1] ?? 0) << 8) | ((b[at + 2] ?? 0) << 16) | ((b[at + 3] ?? 0) << 24);
+    hash = Math.imul(hash ^ word, FNV_PRIME);
+    hash ^= hash >>> 15;
+  }
+  for (const end = start + length; at < end; at++) hash = Math.imul(hash ^ (b[at] ?? 0), FNV_PRIME);
+  return hash;
+}
+
+type Hash = (b: Uint8Array, start: number, length: number) => number;
 
 export const EMPTY_HASH = FNV_OFFSET;
 
@@ -33,8 +49,14 @@ export class ByteTable {
   readonly #users: number[] = [];
   /** How many entries have each length; the last place stands for all beyond it. */
   readonly #lengths = new Uint32Array(256);
+  readonly #hashOf: Hash;
   #size = 0;
   #longest = 0;
+
+  /** @param hashOf `steppedHash` for a table that is asked with hashes made step by step */
+  constructor(hashOf: Hash = wordHash) {
+    this.#hashOf = hashOf;
+  }
 
   get size(): number {
     return this.#size;
@@ -51,7 +73,7 @@ export class ByteTable {
 
   /** @returns the id, or -1 */
   find(b: Uint8Array, start: number, length: number): number {
-    return this.hasLength(length) ? this.findHashed(b, start, length, hashOf(b, start, length)) : -1;
+    return this.hasLength(length) ? this.findHashed(b, start, length, this.#hashOf(b, start, length)) : -1;
   }
 
   /** @param hash of these bytes */
@@ -67,7 +89,7 @@ export class ByteTable {
 
   /** Adds it, or one more user of it. @returns its id, free for another entry after the last `release` */
   retain(bytes: Uint8Array): number {
-    const hash = hashOf(bytes, 0, bytes.length);
+    const hash = this.#hashOf(bytes, 0, bytes.length);
     const known = this.findHashed(bytes, 0, bytes.length, hash);
     if (known >= 0) {
       this.#users[known] = (this.#users[known] ?? 0) + 1;

@@ -150,7 +150,8 @@ if (${stop} >= 0 && p !== ${stop}) r.wrongBlock();
 }
 
 /** Only inside functions: elsewhere the depth is known, and schemas do not nest that deep. */
-const checkDepth = (depth: string): string => (depth.startsWith('d') ? `if (${depth} >= ${MAX_DEPTH}) r.tooDeep(); ` : '');
+const checkDepth = (depth: string): string =>
+  depth.startsWith('d') ? `if (${depth} >= ${MAX_DEPTH}) r.tooDeep(); ` : '';
 
 /** Leaves the length in `n`; one byte without sign and continuation is by far the most frequent. */
 const readLength = (): string => `n = b[p++]; if (n & 0x81) { n = r.length(b, p - 1, end); p = r.next; } else n >>= 1;`;

@@ -5,14 +5,15 @@ import type { AvroMap, AvroRecord, AvroType } from '../../../../schemas/avro/avr
 import { projectedFields } from '../../../../schemas/plan/projected-fields.ts';
 import type { FieldPlace, Layout, Positions } from '../scan/layout.ts';
 import { behindVarint, doubleAt, floatAt, intAt, longAt } from '../scan/values.ts';
-import type { JsonSink } from './json-sink.ts';
+import { type JsonSink, type PlainText, plainText } from './json-sink.ts';
 
 /** Writes the value at `p`. @returns the position behind it */
 type Step = (b: Uint8Array, p: number) => number;
 
-const NULL = Buffer.from('null');
-const TRUE = Buffer.from('true');
-const FALSE = Buffer.from('false');
+const NULL = plainText('null');
+const TRUE = plainText('true');
+const FALSE = plainText('false');
+const EMPTY = plainText('{}');
 const COMMA = 0x2c;
 const COLON = 0x3a;
 
@@ -36,7 +37,7 @@ export function jsonTranscoder(
     return place ? [{ prefix: prefixOf(name, i), place, step: steps.value(place.type, rests) }] : [];
   });
   const last = fields.length - 1;
-  if (last < 0) return () => sink.plain(Buffer.from('{}'));
+  if (last < 0) return () => sink.plain(EMPTY);
   return (b) => {
     for (let i = 0; i <= last; i++) {
       const field = fields[i];
@@ -50,7 +51,7 @@ export function jsonTranscoder(
   };
 }
 
-const prefixOf = (name: string, i: number): Uint8Array => Buffer.from(`${i === 0 ? '{' : ','}${JSON.stringify(name)}:`);
+const prefixOf = (name: string, i: number): PlainText => plainText(`${i === 0 ? '{' : ','}${JSON.stringify(name)}:`);
 
 class JsonSteps {
   readonly #sink: JsonSink;
@@ -115,7 +116,7 @@ class JsonSteps {
           return p + type.size;
         };
       case 'enum': {
-        const symbols = type.symbols.map((symbol) => Buffer.from(JSON.stringify(symbol)));
+        const symbols = type.symbols.map((symbol) => plainText(JSON.stringify(symbol)));
         return (b, p) => {
           sink.plain(symbols[intAt(b, p)] ?? NULL);
           return behindVarint(b, p);
@@ -227,7 +228,7 @@ class JsonSteps {
 
   #record(record: AvroRecord, paths: readonly string[] | null, announce: (step: Step) => void): Step {
     const sink = this.#sink;
-    const parts: { prefix: Uint8Array | null; step: Step }[] = [];
+    const parts: { prefix: PlainText | null; step: Step }[] = [];
     const step: Step = (b, p) => {
       let at = p;
       let isEmpty = true;
