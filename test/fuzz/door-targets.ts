@@ -121,8 +121,8 @@ const messages: Door = {
   change: changedText,
   read: (text) => {
     const message = parseClientMessage(text);
-    if (!isDeepStrictEqual(parseClientMessage(JSON.stringify(message)), message))
-      throw new Error('it reads differently');
+    const texts = message.type === 'subscribe' ? [message.id, message.topic] : [message.id ?? ''];
+    if (!texts.every((one) => typeof one === 'string')) throw new Error('it has an id or a topic that is no text');
   },
 };
 

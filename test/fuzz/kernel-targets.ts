@@ -6,14 +6,11 @@ import { checkCase } from '../workers/stream/kernel/check-case.ts';
 import { damageCase, damagedBody, MAX_DAMAGE_STEP_MS } from '../workers/stream/kernel/damage-case.ts';
 import { deepCase } from '../workers/stream/kernel/deep-case.ts';
 import type { CaseStep, KernelCase } from '../workers/stream/kernel/kernel-case.ts';
-import { IS_BYTE_KERNEL } from '../workers/stream/kernel/kernel-driver.ts';
 import type { FuzzTarget } from './target.ts';
-
-const OPTIONS = { avro: IS_BYTE_KERNEL, proto: IS_BYTE_KERNEL };
 
 export const histories: FuzzTarget = {
   name: 'kernel',
-  draw: (choose) => deepCase(choose, OPTIONS),
+  draw: deepCase,
   mutate: damageOneRecord,
   smaller: smallerCases,
   check: (input) => {
@@ -24,7 +21,7 @@ export const histories: FuzzTarget = {
 
 export const damage: FuzzTarget = {
   name: 'damage',
-  draw: (choose) => damageCase(choose, OPTIONS),
+  draw: damageCase,
   mutate: damageOneRecord,
   smaller: smallerCases,
   check: (input) => {

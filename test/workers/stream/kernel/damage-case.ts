@@ -2,7 +2,6 @@
 
 import { encodeConfluent } from '../../../../schemas/confluent-wire.ts';
 import { type Choose, pick } from '../../../schemas/plan/pools.ts';
-import type { DeepOptions } from './deep-case.ts';
 import type { CaseRecord, KernelCase } from './kernel-case.ts';
 import { richTopic } from './rich-schemas.ts';
 import { richValue } from './rich-values.ts';
@@ -33,12 +32,12 @@ const HOSTILE: readonly Buffer[] = [
   Buffer.of(2),
 ];
 
-export function damageCase(choose: Choose, { avro, proto }: DeepOptions): KernelCase {
+export function damageCase(choose: Choose): KernelCase {
   const topic = richTopic(choose);
   const writers = topic.writers.map((writer, i) => ({ ...writer, schemaId: i + 1 }));
   const aBody = (): { schemaId: number; body: Buffer } => {
     const { type, schemaId } = pick(choose, writers);
-    const body = avroBytes(type, richValue(type, choose, { proto }), choose(2) === 0 ? undefined : choose);
+    const body = avroBytes(type, richValue(type, choose), choose(2) === 0 ? undefined : choose);
     // Longer ones hold the same things again, and most damage would fall into one long text.
     return body.length < 20_000 ? { schemaId, body } : { schemaId, body: Buffer.alloc(0) };
   };
@@ -54,7 +53,7 @@ export function damageCase(choose: Choose, { avro, proto }: DeepOptions): Kernel
   }
   const last = aBody();
   append(last.schemaId, last.body);
-  const formats = avro ? (['json', 'avro'] as const) : (['json'] as const);
+  const formats = ['json', 'avro'] as const;
   return {
     envelopeBytes: 100_000,
     topics: [{ topicId: 7, schema: topic.json }],

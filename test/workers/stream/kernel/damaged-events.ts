@@ -4,7 +4,6 @@ import { readFileSync } from 'node:fs';
 import { parseAvroSchema } from '../../../../schemas/avro/parse.ts';
 import { encodeConfluent } from '../../../../schemas/confluent-wire.ts';
 import type { KernelCase } from './kernel-case.ts';
-import { IS_BYTE_KERNEL } from './kernel-driver.ts';
 import { avroBytes } from './wire-writer.ts';
 
 const schemaIn = (file: string): unknown =>
@@ -54,7 +53,7 @@ export function everyDamageOf(event: object, form: 'single' | 'batch'): KernelCa
     }
   }
   damaged.push(body);
-  const formats = IS_BYTE_KERNEL ? (['json', 'avro'] as const) : (['json'] as const);
+  const formats = ['json', 'avro'] as const;
   return {
     envelopeBytes: 100_000,
     topics: [{ topicId: 7, schema: EVENT }],

@@ -10,13 +10,8 @@ import { randomFilter } from '../../../schemas/plan/random-filter.ts';
 import { indexFilters } from './index-filter.ts';
 import type { CaseChange, CaseRecord, CaseStep, KernelCase, PlannedChannel } from './kernel-case.ts';
 import { type RichTopic, type RichWriter, richTopic } from './rich-schemas.ts';
-import { type RichOptions, richValue } from './rich-values.ts';
+import { richValue } from './rich-values.ts';
 import { avroBytes } from './wire-writer.ts';
-
-export interface DeepOptions extends RichOptions {
-  /** Whether plans may ask for raw Avro. */
-  readonly avro: boolean;
-}
 
 const LANES = ['edge-a', 'edge-b', 'edge-c'];
 
@@ -27,16 +22,14 @@ interface Source {
   readonly writers: readonly (RichWriter & { readonly schemaId: number })[];
 }
 
-export function deepCase(choose: Choose, options: DeepOptions): KernelCase {
+export function deepCase(choose: Choose): KernelCase {
   const sources = [aSource(7, [0, 1], choose)];
   if (choose(3) === 0) sources.push(aSource(8, [2], choose));
   // Most cases have a handful of channels; some have enough for every path of an index.
   const isCrowded = choose(25) === 0;
-  const plans = sources.flatMap((source) =>
-    plansFor(source, isCrowded ? 20 + choose(150) : 1 + choose(10), choose, options),
-  );
+  const plans = sources.flatMap((source) => plansFor(source, isCrowded ? 20 + choose(150) : 1 + choose(10), choose));
   const steps = Array.from({ length: isCrowded ? 2 : 1 + choose(4) }, (_, i) =>
-    aStep(i === 0, sources, plans, isCrowded, choose, options),
+    aStep(i === 0, sources, plans, isCrowded, choose),
   );
   return {
     envelopeBytes: pick(choose, [200, 1000, 100_000]),
@@ -55,14 +48,14 @@ function aSource(topicId: number, slots: readonly number[], choose: Choose): Sou
 }
 
 /** No two with the same channel. */
-function plansFor({ topicId, topic }: Source, count: number, choose: Choose, { avro }: DeepOptions): PlannedChannel[] {
+function plansFor({ topicId, topic }: Source, count: number, choose: Choose): PlannedChannel[] {
   const readable = filterable(topic.type);
   const indexFilter = indexFilters(readable, choose);
   const plans = new Map<string, PlannedChannel>();
   for (let i = 0; i < count; i++) {
     const filter = choose(2) === 0 ? indexFilter() : choose(8) === 0 ? '' : randomFilter(readable, choose);
     if (isMisjudged(filter)) continue;
-    const format = avro && choose(4) === 0 ? 'avro' : 'json';
+    const format = choose(4) === 0 ? 'avro' : 'json';
     const fields = format === 'json' && choose(3) === 0 ? projection(topic, choose) : undefined;
     const request: PlanRequest = { filter, format, ...(fields ? { fields } : {}) };
     try {
@@ -99,7 +92,6 @@ function aStep(
   plans: readonly PlannedChannel[],
   isCrowded: boolean,
   choose: Choose,
-  options: RichOptions,
 ): CaseStep {
   const changes: CaseChange[] = [];
   if (isFirst) {
@@ -110,9 +102,7 @@ function aStep(
   } else if (plans.length > 0) {
     for (let i = choose(isCrowded ? 40 : 6); i > 0; i--) changes.push(aChange(plans.length, choose));
   }
-  const records = Array.from({ length: choose(isCrowded ? 3 : 6) }, () =>
-    aRecord(pick(choose, sources), choose, options),
-  );
+  const records = Array.from({ length: choose(isCrowded ? 3 : 6) }, () => aRecord(pick(choose, sources), choose));
   const outputBytes = pick(choose, [100, 300, 2000, 100_000, 1_000_000]);
   return { changes, records, outputBytes, watermark: choose(3) === 0 };
 }
@@ -124,12 +114,12 @@ function aChange(planCount: number, choose: Choose): CaseChange {
   return { kind, lane, plan: choose(planCount) };
 }
 
-function aRecord({ slots, writers }: Source, choose: Choose, options: RichOptions): CaseRecord {
+function aRecord({ slots, writers }: Source, choose: Choose): CaseRecord {
   const place = { slot: pick(choose, slots), hole: choose(8) === 0 ? choose(3) : 0 };
   if (choose(30) === 0) return { ...place, value: null };
   const { type, schemaId } = pick(choose, writers);
   const isCanonical = choose(3) === 0;
-  const body = avroBytes(type, richValue(type, choose, options), isCanonical ? undefined : choose);
+  const body = avroBytes(type, richValue(type, choose), isCanonical ? undefined : choose);
   const record = encodeConfluent(schemaId, choose(20) === 0 ? damaged(body, choose) : body);
   return { ...place, value: Buffer.from(record).toString('hex') };
 }

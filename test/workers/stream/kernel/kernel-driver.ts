@@ -32,7 +32,7 @@ export class KernelDriver {
   outputBytes: number;
 
   constructor(outputBytes = 1 << 16, limits: KernelLimits = LIMITS) {
-    this.kernel = newKernel(limits);
+    this.kernel = new Kernel(limits);
     this.outputBytes = outputBytes;
     this.schema(TICK_ID, TICK_SCHEMA);
     this.schema(TICKS_ID, TICKS_SCHEMA);
@@ -78,19 +78,6 @@ export class KernelDriver {
       if (result.done) return { ...run, runCount, eventCount, matchCount };
     }
   }
-}
-
-/** Raw Avro, and keys that avsc loses, are only for the kernel that reads bytes. */
-export const IS_BYTE_KERNEL = Kernel.length === 1;
-
-const newKernel: (limits: KernelLimits) => Kernel = await kernelMaker();
-
-/** For as long as kernels exist that want a compiler of plans as well. */
-async function kernelMaker(): Promise<(limits: KernelLimits) => Kernel> {
-  if (IS_BYTE_KERNEL) return (limits) => Reflect.construct(Kernel, [limits]);
-  const compiler = ['schema', 'plan', 'compiler.ts'].join('-');
-  const { schemaPlanCompiler } = await import(`../../../../workers/stream/kernel/${compiler}`);
-  return (limits) => Reflect.construct(Kernel, [schemaPlanCompiler, limits]);
 }
 
 function slabOf(records: readonly TestRecord[]): SharedArrayBuffer {

@@ -6,11 +6,6 @@ import { DAY_MS, TIMES } from '../../../schemas/plan/arbitraries.ts';
 import { type Choose, KEYS, pick, STRINGS } from '../../../schemas/plan/pools.ts';
 import { MapEntries } from './wire-writer.ts';
 
-export interface RichOptions {
-  /** Whether maps may have the key `__proto__`. */
-  readonly proto: boolean;
-}
-
 const HARD_TEXTS = [
   'say "hi"',
   'back\\slash',
@@ -59,8 +54,8 @@ const NAN_BYTES = [
 const SMALL_INTS = [0, 1, 2, -1, 5, 7, 100];
 
 /** @param depth how deep the value stands; recursive schemas end by it */
-export function richValue(type: AvroType, choose: Choose, options: RichOptions, depth = 0): unknown {
-  const inner = (of: AvroType): unknown => richValue(of, choose, options, depth + 1);
+export function richValue(type: AvroType, choose: Choose, depth = 0): unknown {
+  const inner = (of: AvroType): unknown => richValue(of, choose, depth + 1);
   switch (type.kind) {
     case 'null':
       return null;
@@ -90,7 +85,7 @@ export function richValue(type: AvroType, choose: Choose, options: RichOptions, 
       return Array.from({ length: itemCount(choose, depth) }, () => inner(type.items));
     case 'map':
       return new MapEntries(
-        Array.from({ length: itemCount(choose, depth) }, () => [richKey(choose, options), inner(type.values)] as const),
+        Array.from({ length: itemCount(choose, depth) }, () => [richKey(choose), inner(type.values)] as const),
       );
     case 'record':
       return Object.fromEntries(type.fields.map((field) => [field.name, inner(field.type)]));
@@ -134,12 +129,12 @@ function longText(choose: Choose): string | Uint8Array {
   return Buffer.concat([Buffer.from(body), pick(choose, BROKEN_TEXTS)]);
 }
 
-function richKey(choose: Choose, { proto }: RichOptions): string | Uint8Array {
+function richKey(choose: Choose): string | Uint8Array {
   switch (choose(20)) {
     case 0:
       return richText(choose);
     case 1:
-      return proto ? '__proto__' : '__proto__x';
+      return '__proto__';
     case 2:
       return pick(choose, ['toString', 'hasOwnProperty', '0', '10', 'length', '']);
     case 3:
