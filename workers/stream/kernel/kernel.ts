@@ -9,7 +9,7 @@
 // stands. A lane that has no event in a slab gets no envelope for it: its range is closed by the next one or by a watermark.
 
 import { CONFLUENT_HEADER_BYTES } from '../../../schemas/confluent-wire.ts';
-import { afterRecord, type Cursor, compareCursors } from '../../../schemas/cursor.ts';
+import { afterRecord, compareCursors } from '../../../schemas/cursor.ts';
 import { MdsError, type MdsErrorCode, reasonOf } from '../../../schemas/errors.ts';
 import { SlabReader } from '../slab.ts';
 import type { PlanFailure } from './channel.ts';

@@ -42,7 +42,6 @@ export class TopicMatcher {
   readonly #index: MatchIndex<MatchedChannel>;
   readonly #channels = new Map<Channel, MatchedChannel>();
   readonly #projections = new Map<string, Projection>();
-  readonly #collector: MatchCollector;
   readonly #sink: JsonSink;
   readonly #onEvent: OnEvent;
   #bytes: Uint8Array = new Uint8Array(0);

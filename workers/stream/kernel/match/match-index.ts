@@ -32,7 +32,6 @@ const RARE = 1 / 256;
 const WORTH = 0.5;
 
 export class MatchIndex<C extends Indexed> {
-  readonly #view: EventView;
   readonly #attributes: AttributeTable;
   readonly #sample: TrafficSample;
   readonly #channels: C[] = [];

@@ -11,7 +11,6 @@ export class StringAttribute extends Attribute {
   readonly #slot: number;
   readonly #constants: ByteTable = new Table();
   readonly #equal: (Posting | undefined)[] = [];
-  #equalCount = 0;
   readonly #prefixes: ByteTable = new Table(steppedHash);
   readonly #starting: (Posting | undefined)[] = [];
   /** Lengths of prefixes with postings, rising, and how many postings have each. */
@@ -58,7 +57,7 @@ export class StringAttribute extends Attribute {
 
   /** The posting of a retained text. */
   equalTo(constant: number): Posting {
-    return (this.#equal[constant] ??= this.#newEqual(constant));
+    return this.#equal[constant] ?? this.#newEqual(constant);
   }
 
   startingWith(prefix: Uint8Array): Posting {
@@ -104,13 +103,13 @@ export class StringAttribute extends Attribute {
   }
 
   #newEqual(constant: number): Posting {
-    this.#equalCount++;
     this.countPosting(1);
-    return new Posting(() => {
+    const posting = new Posting(() => {
       this.#equal[constant] = undefined;
-      this.#equalCount--;
       this.countPosting(-1);
     });
+    this.#equal[constant] = posting;
+    return posting;
   }
 
   #newPrefix(prefix: Uint8Array): Posting {

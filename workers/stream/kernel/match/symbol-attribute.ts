@@ -27,7 +27,7 @@ export class SymbolAttribute extends Attribute {
   }
 
   equalTo(index: number): Posting {
-    return (this.#postings[index] ??= this.#newPosting(index));
+    return this.#postings[index] ?? this.#newPosting(index);
   }
 
   visit(visit: Visit): void {
@@ -38,9 +38,11 @@ export class SymbolAttribute extends Attribute {
 
   #newPosting(index: number): Posting {
     this.countPosting(1);
-    return new Posting(() => {
+    const posting = new Posting(() => {
       this.#postings[index] = undefined;
       this.countPosting(-1);
     });
+    this.#postings[index] = posting;
+    return posting;
   }
 }

@@ -68,7 +68,7 @@ export class ByteTable {
   }
 
   hasLength(length: number): boolean {
-    return this.#lengths[length < 255 ? length : 255] !== 0;
+    return this.#lengths[Math.min(length, 255)] !== 0;
   }
 
   /** @returns the id, or -1 */
@@ -128,7 +128,7 @@ export class ByteTable {
   }
 
   #countLength(length: number, by: number): void {
-    const at = length < 255 ? length : 255;
+    const at = Math.min(length, 255);
     this.#lengths[at] = (this.#lengths[at] ?? 0) + by;
   }
 

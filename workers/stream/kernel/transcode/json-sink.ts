@@ -250,8 +250,8 @@ function writeEscape(bytes: Uint8Array, at: number, byte: number): number {
   let to = at;
   bytes[to++] = BACKSLASH;
   const short = SHORT_ESCAPES[byte];
-  const escape = short ?? `u00${HEX[byte >> 4]}${HEX[byte & 15]}`;
-  for (let i = 0; i < escape.length; i++) bytes[to++] = escape.charCodeAt(i);
+  const code = short ?? `u00${HEX[byte >> 4]}${HEX[byte & 15]}`;
+  for (let i = 0; i < code.length; i++) bytes[to++] = code.charCodeAt(i);
   return to;
 }
 

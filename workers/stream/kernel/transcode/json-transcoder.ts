@@ -3,7 +3,7 @@
 
 import type { AvroMap, AvroRecord, AvroType } from '../../../../schemas/avro/avro-type.ts';
 import { projectedFields } from '../../../../schemas/plan/projected-fields.ts';
-import type { FieldPlace, Layout, Positions } from '../scan/layout.ts';
+import type { Layout, Positions } from '../scan/layout.ts';
 import { behindVarint, doubleAt, floatAt, intAt, longAt } from '../scan/values.ts';
 import { type JsonSink, type PlainText, plainText } from './json-sink.ts';
 
