@@ -50,7 +50,6 @@ export class TopicMatcher {
   constructor(schema: WriterSchema, sink: JsonSink, collector: MatchCollector) {
     this.schema = schema;
     this.#sink = sink;
-    this.#collector = collector;
     this.#scanner = new Scanner(schema.code);
     const { layout, positions } = this.#scanner;
     this.#view = new EventView(layout, positions);

@@ -42,7 +42,6 @@ export class MatchIndex<C extends Indexed> {
   readonly #visit: (posting: Posting) => void;
 
   constructor(view: EventView, attributes: AttributeTable, sample: TrafficSample, onMatch: OnMatch<C>) {
-    this.#view = view;
     this.#attributes = attributes;
     this.#sample = sample;
     this.#visit = (posting) => {
