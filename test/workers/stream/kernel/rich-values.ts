@@ -63,16 +63,24 @@ export function richValue(type: AvroType, choose: Choose, depth = 0): unknown {
       return choose(2) === 0;
     case 'int':
       if (type.logical?.name === 'time-millis') return choose(DAY_MS);
-      return pick(choose, type.logical !== undefined || choose(4) > 0 ? SMALL_INTS : EDGE_INTS);
+      return pick(
+        choose,
+        type.logical !== undefined || choose(4) > 0
+          ? SMALL_INTS
+          : choose(3) > 0
+            ? EDGE_INTS
+            : [choose(2 ** 32) - 2 ** 31],
+      );
     case 'long':
       // Whole milliseconds in either unit: the library behind the model rounds up below them, CEL rounds down.
       if (type.logical !== undefined) return pick(choose, TIMES) + 1000 * choose(5);
       return pick<number | bigint>(choose, choose(3) > 0 ? SMALL_INTS : EDGE_LONGS);
     case 'float':
-      return pick<number | Uint8Array>(choose, choose(2) === 0 ? SMALL_INTS : EDGE_DOUBLES.map(Math.fround));
+      if (choose(10) === 0) return randomBytes(4, choose);
+      return choose(3) === 0 ? Math.fround(decimal(choose)) : pick(choose, choose(2) === 0 ? SMALL_INTS : EDGE_DOUBLES);
     case 'double':
-      if (choose(10) === 0) return pick(choose, NAN_BYTES);
-      return pick(choose, choose(2) === 0 ? [...SMALL_INTS, 0.5] : EDGE_DOUBLES);
+      if (choose(10) === 0) return choose(2) === 0 ? pick(choose, NAN_BYTES) : randomBytes(8, choose);
+      return choose(3) === 0 ? decimal(choose) : pick(choose, choose(2) === 0 ? [...SMALL_INTS, 0.5] : EDGE_DOUBLES);
     case 'string':
       return richText(choose);
     case 'bytes':
@@ -98,6 +106,13 @@ export function richValue(type: AvroType, choose: Choose, depth = 0): unknown {
     }
   }
 }
+
+/** As measurements are: a few digits on either side of the point. */
+const decimal = (choose: Choose): number =>
+  ((choose(2) === 0 ? 1 : -1) * choose(10 ** (1 + choose(9)))) / 10 ** choose(8);
+
+/** Any number, tiny, huge or none. */
+const randomBytes = (length: number, choose: Choose): Uint8Array => Uint8Array.from({ length }, () => choose(256));
 
 /** Below the kernel's bound of 128, also counting unions and lists. */
 const MAX_VALUE_DEPTH = 9;
