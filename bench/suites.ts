@@ -1,0 +1,7 @@
+// All suites, in the order in which `make bench` runs them.
+
+import type { Suite } from './suite.ts';
+import { ceilingsSuite } from './suites/ceilings.ts';
+import { kernelSuite } from './suites/kernel.ts';
+
+export const SUITES: readonly Suite[] = [kernelSuite, ceilingsSuite];
