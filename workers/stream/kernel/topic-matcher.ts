@@ -137,7 +137,7 @@ export class TopicMatcher {
     const view = this.#view;
     if (format === 'json') {
       const write = jsonTranscoder(this.#scanner.layout, this.#scanner.positions, projection, sink);
-      return () => write(view.bytes);
+      return () => write(view.bytes, view.start, view.end);
     }
     const schemaId = Buffer.alloc(4);
     schemaId.writeUInt32BE(this.schema.schemaId);

@@ -1,14 +1,12 @@
-// Avro → JSON straight from the bytes: a chain of steps for one projection and writer's schema, made once. Whole values are
-// walked in order; the fields of an event are taken from the positions that its scan has noted.
+// Avro → JSON straight from the bytes, for one projection and writer's schema. The fields of an event are written by
+// generated code (event-writer.ts) from the positions that its scan has noted; what they hold, by steps that walk it in order.
 
 import type { AvroMap, AvroRecord, AvroType } from '../../../../schemas/avro/avro-type.ts';
 import { projectedFields } from '../../../../schemas/plan/projected-fields.ts';
 import type { Layout, Positions } from '../scan/layout.ts';
 import { behindVarint, doubleAt, floatAt, intAt, longAt } from '../scan/values.ts';
+import { generateEventWriter, type Step, type WriteEvent } from './event-writer.ts';
 import { type JsonSink, type PlainText, plainText } from './json-sink.ts';
-
-/** Writes the value at `p`. @returns the position behind it */
-type Step = (b: Uint8Array, p: number) => number;
 
 const NULL = plainText('null');
 const TRUE = plainText('true');
@@ -24,31 +22,19 @@ export interface JsonProjection {
   readonly aliases: ReadonlyMap<string, readonly string[]>;
 }
 
-/** @returns writes the event at hand to the end of the sink */
+/** @returns writes the event whose positions are noted to the end of the sink */
 export function jsonTranscoder(
   layout: Layout,
   positions: Positions,
   { paths, aliases }: JsonProjection,
   sink: JsonSink,
-): (b: Uint8Array) => void {
+): WriteEvent {
   const steps = new JsonSteps(sink);
   const fields = projectedFields(layout.record, paths, aliases).flatMap(({ field, name, rests }, i) => {
     const place = layout.fields.find((candidate) => candidate.field === field);
     return place ? [{ prefix: prefixOf(name, i), place, step: steps.value(place.type, rests) }] : [];
   });
-  const last = fields.length - 1;
-  if (last < 0) return () => sink.plain(EMPTY);
-  return (b) => {
-    for (let i = 0; i <= last; i++) {
-      const field = fields[i];
-      if (field === undefined) continue;
-      sink.plain(field.prefix);
-      const at = positions.at[field.place.slot] ?? -1;
-      if (at < 0) sink.plain(NULL);
-      else field.step(b, at);
-    }
-    sink.byte(0x7d);
-  };
+  return fields.length === 0 ? () => sink.plain(EMPTY) : generateEventWriter(fields, positions, sink);
 }
 
 const prefixOf = (name: string, i: number): PlainText => plainText(`${i === 0 ? '{' : ','}${JSON.stringify(name)}:`);
