@@ -7,8 +7,8 @@ import { CatalogTopic, readMessage } from '../../schemas/coordination.ts';
 import { MdsError } from '../../schemas/errors.ts';
 import type { SubscribeMessage } from '../../schemas/frames.ts';
 import { nearestName } from '../../schemas/nearest-name.ts';
-import { makePlan, type Plan } from '../../schemas/plan/plan.ts';
-import type { TopicSource } from './delivery.ts';
+import { channelIdOf, makePlan, type PlanFormat } from '../../schemas/plan/plan.ts';
+import type { ChannelPlan, TopicSource } from './delivery.ts';
 
 /** The only tenant there is while clients are not authenticated. */
 const TENANT = 'default';
@@ -19,7 +19,7 @@ export class Catalog implements TopicSource {
   #topics: ReadonlyMap<number, CatalogTopic> = new Map();
   /** By schema text: it is the same text for as long as the schema is the same. */
   readonly #schemas = new Map<string, AvroRecord>();
-  readonly #plans = new Map<string, Plan>();
+  readonly #plans = new Map<string, ChannelPlan>();
 
   get topics(): ReadonlyMap<number, CatalogTopic> {
     return this.#topics;
@@ -57,14 +57,29 @@ export class Catalog implements TopicSource {
     throw new MdsError('MDS_TOPIC_UNKNOWN', { topic: name, hint, ...(didYouMean === undefined ? {} : { didYouMean }) });
   }
 
-  planFor(topic: CatalogTopic, { filter, fields }: Pick<SubscribeMessage, 'filter' | 'fields'>): Plan {
-    const key = JSON.stringify([topic.topicId, filter ?? '', fields ?? null]);
+  planFor(
+    topic: CatalogTopic,
+    { filter = '', fields }: Pick<SubscribeMessage, 'filter' | 'fields'>,
+    format: PlanFormat,
+  ): ChannelPlan {
+    const key = `${topic.topicId} ${format} ${fields === undefined ? '' : JSON.stringify(fields)} ${filter}`;
     const cached = this.#plans.get(key);
-    if (cached) return cached;
-    const plan = makePlan({ filter, fields, format: 'json' }, this.#schemaOf(topic));
-    if (this.#plans.size >= MAX_CACHED_PLANS) this.#plans.clear();
-    this.#plans.set(key, plan);
-    return plan;
+    if (cached) {
+      // The oldest entry is the one that was asked for longest ago.
+      this.#plans.delete(key);
+      this.#plans.set(key, cached);
+      return cached;
+    }
+    const plan = makePlan({ filter, fields, format }, this.#schemaOf(topic));
+    const made = { plan, channel: channelIdOf(topic.topicId, plan) };
+    if (this.#plans.size >= MAX_CACHED_PLANS) {
+      for (const [oldest] of this.#plans) {
+        this.#plans.delete(oldest);
+        break;
+      }
+    }
+    this.#plans.set(key, made);
+    return made;
   }
 
   #schemaOf({ schema: text }: CatalogTopic): AvroRecord {

@@ -2,9 +2,13 @@
 // with several live subscriptions on one channel gets each frame once.
 
 import type { CatalogTopic } from '../../schemas/coordination.ts';
+import type { EnvelopeReader } from '../../schemas/envelope-reader.ts';
 import type { Plan } from '../../schemas/plan/plan.ts';
 import type { Client } from './client.ts';
-import type { BuiltFrame } from './events-frame.ts';
+import type { FrameBuilder } from './events-frame.ts';
+import type { CountSent } from './gather.ts';
+import { GatheredEvents } from './gathered-events.ts';
+import type { AppliedStep } from './partition-state.ts';
 import type { Subscription } from './subscription.ts';
 
 export class Channel {
@@ -15,12 +19,18 @@ export class Channel {
   generation: number;
   /** When to withdraw the interest; null while there are subscriptions. */
   lingerUntilMs: number | null = null;
+  /** The gather knows that this channel has events. */
+  isListed = false;
   /** In every state. */
   readonly subscriptions = new Set<Subscription>();
   /** Those in the middle of a replay, which may hold frames for the seam. */
   readonly catchingUp = new Set<Subscription>();
   /** Clients that get the channel's frames, with the number of their live subscriptions. */
   readonly #members = new Map<Client, number>();
+  /** By partition; kept for the next time when they are empty. */
+  readonly #gathered: (GatheredEvents | undefined)[] = [];
+  /** Those of them that hold events. */
+  readonly #inOrder: GatheredEvents[] = [];
 
   constructor(id: string, topic: CatalogTopic, plan: Plan, generation: number) {
     this.id = id;
@@ -33,8 +43,8 @@ export class Channel {
     return this.#members.size > 0 || this.catchingUp.size > 0;
   }
 
-  get memberCount(): number {
-    return this.#members.size;
+  get hasGathered(): boolean {
+    return this.#inOrder.length > 0;
   }
 
   /** From now on the client gets every frame of the channel. */
@@ -48,11 +58,51 @@ export class Channel {
     else this.#members.delete(client);
   }
 
-  /** Gives the frames to every member, and to those who hold them for their seam. A slow client closes only itself. */
-  publish(frames: readonly BuiltFrame[]): void {
-    for (const frame of frames) {
-      for (const client of this.#members.keys()) client.send(frame.bytes);
-      for (const subscription of this.catchingUp) subscription.hold(frame);
+  /**
+   * Keeps the channel's events of an applied envelope for the next frame.
+   *
+   * @param at where the channel's section begins
+   * @param isOverlapping part of the envelope was applied before
+   */
+  take(envelope: EnvelopeReader, at: number, { after, to }: AppliedStep, isOverlapping: boolean): void {
+    let events = this.#gathered[envelope.partition];
+    if (!events) {
+      events = new GatheredEvents(envelope.partition);
+      this.#gathered[envelope.partition] = events;
     }
+    const wasEmpty = events.count === 0;
+    if (events.take(envelope, at, isOverlapping ? after : null, null) === 0) return;
+    events.to = to;
+    if (!wasEmpty) return;
+    events.from = after;
+    this.#inOrder.push(events);
+  }
+
+  /**
+   * Makes frames of what was gathered and gives them to every member, and to those who hold them for their seam. A slow
+   * client closes only itself.
+   */
+  publish(builder: FrameBuilder, sentMs: number, count: CountSent): void {
+    const gathered = this.#inOrder;
+    for (let i = 0; i < gathered.length; i++) {
+      const events = gathered[i];
+      if (!events) continue;
+      if (this.hasAudience) this.#publishPartition(builder, events, sentMs, count);
+      events.clear();
+    }
+    gathered.length = 0;
+  }
+
+  #publishPartition(builder: FrameBuilder, events: GatheredEvents, sentMs: number, count: CountSent): void {
+    const members = this.#members.size;
+    let frames = 0;
+    builder.build(this.id, this.plan.format, events, sentMs, (frame) => {
+      frames += 1;
+      for (const client of this.#members.keys()) client.send(frame.bytes);
+      if (this.catchingUp.size === 0) return;
+      const kept = { ...frame, bytes: Buffer.from(frame.bytes) };
+      for (const subscription of this.catchingUp) subscription.hold(kept);
+    });
+    if (members > 0) count(events.oldestRecordMs, frames * members, events.count * members);
   }
 }

@@ -79,6 +79,10 @@ export const EdgeConfig = Type.Object({
     description:
       'Event bytes of one frame, about. Large enough that framing costs nothing, small enough to interleave.',
   }),
+  edgeCompression: Type.Boolean({
+    default: false,
+    description: 'Whether clients that offer permessage-deflate get compressed frames.',
+  }),
   edgeReplayBytes: Type.Integer({
     default: 262_144,
     minimum: 16_384,

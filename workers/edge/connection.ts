@@ -1,7 +1,7 @@
 // One client connection: reads its messages, keeps its limits, queues its frames in order and closes it when it does not
 // read them. Knows the socket only by the interface below.
 //
-// Frames of one tick are written together in one system call. A client whose unread bytes exceed the limit is closed and
+// Frames of one moment are written together in one system call. A client whose unread bytes exceed the limit is closed and
 // gets not one byte of a later frame: a frame behind a missing one would look like progress.
 
 import { CLOSE_CODES, isResumable } from '../../schemas/close-codes.ts';
@@ -14,16 +14,20 @@ import {
   type ServerFrame,
   type SubscribeMessage,
 } from '../../schemas/frames.ts';
+import type { PlanFormat } from '../../schemas/plan/plan.ts';
 import type { Client, FrameBytes } from './client.ts';
+import type { Outgoing, Writable } from './outgoing.ts';
 import type { Subscription } from './subscription.ts';
-import type { TokenBucket } from './token-bucket.ts';
+import { TokenBucket } from './token-bucket.ts';
 
+/** The part of a uWebSockets.js WebSocket that is used; without a limit on backpressure it never drops. */
 export interface Socket {
-  /** Never blocks and never drops: what the network does not take is buffered. */
-  send(frame: FrameBytes): void;
-  bufferedBytes(): number;
+  /** @returns 1 when the network took it, 0 when part of it waits in a buffer */
+  send(frame: FrameBytes, isBinary: boolean, compress: boolean): number;
+  /** Bytes that the network has not taken yet. */
+  getBufferedAmount(): number;
   /** Runs `send`, whose sends become one system call where they fit. */
-  cork(send: () => void): void;
+  cork(send: () => void): unknown;
   /** Sends a close frame behind what is buffered. */
   end(closeCode: number, reason: string): void;
 }
@@ -32,27 +36,29 @@ export interface ConnectionLimits {
   readonly maxSubscriptions: number;
   readonly maxMessageBytes: number;
   readonly messagesPerSecond: number;
+  /** Messages at once, after a silence. */
+  readonly messageBurst: number;
+  /** Whether frames are compressed for clients that offered it. */
+  readonly compresses: boolean;
   /** Unread bytes at which a client counts as slow. */
   readonly maxBufferedBytes: number;
   /** Upper bound of the random wait before a client that was closed should come back. */
   readonly reconnectSpreadMs: number;
 }
 
+/** What all connections of an edge share. */
 export interface ConnectionContext {
-  readonly id: string;
   readonly edgeId: string;
-  readonly socket: Socket;
   readonly limits: ConnectionLimits;
   readonly heartbeatMs: number;
-  readonly bucket: TokenBucket;
-  readonly subscribe: (
-    client: Client,
-    message: SubscribeMessage,
-    onEnded: (ended: Subscription) => void,
-  ) => Subscription;
+  readonly outgoing: Outgoing;
+  readonly subscribe: (client: Client, message: SubscribeMessage) => Subscription;
+  readonly unsubscribe: (subscription: Subscription) => void;
   readonly now: () => number;
   readonly random: () => number;
   readonly onClosing: (closeCode: number) => void;
+  /** The socket is gone. */
+  readonly onClosed: (connection: Connection) => void;
   readonly onBytes: (byteCount: number) => void;
   /** An error that is none of the closed list. @returns the reference under which it was logged */
   readonly onUnexpected: (error: unknown) => string;
@@ -61,31 +67,46 @@ export interface ConnectionContext {
 /** 64 KiB: about what one system call takes anyway. */
 const FLUSH_BYTES = 65_536;
 
-export class Connection implements Client {
+// Thousands of connections are idle at a time: whatever only a busy one needs is made when it is needed.
+export class Connection implements Client, Writable {
+  readonly format: PlanFormat;
   readonly #context: ConnectionContext;
-  readonly #subscriptions = new Map<string, Subscription>();
-  readonly #queue: FrameBytes[] = [];
+  readonly #socket: Socket;
+  readonly #number: number;
+  #bucket: TokenBucket | null = null;
+  #subscriptions: Map<string, Subscription> | null = null;
+  /** The first frame that waits to be written; mostly it is the only one. */
+  #first: FrameBytes | null = null;
+  #others: FrameBytes[] | null = null;
   #queuedBytes = 0;
-  #isFlushPlanned = false;
+  /** The network did not take everything at the last write. */
+  #isBehind = false;
   #isClosed = false;
+  /** Some subscription replays, or did a moment ago. */
+  isReplaying = false;
 
-  constructor(context: ConnectionContext) {
+  /** @param number unique in the edge */
+  constructor(context: ConnectionContext, socket: Socket, number: number, format: PlanFormat) {
     this.#context = context;
+    this.#socket = socket;
+    this.#number = number;
+    this.format = format;
   }
 
   get id(): string {
-    return this.#context.id;
+    return `${this.#context.edgeId}/${this.#number}`;
   }
 
   get bufferedBytes(): number {
-    return this.#isClosed ? 0 : this.#queuedBytes + this.#context.socket.bufferedBytes();
+    if (this.#isClosed) return 0;
+    return this.#queuedBytes + (this.#isBehind ? this.#socket.getBufferedAmount() : 0);
   }
 
   welcome(): void {
-    const { id, edgeId, heartbeatMs, limits } = this.#context;
+    const { edgeId, heartbeatMs, limits } = this.#context;
     this.#sendFrame({
       type: 'welcome',
-      connection: id,
+      connection: this.id,
       edge: edgeId,
       heartbeatMs,
       limits: {
@@ -99,8 +120,9 @@ export class Connection implements Client {
   /** @param bytes valid only during the call */
   onMessage(bytes: Uint8Array, isBinary: boolean): void {
     if (this.#isClosed) return;
-    const { limits, bucket, now } = this.#context;
-    if (!bucket.take(now())) {
+    const { limits, now } = this.#context;
+    this.#bucket ??= new TokenBucket(limits.messagesPerSecond, limits.messageBurst, now());
+    if (!this.#bucket.take(now())) {
       this.close(CLOSE_CODES.RATE_LIMITED, new MdsError('MDS_RATE_LIMITED', { limit: limits.messagesPerSecond }));
       return;
     }
@@ -117,26 +139,57 @@ export class Connection implements Client {
     this.#handle(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString('utf8'));
   }
 
+  onSubscriptionEnded({ id }: Subscription): void {
+    this.#subscriptions?.delete(id);
+  }
+
   /** The client has read: what waits for room may go on. */
   onDrained(): void {
-    for (const { session } of [...this.#subscriptions.values()]) session?.advance();
+    if (this.#isClosed) return;
+    this.#isBehind = this.#socket.getBufferedAmount() > 0;
+    this.#advance();
+  }
+
+  /** A client that takes everything at once never reports that it has drained. */
+  onWritten(): void {
+    if (!this.#isClosed && !this.#isBehind) this.#advance();
   }
 
   /** The socket is gone, whoever closed it. */
   onSocketClosed(): void {
     this.#isClosed = true;
     this.#endSubscriptions();
+    this.#context.onClosed(this);
   }
 
   send(frame: FrameBytes): void {
     if (this.#isClosed) return;
     // What was not even offered to the network yet says nothing about the client.
-    if (this.#queuedBytes > FLUSH_BYTES) this.#flush();
-    if (this.#context.socket.bufferedBytes() > this.#context.limits.maxBufferedBytes) {
+    if (this.#queuedBytes > FLUSH_BYTES) this.flush();
+    if (this.#isBehind && this.#socket.getBufferedAmount() > this.#context.limits.maxBufferedBytes) {
       this.close(CLOSE_CODES.SLOW_CONSUMER, new MdsError('MDS_SLOW_CONSUMER'));
       return;
     }
     this.#enqueue(frame);
+  }
+
+  flush(): void {
+    const first = this.#first;
+    if (this.#isClosed || first === null) return;
+    const others = this.#others;
+    if (others === null || others.length === 0) {
+      this.#isBehind = this.#write(first) !== 1;
+    } else {
+      this.#socket.cork(() => {
+        this.#write(first);
+        for (const frame of others) this.#write(frame);
+      });
+      this.#isBehind = this.#socket.getBufferedAmount() > 0;
+      others.length = 0;
+    }
+    this.#context.onBytes(this.#queuedBytes);
+    this.#first = null;
+    this.#queuedBytes = 0;
   }
 
   close(closeCode: number, error: MdsError, edges: readonly string[] = []): void {
@@ -146,11 +199,11 @@ export class Connection implements Client {
       ? { type: 'goodbye', code, message, reconnectAfterMs: this.#reconnectAfterMs(), edges }
       : { type: 'error', code, message, retryable };
     this.#enqueue(JSON.stringify(frame));
-    this.#flush();
+    this.flush();
     this.#isClosed = true;
     this.#endSubscriptions();
     this.#context.onClosing(closeCode);
-    this.#context.socket.end(closeCode, code);
+    this.#socket.end(closeCode, code);
   }
 
   #handle(text: string): void {
@@ -184,16 +237,19 @@ export class Connection implements Client {
   #subscribe(message: SubscribeMessage): void {
     const { id } = message;
     const { maxSubscriptions: limit } = this.#context.limits;
-    if (this.#subscriptions.has(id)) throw new MdsError('MDS_SUBSCRIPTION_ID_IN_USE', { id });
-    if (this.#subscriptions.size >= limit) throw new MdsError('MDS_TOO_MANY_SUBSCRIPTIONS', { limit });
-    const subscription = this.#context.subscribe(this, message, () => this.#subscriptions.delete(id));
-    if (subscription.state !== 'ended') this.#subscriptions.set(id, subscription);
+    this.#subscriptions ??= new Map();
+    const subscriptions = this.#subscriptions;
+    if (subscriptions.has(id)) throw new MdsError('MDS_SUBSCRIPTION_ID_IN_USE', { id });
+    if (subscriptions.size >= limit) throw new MdsError('MDS_TOO_MANY_SUBSCRIPTIONS', { limit });
+    if (message.resume !== undefined) this.isReplaying = true;
+    const subscription = this.#context.subscribe(this, message);
+    if (subscription.state !== 'ended') subscriptions.set(id, subscription);
   }
 
   #unsubscribe(id: string): void {
-    const subscription = this.#subscriptions.get(id);
+    const subscription = this.#subscriptions?.get(id);
     if (!subscription) throw new MdsError('MDS_SUBSCRIPTION_UNKNOWN', { id });
-    subscription.end();
+    this.#context.unsubscribe(subscription);
     this.#sendFrame({ type: 'unsubscribed', id });
   }
 
@@ -211,34 +267,37 @@ export class Connection implements Client {
   }
 
   #enqueue(frame: FrameBytes): void {
-    this.#queue.push(frame);
     this.#queuedBytes += frame.length;
-    if (this.#isFlushPlanned) return;
-    this.#isFlushPlanned = true;
-    queueMicrotask(() => {
-      this.#flush();
-      // A client that takes everything at once never reports that it has drained.
-      if (!this.#isClosed && this.#context.socket.bufferedBytes() === 0) this.onDrained();
-    });
+    if (this.#first === null) {
+      this.#first = frame;
+      this.#context.outgoing.mark(this);
+    } else {
+      this.#others ??= [];
+      this.#others.push(frame);
+    }
   }
 
-  #flush(): void {
-    this.#isFlushPlanned = false;
-    if (this.#isClosed || this.#queue.length === 0) return;
-    const { socket, onBytes } = this.#context;
-    socket.cork(() => {
-      for (const frame of this.#queue) socket.send(frame);
-    });
-    onBytes(this.#queuedBytes);
-    this.#queue.length = 0;
-    this.#queuedBytes = 0;
+  #write(frame: FrameBytes): number {
+    const isText = typeof frame === 'string' || this.format === 'json';
+    return this.#socket.send(frame, !isText, this.#context.limits.compresses);
+  }
+
+  #advance(): void {
+    if (!this.isReplaying) return;
+    this.isReplaying = false;
+    for (const { session } of [...(this.#subscriptions?.values() ?? [])]) {
+      if (session === null) continue;
+      this.isReplaying = true;
+      session.advance();
+    }
   }
 
   #endSubscriptions(): void {
-    this.#queue.length = 0;
+    this.#first = null;
+    this.#others = null;
     this.#queuedBytes = 0;
-    for (const subscription of [...this.#subscriptions.values()]) subscription.end();
-    this.#subscriptions.clear();
+    for (const subscription of [...(this.#subscriptions?.values() ?? [])]) subscription.end();
+    this.#subscriptions = null;
   }
 
   #reconnectAfterMs(): number {

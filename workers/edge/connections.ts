@@ -4,19 +4,19 @@ import { randomBytes } from 'node:crypto';
 import type { Logger } from '../../platform/log.ts';
 import { CLOSE_CODES } from '../../schemas/close-codes.ts';
 import { reasonOf } from '../../schemas/errors.ts';
-import { Connection, type ConnectionLimits, type Socket } from './connection.ts';
+import type { PlanFormat } from '../../schemas/plan/plan.ts';
+import { Connection, type ConnectionContext, type ConnectionLimits, type Socket } from './connection.ts';
 import type { Delivery } from './delivery.ts';
+import type { Outgoing } from './outgoing.ts';
 import type { Telemetry } from './telemetry.ts';
-import { TokenBucket } from './token-bucket.ts';
-import type { SocketHandlers } from './websocket-server.ts';
 
 export interface ConnectionsOptions {
   readonly edgeId: string;
   readonly maxConnections: number;
   readonly limits: ConnectionLimits;
-  readonly messageBurst: number;
   readonly heartbeatMs: number;
   readonly delivery: Delivery;
+  readonly outgoing: Outgoing;
   readonly telemetry: Telemetry;
   readonly log: Logger;
 }
@@ -24,11 +24,31 @@ export interface ConnectionsOptions {
 export class Connections {
   readonly open = new Set<Connection>();
   readonly #options: ConnectionsOptions;
+  readonly #context: ConnectionContext;
   #isDraining = false;
   #lastNumber = 0;
 
   constructor(options: ConnectionsOptions) {
+    const { edgeId, limits, heartbeatMs, delivery, outgoing, telemetry, log } = options;
     this.#options = options;
+    this.#context = {
+      edgeId,
+      limits,
+      heartbeatMs,
+      outgoing,
+      subscribe: (client, message) => delivery.subscribe(client, message),
+      unsubscribe: (subscription) => delivery.unsubscribe(subscription),
+      now: () => performance.now(),
+      random: Math.random,
+      onClosing: (closeCode) => telemetry.onClosing(closeCode),
+      onClosed: (connection) => this.open.delete(connection),
+      onBytes: (byteCount) => telemetry.onBytes(byteCount),
+      onUnexpected: (error) => {
+        const reference = randomBytes(6).toString('hex');
+        log.error({ err: error, reason: reasonOf(error), reference }, 'a client message failed unexpectedly');
+        return reference;
+      },
+    };
   }
 
   /** From now on new sockets are sent elsewhere. */
@@ -36,47 +56,18 @@ export class Connections {
     this.#isDraining = true;
   }
 
-  accept(socket: Socket): SocketHandlers | { readonly closeCode: number; readonly reason: string } {
+  accept(socket: Socket, format: PlanFormat): Connection | { readonly closeCode: number; readonly reason: string } {
     const { maxConnections, telemetry } = this.#options;
     if (this.#isDraining) return refuse(telemetry, CLOSE_CODES.DRAINING, 'MDS_SHUTTING_DOWN');
     if (this.open.size >= maxConnections) {
       return refuse(telemetry, CLOSE_CODES.TOO_MANY_CONNECTIONS, 'MDS_TOO_MANY_CONNECTIONS');
     }
-    const connection = this.#connection(socket);
+    this.#lastNumber += 1;
+    const connection = new Connection(this.#context, socket, this.#lastNumber, format);
     this.open.add(connection);
     telemetry.onOpened();
     connection.welcome();
-    return {
-      onMessage: (bytes, isBinary) => connection.onMessage(bytes, isBinary),
-      onDrained: () => connection.onDrained(),
-      onClosed: () => {
-        connection.onSocketClosed();
-        this.open.delete(connection);
-      },
-    };
-  }
-
-  #connection(socket: Socket): Connection {
-    const { edgeId, limits, heartbeatMs, messageBurst, delivery, telemetry, log } = this.#options;
-    this.#lastNumber += 1;
-    return new Connection({
-      id: `${edgeId}/${this.#lastNumber}`,
-      edgeId,
-      socket,
-      limits,
-      heartbeatMs,
-      bucket: new TokenBucket(limits.messagesPerSecond, messageBurst, performance.now()),
-      subscribe: (client, message, onEnded) => delivery.subscribe(client, message, onEnded),
-      now: () => performance.now(),
-      random: Math.random,
-      onClosing: (closeCode) => telemetry.onClosing(closeCode),
-      onBytes: (byteCount) => telemetry.onBytes(byteCount),
-      onUnexpected: (error) => {
-        const reference = randomBytes(6).toString('hex');
-        log.error({ err: error, reason: reasonOf(error), reference }, 'a client message failed unexpectedly');
-        return reference;
-      },
-    });
+    return connection;
   }
 }
 

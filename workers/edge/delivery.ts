@@ -5,13 +5,15 @@ import { CLOSE_CODES } from '../../schemas/close-codes.ts';
 import type { CatalogTopic, Interest } from '../../schemas/coordination.ts';
 import { LANE_SILENCE_MS } from '../../schemas/coordination.ts';
 import { beforeRecord, type Position } from '../../schemas/cursor.ts';
+import type { EnvelopeReader } from '../../schemas/envelope-reader.ts';
 import { MdsError } from '../../schemas/errors.ts';
 import type { SubscribeMessage } from '../../schemas/frames.ts';
-import type { EnvelopeView } from '../../schemas/lane-envelope.ts';
-import { channelIdOf, type Plan } from '../../schemas/plan/plan.ts';
+import type { Plan, PlanFormat } from '../../schemas/plan/plan.ts';
 import { encodeResumeToken } from '../../schemas/resume-token.ts';
 import { Channel } from './channel.ts';
 import type { Client } from './client.ts';
+import { type CountSent, Gather } from './gather.ts';
+import type { IgnoredReason } from './partition-state.ts';
 import type { ReplayClient } from './replay-client.ts';
 import { type ReplayLimits, ReplaySession } from './replay-session.ts';
 import { readResumePosition } from './resume-position.ts';
@@ -29,21 +31,30 @@ export interface InterestSink {
 export interface TopicSource {
   /** @throws MdsError `MDS_TOPIC_UNKNOWN` */
   topicNamed(name: string): CatalogTopic;
-  /** @throws MdsError `MDS_FILTER_…` or `MDS_PROJECTION_UNKNOWN_FIELD` */
-  planFor(topic: CatalogTopic, request: Pick<SubscribeMessage, 'filter' | 'fields'>): Plan;
+  /** @throws MdsError `MDS_FILTER_…` or `MDS_PROJECTION_…` */
+  planFor(topic: CatalogTopic, request: Pick<SubscribeMessage, 'filter' | 'fields'>, format: PlanFormat): ChannelPlan;
+}
+
+/** A plan with the id of its channel: both follow from the request, and computing them is most of what a subscribe costs. */
+export interface ChannelPlan {
+  readonly plan: Plan;
+  readonly channel: string;
 }
 
 export interface DeliveryLimits extends ReplayLimits {
+  readonly frameBytes: number;
   readonly joinTimeoutMs: number;
   readonly lingerMs: number;
   readonly positionIntervalMs: number;
 }
 
 export interface DeliveryObserver {
-  onEnvelope(envelope: EnvelopeView, outcome: EnvelopeOutcome | { readonly kind: 'unknown_topic' }): void;
+  onEnvelope(outcome: EnvelopeOutcome['kind'] | IgnoredReason | 'unknown_topic'): void;
+  /** Live frames of one moment whose oldest record is this one. */
+  readonly onSent: CountSent;
   onReplaySent(frameCount: number, eventCount: number): void;
   /** `clients` were closed because the channel's stream has a hole. */
-  onGap(channel: Channel, partition: number, clients: number): void;
+  onGap(channel: Channel, clients: number): void;
 }
 
 export interface DeliveryOptions {
@@ -53,10 +64,15 @@ export interface DeliveryOptions {
   readonly limits: DeliveryLimits;
   readonly observer: DeliveryObserver;
   readonly now: () => number;
+  /** Writes to the sockets all that was sent to clients. */
+  readonly writeAll: () => void;
+  /** Calls `flush` when there is nothing more to read right now. */
+  readonly whenIdle: (flush: () => void) => void;
 }
 
 export class Delivery {
   readonly #options: DeliveryOptions;
+  readonly #gather: Gather;
   readonly #topics = new Map<number, TopicDelivery>();
   readonly #joining = new Set<Subscription>();
   readonly #lingering = new Set<Channel>();
@@ -67,8 +83,12 @@ export class Delivery {
   #subscriptionCount = 0;
 
   constructor(options: DeliveryOptions) {
+    const { limits, writeAll, whenIdle, now, observer } = options;
     this.#options = options;
-    this.#lastTickMs = options.now();
+    this.#lastTickMs = now();
+    const onSent: CountSent = (oldestRecordMs, frames, deliveries) =>
+      observer.onSent(oldestRecordMs, frames, deliveries);
+    this.#gather = new Gather({ frameBytes: limits.frameBytes, writeAll, whenIdle, now, onSent });
   }
 
   get subscriptionCount(): number {
@@ -90,11 +110,11 @@ export class Delivery {
    *
    * @throws MdsError when the request cannot be met; nothing has begun then
    */
-  subscribe(client: Client, message: SubscribeMessage, onEnded: (ended: Subscription) => void): Subscription {
+  subscribe(client: Client, message: SubscribeMessage): Subscription {
     const { topics, interest, limits, now } = this.#options;
     const topic = topics.topicNamed(message.topic);
     const resume = message.resume === undefined ? null : readResumePosition(message.resume, topic);
-    const plan = topics.planFor(topic, message);
+    const plan = topics.planFor(topic, message, client.format);
     interest.assertReachable();
     const delivery = this.#topicDelivery(topic);
     const channel = this.#channel(delivery, plan);
@@ -105,10 +125,7 @@ export class Delivery {
       channel,
       resume,
       joinDeadlineMs,
-      onEnded: (ended) => {
-        this.#onEnded(ended);
-        onEnded(ended);
-      },
+      onEnded: this.#onEnded,
     });
     this.#subscriptionCount += 1;
     if (delivery.isJoined(channel)) this.#start(delivery, subscription);
@@ -116,28 +133,40 @@ export class Delivery {
     return subscription;
   }
 
-  onEnvelope(envelope: EnvelopeView): void {
-    const { observer, replays, now, limits } = this.#options;
+  /** Ends a subscription at its client's wish: what came for it until now goes out before. */
+  unsubscribe(subscription: Subscription): void {
+    this.#gather.flushChannel(subscription.channel);
+    subscription.end();
+  }
+
+  onEnvelope(envelope: EnvelopeReader): void {
+    const { observer, replays, now } = this.#options;
     if (envelope.kind === 'replay') {
       replays.onEnvelope(envelope);
       return;
     }
     const delivery = this.#topics.get(envelope.topicId);
     if (!delivery) {
-      observer.onEnvelope(envelope, { kind: 'unknown_topic' });
+      observer.onEnvelope('unknown_topic');
       return;
     }
-    const outcome = delivery.apply(envelope, now(), limits.frameBytes, (channel) => {
-      observer.onGap(channel, envelope.partition, closeLive(channel));
+    const outcome = delivery.apply(envelope, now(), this.#gather, (channel) => {
+      observer.onGap(channel, closeLive(channel));
     });
-    observer.onEnvelope(envelope, outcome);
-    if (outcome.kind === 'ignored') return;
+    if (outcome.kind === 'ignored') {
+      observer.onEnvelope(outcome.reason);
+      return;
+    }
+    observer.onEnvelope('applied');
     for (const id of outcome.step.joined) this.#onJoined(delivery, delivery.channels.get(id));
     for (const id of outcome.step.unjoined) this.#askAnew(delivery, delivery.channels.get(id));
     if (outcome.step.missed) this.#askAnewWhoWaits(delivery, envelope.partition);
-    for (const channel of delivery.channels.values()) {
-      for (const subscription of [...channel.catchingUp]) subscription.session?.advance();
-    }
+    advanceAll(delivery);
+  }
+
+  /** Everything that was gathered becomes frames now. */
+  flush(): void {
+    this.#gather.flush();
   }
 
   /** Something may have been lost on the lane that cannot be known: notices for channels that wait are asked for again. */
@@ -173,13 +202,12 @@ export class Delivery {
 
   tick(): void {
     const nowMs = this.#options.now();
+    this.#gather.flush(); // positions must not overtake events
     this.#options.replays.tick();
     this.#expireJoining(nowMs);
     this.#expireLingering(nowMs);
-    for (const { channels } of this.#topics.values()) {
-      for (const channel of channels.values()) {
-        for (const subscription of [...channel.catchingUp]) subscription.session?.tick();
-      }
+    for (const { catchingUp } of this.#topics.values()) {
+      for (const subscription of [...catchingUp]) subscription.session?.tick();
     }
     this.#sendPositions(nowMs - this.#lastTickMs);
     this.#lastTickMs = nowMs;
@@ -194,13 +222,12 @@ export class Delivery {
     return delivery;
   }
 
-  #channel(delivery: TopicDelivery, plan: Plan): Channel {
-    const id = channelIdOf(delivery.topic.topicId, plan);
+  #channel(delivery: TopicDelivery, { plan, channel: id }: ChannelPlan): Channel {
     let channel = delivery.channels.get(id);
     if (!channel) {
       if (delivery.lane.isIdle) delivery.heardMs = this.#options.now();
       channel = new Channel(id, delivery.topic, plan, 0);
-      delivery.channels.set(id, channel);
+      delivery.channels.add(channel);
       this.#want(delivery, channel);
     }
     channel.lingerUntilMs = null;
@@ -216,7 +243,7 @@ export class Delivery {
 
   #discard(delivery: TopicDelivery, channel: Channel): void {
     this.#lingering.delete(channel);
-    delivery.channels.delete(channel.id);
+    delivery.channels.delete(channel);
     delivery.lane.unwant(channel.id);
     this.#options.interest.remove(channel.id, channel.generation);
     if (delivery.channels.size === 0) this.#topics.delete(delivery.topic.topicId);
@@ -225,7 +252,10 @@ export class Delivery {
   /** The channel is joined nowhere from now on, until the workers have answered a new wish. */
   #askAnew(delivery: TopicDelivery, channel: Channel | undefined): void {
     if (!channel) return;
-    for (const subscription of channel.catchingUp) subscription.session?.dropHold();
+    // What comes until then is not matched for it: a hole for whoever is live on it, on partitions that did work.
+    this.#gather.flushChannel(channel);
+    const clients = closeLive(channel);
+    if (clients > 0) this.#options.observer.onGap(channel, clients);
     if (channel.subscriptions.size > 0) this.#want(delivery, channel);
     else this.#discard(delivery, channel);
   }
@@ -248,6 +278,7 @@ export class Delivery {
 
   #start(delivery: TopicDelivery, subscription: Subscription): void {
     this.#joining.delete(subscription);
+    this.#gather.flushChannel(subscription.channel); // for those before; the new one begins behind it
     const lanePosition = delivery.lane.position();
     const { partitions } = delivery.topic;
     if (subscription.resume === null) {
@@ -257,6 +288,7 @@ export class Delivery {
     }
     const position = completed(subscription.resume, lanePosition);
     const session = this.#session(delivery, subscription, position);
+    delivery.catchingUp.add(subscription);
     subscription.startReplay(position, partitions, session);
     session.advance();
   }
@@ -275,11 +307,14 @@ export class Delivery {
         isJoined: () => delivery.isJoined(channel),
         hasReached: (wanted) => delivery.lane.hasReached(wanted),
         lanePosition: () => delivery.lane.position(),
+        builder: this.#gather.builder,
+        flushLive: () => this.#gather.flushChannel(channel),
         ask: (session, ranges) => replays.ask(session, { topicId, channel: channel.id, plan: channel.plan, ranges }),
         release: (session) => replays.release(session),
         onSent: (frameCount, eventCount) => observer.onReplaySent(frameCount, eventCount),
         onFailed: (error) => subscription.fail(error),
         onLive: () => {
+          delivery.catchingUp.delete(subscription);
           subscription.finishReplay();
           this.#trackLive(subscription);
         },
@@ -292,15 +327,17 @@ export class Delivery {
     if (subscription.state === 'live') this.#live.add(subscription);
   }
 
-  #onEnded(subscription: Subscription): void {
+  readonly #onEnded = (subscription: Subscription): void => {
     this.#subscriptionCount -= 1;
     this.#joining.delete(subscription);
     this.#live.delete(subscription);
-    const { channel } = subscription;
+    const { channel, client } = subscription;
+    client.onSubscriptionEnded(subscription);
+    this.#topics.get(channel.topic.topicId)?.catchingUp.delete(subscription);
     if (channel.subscriptions.size > 0) return;
     channel.lingerUntilMs = this.#options.now() + this.#options.limits.lingerMs;
     this.#lingering.add(channel);
-  }
+  };
 
   #expireJoining(nowMs: number): void {
     const anew = new Set<Channel>();
@@ -358,6 +395,12 @@ export class Delivery {
       value.sendPosition(token);
     }
   }
+}
+
+/** What waited for the lane to move may go on. */
+function advanceAll({ catchingUp }: TopicDelivery): void {
+  if (catchingUp.size === 0) return;
+  for (const subscription of [...catchingUp]) subscription.session?.advance();
 }
 
 const interestOf = ({ id, topic, generation, plan }: Channel): Interest => ({

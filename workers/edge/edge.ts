@@ -10,6 +10,7 @@ import { reasonOf } from '../../schemas/errors.ts';
 import { Catalog } from './catalog.ts';
 import { CatalogReader } from './catalog-reader.ts';
 import type { EdgeConfig } from './config.ts';
+import type { ConnectionLimits } from './connection.ts';
 import { Connections } from './connections.ts';
 import { Delivery, type DeliveryLimits } from './delivery.ts';
 import { drainConnections } from './drain.ts';
@@ -17,6 +18,7 @@ import { deleteHeartbeat, type HeartbeatIdentity, heartbeatOf, otherEdgeUrls, wr
 import { InterestRegister } from './interest-register.ts';
 import { LaneReader } from './lane-reader.ts';
 import { isOriginAllowed } from './origin-check.ts';
+import { Outgoing } from './outgoing.ts';
 import { RedisInterestStore } from './redis-interest-store.ts';
 import { ReplayClient } from './replay-client.ts';
 import { pushReplayRequest } from './replay-queue.ts';
@@ -44,7 +46,8 @@ export async function startEdge(context: Context): Promise<RunningProcess> {
     maxMessageBytes: config.edgeMaxMessageBytes,
     idleTimeoutMs: config.edgeIdleTimeoutMs,
     isOriginAllowed: (origin) => isOriginAllowed(origin, config.edgeAllowedOrigins),
-    accept: (socket) => parts.connections.accept(socket),
+    compresses: config.edgeCompression,
+    accept: (socket, format) => parts.connections.accept(socket, format),
   });
   const clockwork = new Clockwork(context, redis.commands, parts, identityOf(config, parts.edgeId, http, server));
   await clockwork.start();
@@ -106,7 +109,18 @@ function assemble({ config, log, metrics, health }: Context, { commands }: Conne
   commands.on('ready', () => interest.writeAll());
   interest.writeAll();
   const limits = deliveryLimits(config);
-  const delivery = new Delivery({ topics: catalog, interest, replays, limits, observer: telemetry, now });
+  const outgoing = new Outgoing();
+  const delivery = new Delivery({
+    topics: catalog,
+    interest,
+    replays,
+    limits,
+    observer: telemetry,
+    now,
+    writeAll: () => outgoing.writeAll(),
+    // Behind everything that the sockets of this turn of the event loop have brought.
+    whenIdle: (flush) => void setImmediate(flush),
+  });
   const lane = new LaneReader({
     lane: keys.lane(edgeId),
     log,
@@ -124,9 +138,9 @@ function assemble({ config, log, metrics, health }: Context, { commands }: Conne
     edgeId,
     maxConnections: config.edgeMaxConnections,
     limits: connectionLimits(config),
-    messageBurst: config.edgeMessageBurst,
     heartbeatMs: config.edgeIdleTimeoutMs,
     delivery,
+    outgoing,
     telemetry,
     log,
   });
@@ -233,10 +247,12 @@ const deliveryLimits = (config: EdgeConfig): DeliveryLimits => ({
   maxTries: MAX_REPLAY_TRIES,
 });
 
-const connectionLimits = (config: EdgeConfig) => ({
+const connectionLimits = (config: EdgeConfig): ConnectionLimits => ({
   maxSubscriptions: config.edgeMaxSubscriptions,
   maxMessageBytes: config.edgeMaxMessageBytes,
   messagesPerSecond: config.edgeMessagesPerSecond,
+  messageBurst: config.edgeMessageBurst,
+  compresses: config.edgeCompression,
   maxBufferedBytes: config.edgeMaxBufferedBytes,
   reconnectSpreadMs: config.edgeReconnectSpreadMs,
 });

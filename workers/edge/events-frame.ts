@@ -1,18 +1,26 @@
-// Builds `events` frames as bytes. Event bytes are gathered as they came from the worker, never parsed: the JSON around
-// them is the only text made here. A frame is built once and sent to everybody on the channel.
-//
-//   {"type":"events","channel":"<32 hex>" │ ,"sub":"…" │ ,"partition":…,"from":…,"to":…,"times":…,"events":[…]}
-//    └ SUB_AT bytes, always ──────────────┘ └ optional ┘
+// `events` frames as bytes. Event bytes are copied as they came from the worker, never parsed. A frame is built once and
+// sent to everybody on the channel; for a replay it is addressed to one subscription afterwards.
 
 import type { Cursor } from '../../schemas/cursor.ts';
-import type { EnvelopeEvent } from '../../schemas/lane-envelope.ts';
+import type { PlanFormat } from '../../schemas/plan/plan.ts';
+import { addressedAvroFrame, avroFrameBytes, writeAvroFrame } from './avro-frame.ts';
+import type { FrameArena } from './frame-arena.ts';
+import type { GatheredEvents } from './gathered-events.ts';
+import { addressedJsonFrame, JsonFrameWriter, jsonFrameBytes } from './json-frame.ts';
 
-const HEAD = '{"type":"events","channel":"';
-const CHANNEL_CHARS = 32;
-/** Where a frame of a channel becomes a frame of one subscription by insertion of `sub`. */
-const SUB_AT = HEAD.length + CHANNEL_CHARS + 1;
+/** One frame as bytes, with what those who hold or count it need to know. */
+export interface BuiltFrame {
+  /** Valid until the arena is released. */
+  readonly bytes: Buffer;
+  readonly format: PlanFormat;
+  readonly partition: number;
+  readonly to: Cursor;
+  readonly eventCount: number;
+}
 
-export interface EventsRange {
+/** What a frame says besides its events. */
+export interface FrameHead {
+  /** 32 hex characters. */
   readonly channel: string;
   readonly partition: number;
   /** Exclusive. */
@@ -23,81 +31,67 @@ export interface EventsRange {
   readonly sentMs: number;
 }
 
-/** One frame as bytes, with what those who hold or count it need to know. */
-export interface BuiltFrame {
-  readonly bytes: Buffer;
-  readonly partition: number;
-  readonly to: Cursor;
-  readonly eventCount: number;
-}
+export class FrameBuilder {
+  readonly #arena: FrameArena;
+  readonly #maxEventBytes: number;
+  readonly #json = new JsonFrameWriter();
 
-/**
- * Builds the frames of one channel and range: as many as needed to keep each near `maxEventBytes`. Their ranges touch,
- * and the last one ends at `range.to`.
- *
- * @param events in cursor order, all inside the range; none: no frame
- */
-export function buildEventsFrames(
-  range: EventsRange,
-  events: readonly EnvelopeEvent[],
-  maxEventBytes: number,
-): BuiltFrame[] {
-  const frames: BuiltFrame[] = [];
-  let from = range.from;
-  let start = 0;
-  while (start < events.length) {
-    const end = endOfFrame(events, start, maxEventBytes);
-    const isLast = end === events.length;
-    const to = isLast ? range.to : (events[end - 1]?.cursor ?? range.to);
-    frames.push(buildFrame({ ...range, from, to }, events.slice(start, end)));
-    from = to;
-    start = end;
+  /** @param maxEventBytes frames are cut so that each has about so many; an event larger than that has one of its own */
+  constructor(arena: FrameArena, maxEventBytes: number) {
+    this.#arena = arena;
+    this.#maxEventBytes = maxEventBytes;
   }
-  return frames;
-}
 
-/** The same frame, addressed to one subscription only. */
-export function addressedTo(frame: BuiltFrame, subscriptionId: string): Buffer {
-  const sub = Buffer.from(`,"sub":${JSON.stringify(subscriptionId)}`);
-  return Buffer.concat([frame.bytes.subarray(0, SUB_AT), sub, frame.bytes.subarray(SUB_AT)]);
-}
-
-/** @returns the index behind the last event of the frame that begins at `start`; a frame has at least one event */
-function endOfFrame(events: readonly EnvelopeEvent[], start: number, maxEventBytes: number): number {
-  let bytes = 0;
-  let end = start;
-  for (; end < events.length; end++) {
-    bytes += events[end]?.bytes.length ?? 0;
-    if (bytes > maxEventBytes && end > start) break;
+  /**
+   * Builds as many frames as needed. Their ranges touch, and the last one ends where the events' range does.
+   *
+   * @param use called with each frame in order; the frame's bytes are valid until the arena is released
+   */
+  build(
+    channel: string,
+    format: PlanFormat,
+    events: GatheredEvents,
+    sentMs: number,
+    use: (frame: BuiltFrame) => void,
+  ): void {
+    const { partition, oldestRecordMs, publishedMs, count } = events;
+    let from = events.from;
+    for (let start = 0; start < count; ) {
+      const end = this.#endOfFrame(events, start);
+      const to = end === count ? events.to : events.cursor(end - 1);
+      const head = { channel, partition, from, to, oldestRecordMs, publishedMs, sentMs };
+      use({ bytes: this.#frame(format, head, events, start, end), format, partition, to, eventCount: end - start });
+      from = to;
+      start = end;
+    }
   }
-  return end;
+
+  #frame(format: PlanFormat, head: FrameHead, events: GatheredEvents, start: number, end: number): Buffer {
+    let eventBytes = 0;
+    for (let i = start; i < end; i++) eventBytes += events.length(i);
+    const maxBytes = (format === 'json' ? jsonFrameBytes : avroFrameBytes)(end - start, eventBytes);
+    const room = this.#arena.room(maxBytes);
+    const at = this.#arena.startIn(room);
+    const frameEnd =
+      format === 'json'
+        ? this.#json.write(room, at, head, events, start, end)
+        : writeAvroFrame(room, at, head, events, start, end);
+    return this.#arena.keep(room, frameEnd);
+  }
+
+  /** @returns the index behind the last event of the frame that begins at `start`; a frame has at least one event */
+  #endOfFrame(events: GatheredEvents, start: number): number {
+    if (events.byteLength <= this.#maxEventBytes) return events.count;
+    let bytes = 0;
+    let end = start;
+    for (; end < events.count; end++) {
+      bytes += events.length(end);
+      if (bytes > this.#maxEventBytes && end > start) break;
+    }
+    return end;
+  }
 }
 
-const cursorText = ({ offset, index }: Cursor): string => `[${offset},${index}]`;
-
-function buildFrame(range: EventsRange, events: readonly EnvelopeEvent[]): BuiltFrame {
-  const { channel, partition, from, to } = range;
-  const times = `[${range.oldestRecordMs},${range.publishedMs},${range.sentMs}]`;
-  const head = `${HEAD}${channel}","partition":${partition},"from":${cursorText(from)},"to":${cursorText(to)},"times":${times},"events":[`;
-  const separators: string[] = [];
-  let length = head.length + 2;
-  for (let i = 0; i < events.length; i++) {
-    const event = events[i];
-    if (!event) continue;
-    const separator = `${i === 0 ? '' : '},'}{"at":${cursorText(event.cursor)},"data":`;
-    separators.push(separator);
-    length += separator.length + event.bytes.length;
-  }
-  length += events.length > 0 ? 1 : 0;
-  const bytes = Buffer.allocUnsafe(length);
-  let at = bytes.write(head, 0, 'latin1');
-  for (let i = 0; i < events.length; i++) {
-    at += bytes.write(separators[i] ?? '', at, 'latin1');
-    const event = events[i];
-    if (!event) continue;
-    bytes.set(event.bytes, at);
-    at += event.bytes.length;
-  }
-  bytes.write(events.length > 0 ? '}]}' : ']}', at, 'latin1');
-  return { bytes, partition, to, eventCount: events.length };
-}
+/** The same frame, addressed to one subscription only; a copy. */
+export const addressedTo = ({ bytes, format }: BuiltFrame, subscriptionId: string): Buffer =>
+  (format === 'json' ? addressedJsonFrame : addressedAvroFrame)(bytes, subscriptionId);

@@ -4,13 +4,13 @@
 import type { Logger } from '../../platform/log.ts';
 import type { Redis } from '../../platform/redis.ts';
 import { LANE_SILENCE_MS } from '../../schemas/coordination.ts';
+import { EnvelopeReader } from '../../schemas/envelope-reader.ts';
 import { MdsError, reasonOf } from '../../schemas/errors.ts';
-import { type EnvelopeView, readEnvelope } from '../../schemas/lane-envelope.ts';
 
 export interface LaneReaderOptions {
   readonly lane: string;
   readonly log: Logger;
-  readonly onEnvelope: (envelope: EnvelopeView, byteLength: number) => void;
+  readonly onEnvelope: (envelope: EnvelopeReader) => void;
   /** A message that cannot be read: what was in it is missing now. */
   readonly onCorrupt: () => void;
   /** The lane was (re)connected: whatever was sent meanwhile is lost. */
@@ -46,16 +46,16 @@ export class LaneReader {
 
   onMessage(message: Uint8Array): void {
     const { log, onCorrupt, onEnvelope } = this.#options;
-    let envelope: EnvelopeView;
+    let envelope: EnvelopeReader;
     try {
-      envelope = readEnvelope(message);
+      envelope = new EnvelopeReader(message);
     } catch (error) {
       if (!(error instanceof MdsError)) throw error;
       log.error({ err: error, byteLength: message.length }, 'a corrupt envelope was dropped');
       onCorrupt();
       return;
     }
-    onEnvelope(envelope, message.length);
+    onEnvelope(envelope);
   }
 
   /** Called while topics are silent: asks Redis whether the subscription stands. At most once per silence period. */

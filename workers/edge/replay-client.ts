@@ -2,11 +2,11 @@
 // order), hands the answers to whoever asked, and says so when an answer does not come. Pure but for `push`.
 
 import type { ReplayRequest } from '../../schemas/coordination.ts';
-import type { EnvelopeView } from '../../schemas/lane-envelope.ts';
+import type { EnvelopeReader } from '../../schemas/envelope-reader.ts';
 
 /** Who asked. It has at most one request at a time. */
 export interface ReplayListener {
-  onReplayEnvelope(envelope: EnvelopeView): void;
+  onReplayEnvelope(envelope: EnvelopeReader): void;
   /** No answer for `answerTimeoutMs`; the request is forgotten. */
   onReplayStalled(): void;
 }
@@ -63,7 +63,7 @@ export class ReplayClient {
     this.#pushWaiting();
   }
 
-  onEnvelope(envelope: EnvelopeView): 'taken' | 'unknown' {
+  onEnvelope(envelope: EnvelopeReader): 'taken' | 'unknown' {
     const outstanding = this.#outstanding.get(envelope.requestId);
     if (!outstanding) return 'unknown';
     outstanding.lastAnswerMs = this.#options.now();

@@ -8,18 +8,18 @@
 // overflows, or the lane lost something, the hold is dropped and another round follows the present one.
 
 import { beforeRecord, type Cursor, compareCursors, type Position } from '../../schemas/cursor.ts';
+import type { EnvelopeReader } from '../../schemas/envelope-reader.ts';
 import { MdsError } from '../../schemas/errors.ts';
 import type { GapFrame } from '../../schemas/frames.ts';
-import type { EnvelopeEvent, EnvelopeView } from '../../schemas/lane-envelope.ts';
 import type { Client, FrameBytes } from './client.ts';
-import { addressedTo, type BuiltFrame, buildEventsFrames } from './events-frame.ts';
+import { addressedTo, type BuiltFrame, type FrameBuilder } from './events-frame.ts';
+import { GatheredEvents } from './gathered-events.ts';
 import type { ReplayBody, ReplayListener } from './replay-client.ts';
 
 export interface ReplayLimits {
   /** Nothing is sent, and nothing asked for, while more than this waits in the client's buffer. */
   readonly lowWaterBytes: number;
   readonly holdBytes: number;
-  readonly frameBytes: number;
   /** Requests in a row without any answer. */
   readonly maxTries: number;
   /** A token may be ahead of the lane (another edge was faster); how long to wait for the lane to come there. */
@@ -37,6 +37,9 @@ export interface ReplayContext {
   hasReached(position: Position): boolean;
   /** How far the lane is. */
   lanePosition(): Map<number, Cursor>;
+  readonly builder: FrameBuilder;
+  /** Publishes what was gathered for the channel, so that the lane's position and its live frames agree. */
+  flushLive(): void;
   ask(listener: ReplayListener, ranges: ReplayBody['ranges']): void;
   release(listener: ReplayListener): void;
   now(): number;
@@ -79,6 +82,7 @@ export class ReplaySession implements ReplayListener {
 
   /** Does what can be done now: sends, asks, goes live. Called whenever something may have changed. */
   advance(): void {
+    this.#context.flushLive();
     while (this.#phase !== 'ended') {
       if (!this.#sendOutbox() || this.#isEnded()) return;
       if (this.#phase === 'waiting' && !this.#beginRound()) return;
@@ -126,7 +130,7 @@ export class ReplaySession implements ReplayListener {
     this.advance();
   }
 
-  onReplayEnvelope(envelope: EnvelopeView): void {
+  onReplayEnvelope(envelope: EnvelopeReader): void {
     const { partition } = envelope;
     const received = this.#received.get(partition);
     const target = this.#target.get(partition);
@@ -192,24 +196,22 @@ export class ReplaySession implements ReplayListener {
     else this.#fail(`no complete answer came to ${this.#tries} requests`);
   }
 
-  #take(envelope: EnvelopeView, after: Cursor, to: Cursor): void {
+  #take(envelope: EnvelopeReader, after: Cursor, to: Cursor): void {
     this.#received.set(envelope.partition, to);
     if (envelope.expired) {
       this.#outbox.push({ bytes: this.#gapFrame(envelope.partition, after, to), eventCount: 0 });
       return;
     }
-    const { channel, subscriptionId, limits, now } = this.#context;
-    const refs = envelope.channels.find((section) => section.channel === channel)?.refs ?? [];
-    const events: EnvelopeEvent[] = [];
-    for (let i = 0; i < refs.length; i++) {
-      const event = envelope.events[refs[i] ?? -1];
-      if (event && compareCursors(event.cursor, after) > 0 && compareCursors(event.cursor, to) <= 0) events.push(event);
-    }
-    const { partition, oldestRecordMs, publishedMs } = envelope;
-    const range = { channel, partition, from: after, to, oldestRecordMs, publishedMs, sentMs: now() };
-    for (const frame of buildEventsFrames(range, events, limits.frameBytes)) {
+    const { channel, client, subscriptionId, builder, now } = this.#context;
+    const at = envelope.sectionOf(channel);
+    if (at < 0) return;
+    const events = new GatheredEvents(envelope.partition);
+    events.from = after;
+    events.to = to;
+    events.take(envelope, at, after, to);
+    builder.build(channel, client.format, events, now(), (frame) => {
       this.#outbox.push({ bytes: addressedTo(frame, subscriptionId), eventCount: frame.eventCount });
-    }
+    });
   }
 
   #gapFrame(partition: number, from: Cursor, to: Cursor): string {

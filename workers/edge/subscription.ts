@@ -22,7 +22,7 @@ export interface SubscriptionStart {
   /** From a resume token; null: start now. */
   readonly resume: Position | null;
   readonly joinDeadlineMs: number;
-  /** The connection forgets the subscription. */
+  /** The edge forgets the subscription. */
   readonly onEnded: (subscription: Subscription) => void;
 }
 

@@ -2,11 +2,9 @@
 
 import type { Metrics } from '../../platform/metrics.ts';
 import { isResumable } from '../../schemas/close-codes.ts';
-import type { EnvelopeView } from '../../schemas/lane-envelope.ts';
 import type { Channel } from './channel.ts';
 import type { DeliveryObserver } from './delivery.ts';
 import { LatencyWindow, type WindowSummary } from './latency-window.ts';
-import type { EnvelopeOutcome } from './topic-delivery.ts';
 
 /** From "as fast as the machine" to "this is history"; seconds. */
 const LATENCY_BUCKETS_SECONDS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 60, 600];
@@ -53,14 +51,16 @@ export class Telemetry implements DeliveryObserver {
     this.#levels = metrics.gauge('level', 'How many there are now', ['of']);
   }
 
-  onEnvelope(envelope: EnvelopeView, outcome: EnvelopeOutcome | { readonly kind: 'unknown_topic' }): void {
-    this.#envelopes.inc({ outcome: outcome.kind === 'ignored' ? outcome.reason : outcome.kind });
-    if (outcome.kind !== 'applied' || outcome.framesSent === 0) return;
+  onEnvelope(outcome: string): void {
+    this.#envelopes.inc({ outcome });
+  }
+
+  onSent(oldestRecordMs: number, frames: number, deliveries: number): void {
     const nowMs = this.#now();
-    const latencyMs = envelope.oldestRecordMs > 0 ? Math.max(0, nowMs - envelope.oldestRecordMs) : null;
-    this.#frames.inc(outcome.framesSent);
-    this.#deliveries.inc(outcome.deliveries);
-    this.#window.record(nowMs, outcome.framesSent, outcome.deliveries, latencyMs);
+    const latencyMs = oldestRecordMs > 0 ? Math.max(0, nowMs - oldestRecordMs) : null;
+    this.#frames.inc(frames);
+    this.#deliveries.inc(deliveries);
+    this.#window.record(nowMs, frames, deliveries, latencyMs);
     if (latencyMs !== null) this.#latency.observe(latencyMs / 1000);
   }
 
@@ -71,7 +71,7 @@ export class Telemetry implements DeliveryObserver {
     this.#window.record(this.#now(), frameCount, eventCount, null);
   }
 
-  onGap(_channel: Channel, _partition: number, clients: number): void {
+  onGap(_channel: Channel, clients: number): void {
     this.#gaps.inc(clients);
   }
 

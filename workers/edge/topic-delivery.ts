@@ -2,30 +2,26 @@
 // no clock of its own.
 
 import type { CatalogTopic } from '../../schemas/coordination.ts';
-import { type Cursor, compareCursors } from '../../schemas/cursor.ts';
-import type { EnvelopeEvent, EnvelopeView } from '../../schemas/lane-envelope.ts';
+import { sameCursor } from '../../schemas/cursor.ts';
+import type { EnvelopeReader } from '../../schemas/envelope-reader.ts';
 import type { Channel } from './channel.ts';
-import { buildEventsFrames } from './events-frame.ts';
+import { ChannelTable } from './channel-table.ts';
+import type { Gather } from './gather.ts';
 import type { AppliedStep, IgnoredReason } from './partition-state.ts';
+import type { Subscription } from './subscription.ts';
 import { TopicLane } from './topic-lane.ts';
-
-export interface Delivered {
-  readonly frames: number;
-  /** Frames × clients. */
-  readonly framesSent: number;
-  /** Events × clients. */
-  readonly deliveries: number;
-}
 
 export type EnvelopeOutcome =
   | { readonly kind: 'ignored'; readonly reason: IgnoredReason }
-  | ({ readonly kind: 'applied'; readonly step: AppliedStep } & Delivered);
+  | { readonly kind: 'applied'; readonly step: AppliedStep };
 
 export class TopicDelivery {
   /** Its partitions may grow; everything else of a topic stays. */
   topic: CatalogTopic;
   readonly lane = new TopicLane();
-  readonly channels = new Map<string, Channel>();
+  readonly channels = new ChannelTable();
+  /** Subscriptions in the middle of a replay, on any of the channels. */
+  readonly catchingUp = new Set<Subscription>();
   /** When the lane last said something of this topic, or when the first channel began to wait for that. */
   heardMs: number;
 
@@ -39,52 +35,32 @@ export class TopicDelivery {
   }
 
   /**
-   * Applies a live envelope: whoever lost something is told first, then events go to the channels joined here.
+   * Applies a live envelope: whoever lost something is told first, then events are gathered for the channels joined here.
    *
-   * @param onLost called for each channel whose stream has a hole now, before anything behind the hole is published
+   * @param onLost called for each channel whose stream has a hole now, before anything behind the hole is gathered
    */
-  apply(
-    envelope: EnvelopeView,
-    nowMs: number,
-    frameBytes: number,
-    onLost: (channel: Channel) => void,
-  ): EnvelopeOutcome {
+  apply(envelope: EnvelopeReader, nowMs: number, gather: Gather, onLost: (channel: Channel) => void): EnvelopeOutcome {
     this.heardMs = nowMs;
     const step = this.lane.apply(envelope.partition, envelope);
     if (step.kind === 'ignored') return step;
+    // A frame's range has no hole: what was gathered before the hole is a frame of its own.
+    if (step.missed || step.lost.length > 0) gather.flush();
     for (const id of step.lost) {
       const channel = this.channels.get(id);
       if (channel) onLost(channel);
     }
-    return { kind: 'applied', step, ...this.#publish(envelope, step, nowMs, frameBytes) };
+    this.#gather(envelope, step, gather);
+    return { kind: 'applied', step };
   }
 
-  #publish(envelope: EnvelopeView, step: AppliedStep, sentMs: number, frameBytes: number): Delivered {
-    const { partition, oldestRecordMs, publishedMs } = envelope;
-    let frames = 0;
-    let framesSent = 0;
-    let deliveries = 0;
-    for (const { channel: id, refs } of envelope.channels) {
-      const channel = this.channels.get(id);
-      if (!channel?.hasAudience || !this.lane.isJoined(id, partition)) continue;
-      const events = eventsBehind(envelope.events, refs, step.after);
-      const range = { channel: id, partition, from: step.after, to: step.to, oldestRecordMs, publishedMs, sentMs };
-      const built = buildEventsFrames(range, events, frameBytes);
-      channel.publish(built);
-      frames += built.length;
-      framesSent += built.length * channel.memberCount;
-      deliveries += events.length * channel.memberCount;
+  #gather(envelope: EnvelopeReader, step: AppliedStep, gather: Gather): void {
+    const isOverlapping = !sameCursor(step.after, envelope.from);
+    const { channelCount, partition } = envelope;
+    for (let i = 0, at = envelope.channelsAt; i < channelCount; i++, at = envelope.channelBehind(at)) {
+      const channel = this.channels.find(envelope, at);
+      if (!channel?.hasAudience || !this.lane.isJoined(channel.id, partition)) continue;
+      gather.take(channel, envelope, at, step, isOverlapping);
     }
-    return { frames, framesSent, deliveries };
+    gather.taken(envelope);
   }
-}
-
-/** What of a channel's events lies behind `after`; usually all of it. */
-function eventsBehind(events: readonly EnvelopeEvent[], refs: ArrayLike<number>, after: Cursor): EnvelopeEvent[] {
-  const behind: EnvelopeEvent[] = [];
-  for (let i = 0; i < refs.length; i++) {
-    const event = events[refs[i] ?? -1];
-    if (event && compareCursors(event.cursor, after) > 0) behind.push(event);
-  }
-  return behind;
 }

@@ -5,7 +5,8 @@
 import uws from 'uWebSockets.js';
 import { CLOSE_CODES } from '../../schemas/close-codes.ts';
 import { MdsError } from '../../schemas/errors.ts';
-import { SUBPROTOCOL_JSON } from '../../schemas/frames.ts';
+import { SUBPROTOCOL_AVRO, SUBPROTOCOL_JSON } from '../../schemas/frames.ts';
+import type { PlanFormat } from '../../schemas/plan/plan.ts';
 import type { Socket } from './connection.ts';
 
 export const STREAM_PATH = '/v1/stream';
@@ -18,7 +19,7 @@ const MIN_IDLE_TIMEOUT_SECONDS = 8;
 export interface SocketHandlers {
   onMessage(bytes: Uint8Array, isBinary: boolean): void;
   onDrained(): void;
-  onClosed(): void;
+  onSocketClosed(): void;
 }
 
 export interface WebSocketServerOptions {
@@ -26,9 +27,14 @@ export interface WebSocketServerOptions {
   readonly port: number;
   readonly maxMessageBytes: number;
   readonly idleTimeoutMs: number;
+  /** Whether clients that offer permessage-deflate get it. */
+  readonly compresses: boolean;
   readonly isOriginAllowed: (origin: string) => boolean;
   /** Takes a new socket; or says with which code it is closed at once. */
-  readonly accept: (socket: Socket) => SocketHandlers | { readonly closeCode: number; readonly reason: string };
+  readonly accept: (
+    socket: Socket,
+    format: PlanFormat,
+  ) => SocketHandlers | { readonly closeCode: number; readonly reason: string };
 }
 
 export interface WebSocketServer {
@@ -40,9 +46,15 @@ export interface WebSocketServer {
 }
 
 interface SocketData {
-  readonly isSubprotocolKnown: boolean;
+  /** By the subprotocol that was agreed on; null when none of those offered is known. */
+  readonly format: PlanFormat | null;
   handlers: SocketHandlers | null;
 }
+
+const FORMATS: ReadonlyMap<string, PlanFormat> = new Map([
+  [SUBPROTOCOL_JSON, 'json'],
+  [SUBPROTOCOL_AVRO, 'avro'],
+]);
 
 type Ws = uws.WebSocket<SocketData>;
 
@@ -50,7 +62,7 @@ type Ws = uws.WebSocket<SocketData>;
 export async function startWebSocketServer(options: WebSocketServerOptions): Promise<WebSocketServer> {
   const app = uws.App();
   app.ws<SocketData>(STREAM_PATH, {
-    compression: uws.DISABLED,
+    compression: options.compresses ? uws.SHARED_COMPRESSOR : uws.DISABLED,
     maxPayloadLength: options.maxMessageBytes * READ_LIMIT_FACTOR,
     maxBackpressure: 0,
     idleTimeout: Math.max(MIN_IDLE_TIMEOUT_SECONDS, Math.round(options.idleTimeoutMs / 1000)),
@@ -59,7 +71,7 @@ export async function startWebSocketServer(options: WebSocketServerOptions): Pro
     open: (ws) => open(ws, options),
     message: (ws, message, isBinary) => ws.getUserData().handlers?.onMessage(new Uint8Array(message), isBinary),
     drain: (ws) => ws.getUserData().handlers?.onDrained(),
-    close: (ws) => ws.getUserData().handlers?.onClosed(),
+    close: (ws) => ws.getUserData().handlers?.onSocketClosed(),
   });
   app.any('/*', (response) => {
     response.writeStatus('404 Not Found').writeHeader('content-type', 'text/plain');
@@ -119,10 +131,10 @@ function upgrade(
     .split(',')
     .map((name) => name.trim())
     .filter((name) => name !== '');
-  const isSubprotocolKnown = offered.length === 0 || offered.includes(SUBPROTOCOL_JSON);
   // An unknown offer is accepted and closed: a browser shows a page no more than "failed" when the upgrade is refused.
-  const chosen = offered.includes(SUBPROTOCOL_JSON) ? SUBPROTOCOL_JSON : (offered[0] ?? '');
-  const data: SocketData = { isSubprotocolKnown, handlers: null };
+  const chosen = offered.find((name) => FORMATS.has(name)) ?? offered[0] ?? '';
+  const format = chosen === '' ? 'json' : (FORMATS.get(chosen) ?? null);
+  const data: SocketData = { format, handlers: null };
   response.upgrade(
     data,
     request.getHeader('sec-websocket-key'),
@@ -134,22 +146,11 @@ function upgrade(
 
 function open(ws: Ws, { accept }: WebSocketServerOptions): void {
   const data = ws.getUserData();
-  if (!data.isSubprotocolKnown) {
-    ws.end(CLOSE_CODES.SUBPROTOCOL, `only ${SUBPROTOCOL_JSON} is spoken here`);
+  if (data.format === null) {
+    ws.end(CLOSE_CODES.SUBPROTOCOL, `only ${[...FORMATS.keys()].join(' and ')} are spoken here`);
     return;
   }
-  const accepted = accept(socketOf(ws));
+  const accepted = accept(ws, data.format);
   if ('closeCode' in accepted) ws.end(accepted.closeCode, accepted.reason);
   else data.handlers = accepted;
 }
-
-const socketOf = (ws: Ws): Socket => ({
-  send: (frame) => {
-    ws.send(frame, false, false);
-  },
-  bufferedBytes: () => ws.getBufferedAmount(),
-  cork: (send) => {
-    ws.cork(send);
-  },
-  end: (closeCode, reason) => ws.end(closeCode, reason),
-});

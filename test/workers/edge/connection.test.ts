@@ -1,7 +1,7 @@
 import t from 'tap';
 import type { ServerFrame } from '../../../schemas/frames.ts';
-import { Connection } from '../../../workers/edge/connection.ts';
-import { TokenBucket } from '../../../workers/edge/token-bucket.ts';
+import { Connection, type ConnectionContext, type Socket } from '../../../workers/edge/connection.ts';
+import { Outgoing } from '../../../workers/edge/outgoing.ts';
 
 const flushed = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 
@@ -17,40 +17,46 @@ function setUp(
     ended: null as number | null,
     unexpected: [] as unknown[],
   };
-  const connection = new Connection({
-    id: 'c',
-    edgeId: 'e',
-    socket: {
-      send: (frame) => void world.sent.push(JSON.parse(String(frame))),
-      bufferedBytes: () => world.buffered,
-      cork: (send) => {
-        world.corks += 1;
-        send();
-      },
-      end: (code) => {
-        world.ended = code;
-      },
+  const socket: Socket = {
+    send: (frame) => {
+      world.sent.push(JSON.parse(String(frame)));
+      return world.buffered === 0 ? 1 : 0;
     },
+    getBufferedAmount: () => world.buffered,
+    cork: (send) => {
+      world.corks += 1;
+      send();
+    },
+    end: (code) => {
+      world.ended = code;
+    },
+  };
+  const context: ConnectionContext = {
+    edgeId: 'e',
     limits: {
       maxSubscriptions: 2,
       maxMessageBytes: 200,
       messagesPerSecond: 10,
+      messageBurst: 10,
+      compresses: false,
       maxBufferedBytes: 1000,
       reconnectSpreadMs: 100,
     },
     heartbeatMs: 1,
-    bucket: new TokenBucket(10, 10, 0),
+    outgoing: new Outgoing(),
     subscribe,
+    unsubscribe: () => {},
     now: () => 0,
     random: () => 0.5,
     onClosing: () => {},
+    onClosed: () => {},
     onBytes: () => {},
     onUnexpected: (error) => {
       world.unexpected.push(error);
       return 'ref1';
     },
-  });
-  return { world, connection };
+  };
+  return { world, connection: new Connection(context, socket, 1, 'json') };
 }
 
 t.test('frames of one moment are written together', async (t) => {
@@ -64,12 +70,15 @@ t.test('frames of one moment are written together', async (t) => {
 t.test('a client behind its limit gets a goodbye and not one frame more, even if it reads again', async (t) => {
   const { world, connection } = setUp();
   world.buffered = 1001;
+  connection.send('{"type":"pong","id":"not taken by the network"}');
+  await flushed();
   connection.send('{"type":"pong","id":"missed"}');
   world.buffered = 0;
   connection.send('{"type":"pong","id":"later"}');
   await flushed();
-  t.match(world, { ended: 4001, sent: [{ type: 'goodbye', code: 'MDS_SLOW_CONSUMER', reconnectAfterMs: 50 }] });
-  t.equal(world.sent.length, 1);
+  const goodbye = { type: 'goodbye', code: 'MDS_SLOW_CONSUMER', reconnectAfterMs: 50 };
+  t.match(world, { ended: 4001, sent: [{ type: 'pong' }, goodbye] });
+  t.equal(world.sent.length, 2);
 });
 
 t.test('much at once is offered to the network before the client counts as slow', async (t) => {

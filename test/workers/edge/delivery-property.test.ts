@@ -6,6 +6,7 @@ import t from 'tap';
 import type { CatalogTopic, Interest, ReplayRequest } from '../../../schemas/coordination.ts';
 import { compareCursors } from '../../../schemas/cursor.ts';
 import type { Envelope } from '../../../schemas/lane-envelope.ts';
+import { channelIdOf } from '../../../schemas/plan/plan.ts';
 import { Delivery, type DeliveryOptions } from '../../../workers/edge/delivery.ts';
 import { ReplayClient } from '../../../workers/edge/replay-client.ts';
 import { matches, overTheWire, SimulatedPartition, TOPIC_ID } from './simulated-partition.ts';
@@ -30,6 +31,8 @@ class World {
   readonly requests: ReplayRequest[] = [];
   readonly users: SimulatedUser[];
   readonly delivery: Delivery;
+  /** What the edge wants to do when there is nothing more to read. */
+  #flush: (() => void) | null = null;
   /** Sent, not yet arrived. */
   #lane: Envelope[] = [];
 
@@ -46,7 +49,10 @@ class World {
     const options: DeliveryOptions = {
       topics: {
         topicNamed: () => TOPIC,
-        planFor: (_topic, { filter = '' }) => ({ v: 1, filter, fields: null, format: 'json', inputs: [] }),
+        planFor: (_topic, { filter = '' }) => {
+          const plan = { v: 1, filter, fields: null, format: 'json', inputs: [] } as const;
+          return { plan, channel: channelIdOf(TOPIC_ID, plan) };
+        },
       },
       interest: {
         assertReachable: () => {},
@@ -64,8 +70,12 @@ class World {
         maxTries: 3,
         catchUpTimeoutMs: 3000,
       },
-      observer: { onEnvelope: () => {}, onReplaySent: () => {}, onGap: () => {} },
+      observer: { onEnvelope: () => {}, onSent: () => {}, onReplaySent: () => {}, onGap: () => {} },
       now,
+      writeAll: () => {},
+      whenIdle: (flush) => {
+        this.#flush = flush;
+      },
     };
     this.delivery = new Delivery(options);
     this.users = ['', 'even', ''].map((filter, i) => new SimulatedUser(this.delivery, `u${i}`, filter));
@@ -91,6 +101,13 @@ class World {
     for (const envelope of arriving) this.delivery.onEnvelope(overTheWire(envelope));
   }
 
+  /** The edge finds nothing more to read. */
+  becomeIdle(): void {
+    const flush = this.#flush;
+    this.#flush = null;
+    flush?.();
+  }
+
   answerReplay(maxRecords: number, isLost: boolean): void {
     const request = this.requests.shift();
     if (!request) return;
@@ -111,6 +128,7 @@ class World {
       this.send(partition.pump(4));
     }
     this.arrive('none');
+    this.becomeIdle();
   }
 
   tick(ms: number): void {
@@ -150,6 +168,7 @@ const step: fc.Arbitrary<{ readonly what: string; readonly run: Step }> = fc.one
     weight: 6,
     arbitrary: fc.tuple(small, small).map(([p, n]) => named(`pump ${p} ${n}`, (w) => w.send(w.partition(p).pump(n)))),
   },
+  { weight: 3, arbitrary: fc.constant(named('idle', (w) => w.becomeIdle())) },
   { weight: 5, arbitrary: small.map((p) => named(`sync ${p}`, (w) => w.partition(p).sync(w.interest))) },
   {
     weight: 6,

@@ -1,51 +1,28 @@
 import t from 'tap';
 import { type Cursor, compareCursors } from '../../../schemas/cursor.ts';
+import type { EnvelopeReader } from '../../../schemas/envelope-reader.ts';
 import type { MdsError } from '../../../schemas/errors.ts';
-import type { EnvelopeView } from '../../../schemas/lane-envelope.ts';
-import { type BuiltFrame, buildEventsFrames } from '../../../workers/edge/events-frame.ts';
+import type { Envelope } from '../../../schemas/lane-envelope.ts';
+import { type BuiltFrame, FrameBuilder } from '../../../workers/edge/events-frame.ts';
 import type { ReplayBody } from '../../../workers/edge/replay-client.ts';
 import { ReplaySession } from '../../../workers/edge/replay-session.ts';
+import { anArena, anEnvelope, CHANNEL, gathered } from './gathering.ts';
 
-const CHANNEL = 'c'.repeat(32);
 const at = (offset: number): Cursor => ({ offset, index: 0 });
 const eventAt = (offset: number) => ({ cursor: at(offset), bytes: Buffer.from(String(offset)) });
 
 function liveFrame(from: number, to: number): BuiltFrame {
-  const range = {
-    channel: CHANNEL,
-    partition: 0,
-    from: at(from),
-    to: at(to),
-    oldestRecordMs: 0,
-    publishedMs: 0,
-    sentMs: 0,
-  };
-  const [frame] = buildEventsFrames(range, [eventAt(to)], 1000);
+  const events = gathered(anEnvelope([eventAt(to)], { partition: 0, from: at(from), to: at(to) }));
+  const frames: BuiltFrame[] = [];
+  new FrameBuilder(anArena(), 1000).build(CHANNEL, 'json', events, 0, (frame) => frames.push(frame));
+  const [frame] = frames;
   if (!frame) throw new Error('no frame');
   return frame;
 }
 
-function answer(from: number, to: number, more: Partial<EnvelopeView> = {}): EnvelopeView {
+function answer(from: number, to: number, more: Partial<Envelope> = {}): EnvelopeReader {
   const events = Array.from({ length: to - from }, (_, i) => eventAt(from + 1 + i));
-  return {
-    kind: 'replay',
-    topicId: 1,
-    partition: 0,
-    epoch: 0,
-    requestId: 1,
-    from: at(from),
-    to: at(to),
-    oldestRecordMs: 0,
-    receivedMs: 0,
-    publishedMs: 0,
-    last: true,
-    expired: false,
-    joined: [],
-    events,
-    channels: [{ channel: CHANNEL, refs: events.map((_, i) => i) }],
-    byteLength: 0,
-    ...more,
-  };
+  return anEnvelope(events, { kind: 'replay', partition: 0, from: at(from), to: at(to), last: true, ...more });
 }
 
 /** A subscription that stands at offset 0 of one partition. */
@@ -65,13 +42,17 @@ function setUp(lane: number) {
       subscriptionId: 's',
       channel: CHANNEL,
       client: {
+        format: 'json',
+        onSubscriptionEnded: () => {},
         get bufferedBytes() {
           return world.buffered;
         },
         send: (frame) => void world.sent.push(JSON.parse(String(frame))),
         close: () => {},
       },
-      limits: { lowWaterBytes: 100, holdBytes: 500, frameBytes: 1000, maxTries: 3, catchUpTimeoutMs: 1000 },
+      limits: { lowWaterBytes: 100, holdBytes: 500, maxTries: 3, catchUpTimeoutMs: 1000 },
+      builder: new FrameBuilder(anArena(), 1000),
+      flushLive: () => {},
       isJoined: () => world.isJoined,
       hasReached: (position) => [...position.values()].every((cursor) => compareCursors(cursor, at(world.lane)) <= 0),
       lanePosition: () => new Map([[0, at(world.lane)]]),

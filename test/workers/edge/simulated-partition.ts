@@ -3,7 +3,8 @@
 
 import type { Interest } from '../../../schemas/coordination.ts';
 import { afterRecord, beforeRecord, type Cursor, compareCursors } from '../../../schemas/cursor.ts';
-import { type Envelope, envelopeByteLength, readEnvelope, writeEnvelope } from '../../../schemas/lane-envelope.ts';
+import { EnvelopeReader } from '../../../schemas/envelope-reader.ts';
+import { type Envelope, envelopeByteLength, writeEnvelope } from '../../../schemas/lane-envelope.ts';
 
 export const TOPIC_ID = 3;
 
@@ -144,8 +145,8 @@ const newOwner = (epoch: number, at: Cursor, view: ReadonlyMap<string, Interest>
 });
 
 /** As it arrives at the edge. */
-export function overTheWire(envelope: Envelope): ReturnType<typeof readEnvelope> {
+export function overTheWire(envelope: Envelope): EnvelopeReader {
   const bytes = Buffer.alloc(envelopeByteLength(envelope));
   writeEnvelope(envelope, bytes, 0);
-  return readEnvelope(bytes);
+  return new EnvelopeReader(bytes);
 }

@@ -14,6 +14,7 @@ import { TOPIC_ID } from './simulated-partition.ts';
 const cursorOf = ([offset, index]: WireCursor): Cursor => ({ offset, index });
 
 class SimulatedClient implements Client {
+  readonly format = 'json';
   bufferedBytes = 0;
   isClosed = false;
   readonly subscriptions = new Set<Subscription>();
@@ -25,6 +26,10 @@ class SimulatedClient implements Client {
 
   send(frame: FrameBytes): void {
     if (!this.isClosed) this.#onFrame(typeof frame === 'string' ? frame : Buffer.from(frame).toString());
+  }
+
+  onSubscriptionEnded(subscription: Subscription): void {
+    this.subscriptions.delete(subscription);
   }
 
   close(): void {
@@ -76,7 +81,7 @@ export class SimulatedUser {
     const resume =
       this.start === null ? {} : { resume: encodeResumeToken({ topicId: TOPIC_ID, position: this.#position }) };
     const message = { type: 'subscribe', id: this.#id, topic: 't', filter: this.filter, ...resume } as const;
-    const subscription = this.#delivery.subscribe(client, message, (ended) => client.subscriptions.delete(ended));
+    const subscription = this.#delivery.subscribe(client, message);
     if (subscription.state !== 'ended') client.subscriptions.add(subscription);
   }
 

@@ -67,9 +67,9 @@ t.test('topics of other tenants are not there, and equal requests give the same 
   catalog.update({ 1: topic('metrics'), 2: topic('secret', { topicId: 2, tenant: 'other' }) });
   t.throws(() => catalog.topicNamed('secret'), { code: 'MDS_TOPIC_UNKNOWN' });
   const metrics = catalog.topicNamed('metrics');
-  t.equal(catalog.planFor(metrics, { filter: 'n > 1' }), catalog.planFor(metrics, { filter: 'n > 1' }));
-  t.throws(() => catalog.planFor(metrics, { filter: 'm > 1' }), { code: 'MDS_FILTER_UNKNOWN_FIELD' });
-  t.throws(() => catalog.planFor({ ...metrics, schema: '"string"' }, {}), { code: 'MDS_SCHEMA_NOT_RECORD' });
+  t.equal(catalog.planFor(metrics, { filter: 'n > 1' }, 'json'), catalog.planFor(metrics, { filter: 'n > 1' }, 'json'));
+  t.throws(() => catalog.planFor(metrics, { filter: 'm > 1' }, 'json'), { code: 'MDS_FILTER_UNKNOWN_FIELD' });
+  t.throws(() => catalog.planFor({ ...metrics, schema: '"string"' }, {}, 'json'), { code: 'MDS_SCHEMA_NOT_RECORD' });
 });
 
 t.test('replays: few are outstanding, the others wait in order, and a silent one is reported', async (t) => {
