@@ -4,7 +4,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -eo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-tests run stop status logs stack test test-unit test-integration fuzz check fmt clean distclean
+.PHONY: help setup setup-tests run stop status logs stack test test-unit test-integration fuzz check fmt clean distclean bench-compare capacity
 
 # what setup chose: the machine's own Node where it will do, else .toolchain/node
 export PATH := $(CURDIR)/.toolchain/bin:$(CURDIR)/node_modules/.bin:$(PATH)
@@ -56,6 +56,12 @@ check: setup ## Types, lint and format, import directions, dead code, generated 
 	@depcruise --config .dependency-cruiser.cjs $(wildcard schemas platform workers control-plane client deploy bench test)
 	@knip
 	@node docs/generate-configuration.ts --check
+
+bench-compare: setup ## Two bench results side by side: make bench-compare A=one/result.json B=other/result.json [HTML=file]
+	@node bench/compare/main.ts $(A) $(B) $(if $(HTML),--html $(HTML))
+
+capacity: setup ## What a target needs, from measured costs: make capacity EVENTS=2000000 SUBSCRIBERS=1000 MATCHES=0.1
+	@node bench/capacity/main.ts --events '$(EVENTS)' --subscribers '$(SUBSCRIBERS)' --matches '$(MATCHES)' $(if $(FANOUT),--fanout $(FANOUT)) $(if $(EVENT_BYTES),--event-bytes $(EVENT_BYTES)) $(if $(RESULT),--result $(RESULT))
 
 fmt: setup ## Format, and fix what can be fixed
 	@biome check --write .

@@ -71,6 +71,8 @@ export interface LoadRun {
   readonly warmupSeconds: number;
   readonly seconds: number;
   readonly produced: number;
+  /** (event, channel) pairs: what went over lanes. One channel with a thousand subscribers: a thousand deliveries. */
+  readonly matches: number;
   /** Deliveries that there should have been, and those that there were. */
   readonly expected: number;
   readonly received: number;

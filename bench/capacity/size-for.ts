@@ -6,8 +6,10 @@ import { costOf, type Estimate, TIERS, type Tier, type TierModel, type WorkAmoun
 export interface Target {
   readonly eventsPerSecond: number;
   readonly subscribers: number;
-  /** Deliveries an event makes, over all subscribers. */
+  /** Channels that an event matches, over all channels together. */
   readonly matchesPerEvent: number;
+  /** Subscribers of a channel that matches: 1 when everyone has a filter of their own. */
+  readonly subscribersPerChannel: number;
   /** Avro bytes of one event. */
   readonly eventBytes: number;
 }
@@ -42,14 +44,16 @@ const THREADS_PER_WORKER = 8;
 const PARTITIONS_PER_THREAD = 2;
 
 /** The work of one second at the target. */
-export function workOf({ eventsPerSecond, matchesPerEvent, eventBytes }: Target, weights: Weights): WorkAmounts {
-  const deliveries = eventsPerSecond * matchesPerEvent;
+export function workOf(target: Target, weights: Weights): WorkAmounts {
+  const { eventsPerSecond, matchesPerEvent, subscribersPerChannel, eventBytes } = target;
+  const matches = eventsPerSecond * matchesPerEvent;
+  const deliveries = matches * subscribersPerChannel;
   return {
     seconds: 1,
     millionEvents: eventsPerSecond / 1e6,
     megabytesIn: (eventsPerSecond * eventBytes) / 1e6,
-    millionMatches: deliveries / 1e6,
-    laneMegabytes: (deliveries * weights.laneBytesPerMatch) / 1e6,
+    millionMatches: matches / 1e6,
+    laneMegabytes: (matches * weights.laneBytesPerMatch) / 1e6,
     millionDeliveries: deliveries / 1e6,
     clientMegabytes: (deliveries * weights.clientBytesPerDelivery) / 1e6,
   };

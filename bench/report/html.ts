@@ -11,12 +11,5 @@ const ENTITIES: Readonly<Record<string, string>> = {
 /** For text and for attributes in quotes. */
 export const escapeHtml = (text: string): string => text.replace(/[&<>"']/g, (char) => ENTITIES[char] ?? char);
 
-/** JSON that can stand in a <script>: nothing in it can end the element. */
-export const jsonForScript = (value: unknown): string =>
-  JSON.stringify(value).replace(
-    /[<>&\u2028\u2029]/g,
-    (char) => `\\u${char.charCodeAt(0).toString(16).padStart(4, '0')}`,
-  );
-
 /** A coordinate with two decimals, which is as fine as a screen. */
 export const px = (value: number): string => String(Math.round(value * 100) / 100);

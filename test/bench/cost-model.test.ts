@@ -92,7 +92,13 @@ t.test('too few runs to fit are an error and not a guess', async () => {
 });
 
 t.test('a target is turned into processes that are at most 70 % busy', async () => {
-  const target = { eventsPerSecond: 2e6, subscribers: 1000, matchesPerEvent: 0.1, eventBytes: 180 };
+  const target = {
+    eventsPerSecond: 2e6,
+    subscribers: 1000,
+    matchesPerEvent: 0.1,
+    subscribersPerChannel: 1,
+    eventBytes: 180,
+  };
   const weights = { laneBytesPerMatch: 300, clientBytesPerDelivery: 260, connectionBytes: 10_000 };
   const sizing = sizeFor(target, fitCosts(runs()), weights);
   near(sizing.cores.kernel.value, 2 * 0.2 + 0.2 * 0.5);
