@@ -28,6 +28,7 @@ export class StreamMetrics {
   readonly #publishRetries;
   readonly #replays;
   readonly #runSeconds;
+  readonly #cpuSeconds;
   readonly #owned;
   readonly #channels;
   readonly #lag;
@@ -53,6 +54,7 @@ export class StreamMetrics {
       'Time a kernel thread works on a run',
       RUN_SECONDS_BUCKETS,
     );
+    this.#cpuSeconds = metrics.counter('kernel_cpu_seconds_total', 'CPU time of the kernel threads');
     this.#owned = metrics.gauge('owned_partitions', 'Partitions this worker owns');
     this.#channels = metrics.gauge('channels', 'Channels wanted, counted for each lane');
     this.#lag = metrics.gauge('lag_records', 'Records in Kafka that were not read yet, over all owned partitions');
@@ -69,6 +71,7 @@ export class StreamMetrics {
     this.#envelopeBytes.inc(answer.envelopes.reduce((bytes, { length }) => bytes + length, 0));
     this.#planFailures.inc(answer.failures.length);
     this.#runSeconds.observe(answer.busyMs / 1000);
+    this.#cpuSeconds.inc(answer.cpuMs / 1000);
     for (const { code } of answer.rejects) this.#rejects.inc({ reason: code });
     this.rejectedRecords += answer.rejects.length;
     this.#busyMs[thread] = (this.#busyMs[thread] ?? 0) + answer.busyMs;

@@ -17,6 +17,7 @@ const answer = (task: KernelTask, given: Partial<KernelAnswer> = {}): KernelAnsw
   matchCount: 0,
   failures: [],
   busyMs: 0,
+  cpuMs: 0,
   ...given,
 });
 

@@ -15,6 +15,8 @@ export interface KernelTask {
 export interface KernelAnswer extends KernelResult {
   /** How long the thread worked on it. */
   readonly busyMs: number;
+  /** CPU time of the thread for it, ms; less than `busyMs` when other threads had the core meanwhile. */
+  readonly cpuMs: number;
 }
 
 /** `workerData` of a kernel thread. */

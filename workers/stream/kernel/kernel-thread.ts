@@ -9,7 +9,9 @@ const kernel = new Kernel(limits);
 
 export default function run({ deltas, output, ...task }: KernelTask): KernelAnswer {
   const startedMs = performance.now();
+  const cpu = process.threadCpuUsage();
   for (const delta of deltas) kernel.applyDelta(delta);
   const result = kernel.run({ ...task, output: new Uint8Array(output), nowMs: Date.now() });
-  return { ...result, busyMs: performance.now() - startedMs };
+  const { user, system } = process.threadCpuUsage(cpu);
+  return { ...result, busyMs: performance.now() - startedMs, cpuMs: (user + system) / 1000 };
 }
