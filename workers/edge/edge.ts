@@ -14,6 +14,7 @@ import type { ConnectionLimits } from './connection.ts';
 import { Connections } from './connections.ts';
 import { Delivery, type DeliveryLimits } from './delivery.ts';
 import { drainConnections } from './drain.ts';
+import { FlushPacer } from './flush-pacer.ts';
 import { deleteHeartbeat, type HeartbeatIdentity, heartbeatOf, otherEdgeUrls, writeHeartbeat } from './heartbeat.ts';
 import { InterestRegister } from './interest-register.ts';
 import { LaneReader } from './lane-reader.ts';
@@ -110,6 +111,7 @@ function assemble({ config, log, metrics, health }: Context, { commands }: Conne
   interest.writeAll();
   const limits = deliveryLimits(config);
   const outgoing = new Outgoing();
+  const pacer = new FlushPacer();
   const delivery = new Delivery({
     topics: catalog,
     interest,
@@ -118,8 +120,7 @@ function assemble({ config, log, metrics, health }: Context, { commands }: Conne
     observer: telemetry,
     now,
     writeAll: () => outgoing.writeAll(),
-    // Behind everything that the sockets of this turn of the event loop have brought.
-    whenIdle: (flush) => void setImmediate(flush),
+    whenIdle: (flush) => pacer.plan(flush),
   });
   const lane = new LaneReader({
     lane: keys.lane(edgeId),
