@@ -3,5 +3,6 @@
 import type { Suite } from './suite.ts';
 import { ceilingsSuite } from './suites/ceilings.ts';
 import { kernelSuite } from './suites/kernel.ts';
+import { peerSuite } from './suites/peer.ts';
 
-export const SUITES: readonly Suite[] = [kernelSuite, ceilingsSuite];
+export const SUITES: readonly Suite[] = [kernelSuite, ceilingsSuite, peerSuite];

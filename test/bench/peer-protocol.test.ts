@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import t from 'tap';
 import { WebSocketServer } from 'ws';
+import { clientFrame, FrameReader, OPCODES } from '../../bench/clients/websocket-frames.ts';
 import { batchRequest, readReplies, subscribeCommand } from '../../bench/suites/peer/centrifugo-protocol.ts';
-import { clientFrame, FrameReader, OPCODES } from '../../bench/suites/peer/websocket-frames.ts';
 
 t.test('several replies in one message are told apart', async () => {
   const message = [

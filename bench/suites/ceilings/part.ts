@@ -1,4 +1,4 @@
-// A part of a ceiling's measurement in a process of its own (a consumer, a publisher, a server, the clients): so that one
+// A part of a measurement in a process of its own (a consumer, a publisher, a server, the clients): so that one
 // does not run on another's time, and each one's CPU can be told. Both ends of the conversation with it.
 
 import { type ChildProcess, fork } from 'node:child_process';
