@@ -100,9 +100,12 @@ function goalRow(goal: Goal, figures: readonly Seen[]): Cell[] {
   const worst = found.sort((a, b) => shareReached(goal, a.figure) - shareReached(goal, b.figure))[0];
   if (!worst) return [...asked, { text: 'not measured', tone: 'quiet' }, ''];
   const { figure, isVoid } = worst;
-  const range = `${show(figure.low)} – ${show(figure.high)}${found.length > 1 ? ` · ${figure.label}` : ''}`;
+  const range = `${bare(show(figure.low))} – ${bare(show(figure.high))}${found.length > 1 ? ` · ${figure.label}` : ''}`;
   return [...asked, { text: show(figure.value), note: range }, verdict(goal, figure, isVoid)];
 }
+
+/** Without what kind of events they are: the figure above has it. */
+const bare = (text: string): string => text.replace(/ (events|deliveries).*$/, '');
 
 function verdict(goal: Goal, figure: Figure, isVoid: boolean): Cell {
   if (isVoid) return { text: '! its suite failed', tone: 'bad' };

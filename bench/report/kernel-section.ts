@@ -38,6 +38,9 @@ function sweeps(points: readonly PointResult[]): Block[] {
         .sort(byX),
     }),
   );
+  const goalRate = points.filter(
+    ({ request }) => request.kind === GOAL_POINT.kind && request.matchesPerEvent === GOAL_POINT.matchesPerEvent,
+  );
   const goalKind = points.filter(
     ({ request }) => request.kind === GOAL_POINT.kind && request.channelCount === GOAL_POINT.channelCount,
   );
@@ -53,7 +56,7 @@ function sweeps(points: readonly PointResult[]): Block[] {
       y: EVENTS_AXIS,
       series: [
         ...byChannels.filter((series) => series.points.length > 0),
-        ...referenceSeries(points, ({ channelCount }) => channelCount),
+        ...referenceSeries(goalRate, ({ channelCount }) => channelCount),
       ],
     },
     {
@@ -69,16 +72,12 @@ function sweeps(points: readonly PointResult[]): Block[] {
 
 const byX = (a: readonly [number, number], b: readonly [number, number]): number => a[0] - b[0];
 
-/** The reference programs on equality filters. */
+/** The reference programs, at the points of one sweep. */
 function referenceSeries(points: readonly PointResult[], xOf: (request: PointResult['request']) => number): Series[] {
-  const isSweep = ({ request }: PointResult): boolean =>
-    request.kind === GOAL_POINT.kind &&
-    (request.channelCount === GOAL_POINT.channelCount || request.matchesPerEvent === GOAL_POINT.matchesPerEvent);
   const line = (label: string, speedOf: (point: PointResult) => PointResult['everyFilter']): Series => ({
     label,
     reference: true,
     points: points
-      .filter(isSweep)
       .flatMap((point) => {
         const speed = speedOf(point);
         return speed ? [[xOf(point.request), speed.perCore.median] as const] : [];

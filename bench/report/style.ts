@@ -38,7 +38,7 @@ line.grid{stroke:var(--grid);stroke-width:1}.tick,.axis{fill:var(--soft);font-si
 table{border-collapse:collapse;width:100%;font-size:14px}.scroll{overflow-x:auto}
 th,td{text-align:left;padding:6px 10px;border-bottom:1px solid var(--line);vertical-align:top}tbody tr:last-child td{border-bottom:0}
 thead th{color:var(--soft);font-weight:500;font-size:13px}td.number{font-variant-numeric:tabular-nums;white-space:nowrap}
-td small{display:block;font-size:12px;white-space:normal}td.good{color:var(--good);font-weight:600}td.bad{color:var(--bad);font-weight:600}td.quiet{color:var(--soft)}
+td small{display:block;font-size:12px;white-space:normal}td.good,td.bad{white-space:nowrap}td.good{color:var(--good);font-weight:600}td.bad{color:var(--bad);font-weight:600}td.quiet{color:var(--soft)}
 .heat-map{table-layout:fixed}.heat-map td,.heat-map th{text-align:center;padding:9px 4px;border:2px solid var(--card);font-variant-numeric:tabular-nums}
 .heat-map .corner{font-weight:400;font-size:11px;color:var(--soft)}.heat-map th{color:var(--soft);font-weight:500}
 td.heat{background:rgba(var(--heat-colour),calc(.07 + var(--heat)*.83));border-radius:8px}td.strong{color:var(--on-heat)}

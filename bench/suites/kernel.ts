@@ -1,5 +1,6 @@
 // Suite `kernel`: events a second and core over channels, matches and kinds of filters, beside two reference programs.
 
+import { join } from 'node:path';
 import type { Figure, SuiteResult } from '../result.ts';
 import type { Suite, SuiteContext } from '../suite.ts';
 import type { PointResult } from './kernel/measure-point.ts';
@@ -14,13 +15,15 @@ export const kernelSuite: Suite = {
   run: runKernelSuite,
 };
 
+const PROFILE_FILE = 'kernel.cpuprofile';
+
 async function runKernelSuite({
   size,
   progress,
   directory,
 }: SuiteContext): Promise<Omit<SuiteResult, 'suite' | 'seconds'>> {
   const planned = plannedPoints(size);
-  const outcome = await runPoints(planned, progress, size === 'full' ? directory : undefined);
+  const outcome = await runPoints(planned, progress, size === 'full' ? join(directory, PROFILE_FILE) : undefined);
   const goal = planned[0];
   return {
     config: {
@@ -34,7 +37,7 @@ async function runKernelSuite({
     figures: kernelFigures(outcome),
     runs: [],
     kernel: outcome,
-    profiles: size === 'full' ? [{ tier: 'kernel (alone)', file: 'kernel.cpuprofile' }] : [],
+    profiles: size === 'full' ? [{ tier: 'kernel (alone)', file: PROFILE_FILE }] : [],
   };
 }
 

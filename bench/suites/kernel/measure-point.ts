@@ -51,13 +51,16 @@ export interface Checked {
   readonly exhaustiveEvents: number;
 }
 
+export type Around = (work: () => Speed) => Speed | Promise<Speed>;
+
 /** 8 slabs of 1 MiB: more than the second-level cache holds, as in a worker where they come from another core. */
 const SLABS = 8;
 /** No slab may take longer, or a slow kernel would be measured on one slab only. */
 const MAX_SLAB_MS = 250;
 const EXHAUSTIVE_EVALUATIONS = 2_000_000;
 
-export function measurePoint(request: PointRequest): PointResult {
+/** @param around runs the measured repetitions, and may watch them: a profiler sees nothing but the kernel then */
+export async function measurePoint(request: PointRequest, around: Around = (work) => work()): Promise<PointResult> {
   const workload = kernelWorkload(request);
   const channels = channelsOf(Array.from({ length: request.channelCount }, (_, i) => workload.filter(i)));
   const addStartedMs = performance.now();
@@ -71,7 +74,7 @@ export function measurePoint(request: PointRequest): PointResult {
   const step = slabStepper(run, slabs, totals);
   repeat(step, request.warmupSeconds, 1);
   Object.assign(totals, { events: 0, matches: 0, outputBytes: 0 });
-  const kernel = repeat(step, request.seconds, request.repetitions);
+  const kernel = await around(() => repeat(step, request.seconds, request.repetitions));
   const eventCount = records.reduce((sum, { events }) => sum + events.length, 0);
   const bytes = records.reduce((sum, { value }) => sum + value.length, 0);
   return {

@@ -1,10 +1,13 @@
-// Measures one point of the kernel suite from the command line, in this process and nothing else in it, so that a profiler
-// sees the kernel alone:
+// Measures one point of the kernel suite from the command line, in this process and nothing else in it:
 //
-//   node [--cpu-prof] bench/suites/kernel/point.ts --kind equality --channels 1000 --matches 0.1 --seconds 3
+//   node bench/suites/kernel/point.ts --kind equality --channels 1000 --matches 0.1 --seconds 3 [--profile x.cpuprofile]
+//
+// The profile is of the measured repetitions alone.
 
+import { writeFileSync } from 'node:fs';
+import { Session } from 'node:inspector/promises';
 import { parseArgs } from 'node:util';
-import { measurePoint, type PointResult, type Speed } from './measure-point.ts';
+import { type Around, measurePoint, type PointResult, type Speed } from './measure-point.ts';
 import { FILTER_KINDS, type FilterKind } from './workload.ts';
 
 const { values } = parseArgs({
@@ -17,11 +20,12 @@ const { values } = parseArgs({
     'warmup-seconds': { type: 'string', default: '1' },
     'record-events': { type: 'string', default: '500' },
     'reference-seconds': { type: 'string', default: '0' },
+    profile: { type: 'string' },
     json: { type: 'boolean', default: false },
   },
 });
 
-const result = measurePoint({
+const request = {
   kind: kindOf(values.kind),
   channelCount: positive('channels', values.channels),
   matchesPerEvent: positive('matches', values.matches),
@@ -30,8 +34,22 @@ const result = measurePoint({
   warmupSeconds: Number(values['warmup-seconds']),
   recordEvents: positive('record-events', values['record-events']),
   referenceSeconds: Number(values['reference-seconds']),
-});
+};
+const result = await measurePoint(request, values.profile === undefined ? undefined : profiled(values.profile));
 process.stdout.write(values.json ? `${JSON.stringify(result)}\n` : textOf(result));
+
+function profiled(file: string): Around {
+  return async (work) => {
+    const session = new Session();
+    session.connect();
+    await session.post('Profiler.enable');
+    await session.post('Profiler.start');
+    const speed = work();
+    const { profile } = await session.post('Profiler.stop');
+    writeFileSync(file, JSON.stringify(profile));
+    return speed;
+  };
+}
 
 function kindOf(text: string): FilterKind {
   const kind = FILTER_KINDS.find((known) => known === text);

@@ -26,18 +26,18 @@ const MESSAGE_LINES = 6;
 
 const run = promisify(execFile);
 
-/** @param profileDirectory where the first point leaves a .cpuprofile, in a run of its own after it was measured */
+/** @param profileFile where the first point leaves a .cpuprofile, in a run of its own after it was measured */
 export async function runPoints(
   planned: readonly PlannedPoint[],
   progress: (line: string) => void,
-  profileDirectory?: string,
+  profileFile?: string,
 ): Promise<PointsOutcome> {
   const points: PointResult[] = [];
   const failures: PointFailure[] = [];
   for (const [i, point] of planned.entries()) {
     const name = pointName(point);
     try {
-      const result = await runPoint(point, []);
+      const result = await runPoint(point);
       points.push(result);
       const rate = (result.kernel.perCore.median / 1e6).toFixed(2);
       progress(`${i + 1}/${planned.length} ${name}: ${rate} million events/s/core`);
@@ -47,16 +47,14 @@ export async function runPoints(
     }
   }
   const [first] = planned;
-  if (first && profileDirectory !== undefined) {
-    await runPoint(first, ['--cpu-prof', `--cpu-prof-dir=${profileDirectory}`, '--cpu-prof-name=kernel.cpuprofile']);
-  }
+  if (first && profileFile !== undefined) await runPoint({ ...first, referenceSeconds: 0 }, ['--profile', profileFile]);
   return { points, failures };
 }
 
 export const pointName = ({ kind, channelCount, matchesPerEvent }: PlannedPoint): string =>
   `${kind}, ${channelCount.toLocaleString('en')} channels, ${matchesPerEvent} matches/event`;
 
-async function runPoint(point: PlannedPoint, nodeOptions: readonly string[]): Promise<PointResult> {
+async function runPoint(point: PlannedPoint, more: readonly string[] = []): Promise<PointResult> {
   const options = {
     kind: point.kind,
     channels: point.channelCount,
@@ -67,7 +65,7 @@ async function runPoint(point: PlannedPoint, nodeOptions: readonly string[]): Pr
     'reference-seconds': point.referenceSeconds,
   };
   const args = Object.entries(options).flatMap(([name, value]) => [`--${name}`, String(value)]);
-  const { stdout } = await run(process.execPath, [...nodeOptions, ENTRY, ...args, '--json'], {
+  const { stdout } = await run(process.execPath, [ENTRY, ...args, '--json', ...more], {
     timeout: POINT_TIMEOUT_MS,
     maxBuffer: MAX_OUTPUT_BYTES,
   });
