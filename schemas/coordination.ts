@@ -5,6 +5,7 @@
 //   assignment:{worker}      what the leader wants a worker to own  catalog            topic id → topic
 //   interest:{edge}          channel → interest, `#seq` → last change
 //   lane:{edge}              sharded pub/sub: envelopes             replay             list of replay requests
+//   explain                  list of explain requests               explained:{id}     pub/sub: answers for a control plane
 //   notify:*                 pub/sub: "look now" (every reader also looks by itself, now and then)
 
 import { type Static, type TSchema, Type } from 'typebox';
@@ -30,6 +31,8 @@ export const redisKeys = (prefix: string) => ({
   interest: (edgeId: string) => `${prefix}:interest:${edgeId}`,
   lane: (edgeId: string) => `${prefix}:lane:${edgeId}`,
   replay: `${prefix}:replay`,
+  explain: `${prefix}:explain`,
+  explained: (controlPlaneId: string) => `${prefix}:explained:${controlPlaneId}`,
   notifyInterest: `${prefix}:notify:interest`,
   notifyAssignment: `${prefix}:notify:assignment`,
   notifyHeartbeat: `${prefix}:notify:heartbeat`,

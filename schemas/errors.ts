@@ -41,7 +41,7 @@ export const ERROR_KINDS = {
     false,
     'The schema is not backward compatible with the latest version of {subject}: {reason}.',
   ),
-  MDS_SCHEMA_UNKNOWN_ID: kind(422, false, 'The schema registry has no schema with id {schemaId}.'),
+  MDS_SCHEMA_UNKNOWN_ID: kind(404, false, 'The schema registry has no schema with id {schemaId}.'),
   MDS_RECORD_NOT_FRAMED: kind(422, false, 'The record does not begin with the Confluent magic byte and schema id.'),
   MDS_RECORD_TRUNCATED: kind(422, false, 'The record ends in the middle of a value.'),
   MDS_RECORD_TRAILING_BYTES: kind(422, false, 'The record has {count} bytes after its last value.'),
@@ -71,6 +71,14 @@ export const ERROR_KINDS = {
   MDS_FILTER_UNSUPPORTED: kind(422, false, '{feature} cannot be used in a filter{hint}.'),
   MDS_FILTER_BAD_REGEX: kind(422, false, 'The pattern is not a valid RE2 regular expression: {reason}.'),
   MDS_PROJECTION_UNKNOWN_FIELD: kind(422, false, 'The projection names {field}, which the schema does not have{hint}.'),
+  MDS_PROJECTION_NOT_AVRO: kind(
+    422,
+    false,
+    'mds.v1.avro delivers events as they were written, so fields cannot be chosen. Leave them out, or use mds.v1.json.',
+  ),
+  MDS_EXPLAIN_NO_WORKER: kind(503, true, 'No stream worker runs, and only they can measure a filter; start one.'),
+  MDS_EXPLAIN_NO_EVENTS: kind(404, true, 'The topic {topic} holds no events to measure the filter on.'),
+  MDS_EXPLAIN_BUSY: kind(503, true, '{limit} filters are being measured already, which is the limit; try again.'),
   MDS_PLAN_CORRUPT: kind(500, false, 'A stored plan cannot be read: {reason}.'),
 
   // Subscribing and delivery

@@ -27,6 +27,7 @@ export class StreamMetrics {
   readonly #planFailures;
   readonly #publishRetries;
   readonly #replays;
+  readonly #explanations;
   readonly #runSeconds;
   readonly #cpuSeconds;
   readonly #owned;
@@ -49,6 +50,7 @@ export class StreamMetrics {
     this.#planFailures = metrics.counter('plan_failures_total', "Plans that do not fit a writer's schema");
     this.#publishRetries = metrics.counter('publish_retries_total', 'Times that Redis refused or did not answer');
     this.#replays = metrics.counter('replays_total', 'Replay requests', ['outcome']);
+    this.#explanations = metrics.counter('explanations_total', 'Questions about filters', ['outcome']);
     this.#runSeconds = metrics.histogram(
       'kernel_run_seconds',
       'Time a kernel thread works on a run',
@@ -86,6 +88,10 @@ export class StreamMetrics {
 
   replayed(outcome: string): void {
     this.#replays.inc({ outcome });
+  }
+
+  explained(outcome: string): void {
+    this.#explanations.inc({ outcome });
   }
 
   owns(partitions: number, channels: number, lagRecords: number): void {

@@ -13,6 +13,7 @@ import { CommitLog } from './commit-log.ts';
 import type { StreamConfig } from './config.ts';
 import { ConsumerLoop } from './consumer-loop.ts';
 import { DeadLetters } from './dead-letter.ts';
+import { type ExplainPart, startExplain } from './explain/explain-part.ts';
 import { InterestReader } from './interest-reader.ts';
 import { InterestTable } from './interest-table.ts';
 import { type KernelThread, startKernelThread } from './kernel-pool.ts';
@@ -72,6 +73,7 @@ export class StreamWorker {
   readonly #ownership: OwnershipClient;
   readonly #rangeWatch: RangeWatch;
   readonly #replay: ReplayPart;
+  readonly #explain: ExplainPart;
   readonly #timers: NodeJS.Timeout[] = [];
   readonly #startedAtMs = Date.now();
   #isDraining = false;
@@ -94,7 +96,7 @@ export class StreamWorker {
     const registry = createRegistry(config.registryUrl);
     const schemas = new SchemaCache({ registry, log, health, signal: stopped.signal });
     const { envelopeBytes, recordOutputBytes } = config;
-    const [control, notices, lanes, consumer, producer, replay, threads] = await Promise.all([
+    const [control, notices, lanes, consumer, producer, replay, explain, threads] = await Promise.all([
       redis('control'),
       redis('notices'),
       redis('lanes'),
@@ -108,13 +110,14 @@ export class StreamWorker {
       }),
       createProducer({ ...kafka, name: `dead-letters-${processId}` }),
       startReplay({ ...context, signal }, schemas),
+      startExplain({ ...context, signal }, schemas),
       Promise.all(
         Array.from({ length: config.kernelThreads }, () => startKernelThread({ envelopeBytes, recordOutputBytes })),
       ),
     ]);
     context.signal.removeEventListener('abort', abort);
     const connections = { control, notices, lanes, consumer, producer, registry };
-    const worker = new StreamWorker(context, hooks, connections, stopped, schemas, replay, threads);
+    const worker = new StreamWorker(context, hooks, connections, stopped, schemas, { replay, explain }, threads);
     await worker.#begin();
     return worker;
   }
@@ -125,7 +128,7 @@ export class StreamWorker {
     connections: Connections,
     stopped: AbortController,
     schemas: SchemaCache,
-    replay: ReplayPart,
+    { replay, explain }: { readonly replay: ReplayPart; readonly explain: ExplainPart },
     threads: readonly KernelThread[],
   ) {
     const { config, log, health, metrics } = context;
@@ -134,6 +137,7 @@ export class StreamWorker {
     this.#connections = connections;
     this.#stopped = stopped;
     this.#replay = replay;
+    this.#explain = explain;
     const { control, lanes, consumer, producer, registry } = connections;
     const keys = redisKeys(config.redisPrefix);
     const now = (): number => performance.now();
@@ -218,6 +222,11 @@ export class StreamWorker {
     this.#interestReader.start();
     this.#ownership.start();
     this.#replay.start((outcome) => this.#metrics.replayed(outcome));
+    this.#explain.start({
+      answers: this.#connections.control,
+      catalog: this.#catalog,
+      answered: (outcome) => this.#metrics.explained(outcome),
+    });
     this.#timers.push(
       setInterval(() => {
         for (const pipeline of this.#pipelines) pipeline.watermark();
@@ -238,6 +247,9 @@ export class StreamWorker {
     this.#ownership.beatNow();
     // Not waited for here: a replay that waits for the registry must not hold up the partitions.
     const replayStopped = this.#replay.stop().catch((err: unknown) => log.warn({ err }, 'replay did not stop cleanly'));
+    const explainStopped = this.#explain
+      .stop()
+      .catch((err: unknown) => log.warn({ err }, 'explain did not stop cleanly'));
     await this.#untilOwnsNothing(startedMs + LEADER_WAIT_MS);
     if (this.#owner.count > 0) {
       log.warn({ partitions: this.#owner.count }, 'no leader takes the partitions back, they are given back anyway');
@@ -247,7 +259,7 @@ export class StreamWorker {
     if (this.#owner.count > 0)
       log.error({ partitions: this.#owner.count }, 'stopping before everything was given back');
     await this.#close();
-    await replayStopped;
+    await Promise.all([replayStopped, explainStopped]);
   }
 
   async #untilOwnsNothing(deadlineMs: number): Promise<void> {

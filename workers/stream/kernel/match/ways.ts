@@ -96,7 +96,7 @@ function joinedRanges(parts: readonly Predicate[]): (Ways & { readonly parts: re
       parts: joined,
       ways: range.low > range.high ? [] : [{ postings: () => [range.attribute.inside(range)], rest: [] }],
       rate: () => jointRate(joined),
-      by: [{ kind: 'range', of: joined[0]?.access?.of ?? '' }],
+      by: range.low > range.high ? [] : [{ kind: 'range', of: joined[0]?.access?.of ?? '' }],
       key: joined.map(({ key }) => key).join('\n&\n'),
     }));
 }
