@@ -4,7 +4,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -eo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-tests run stop status logs stack test test-unit test-integration fuzz check fmt clean distclean bench-compare capacity
+.PHONY: help setup setup-tests run stop status logs stack test test-unit test-integration fuzz check fmt clean distclean bench bench-quick bench-compare capacity
 
 # what setup chose: the machine's own Node where it will do, else .toolchain/node
 export PATH := $(CURDIR)/.toolchain/bin:$(CURDIR)/node_modules/.bin:$(PATH)
@@ -56,6 +56,12 @@ check: setup ## Types, lint and format, import directions, dead code, generated 
 	@depcruise --config .dependency-cruiser.cjs $(wildcard schemas platform workers control-plane client deploy bench test)
 	@knip
 	@node docs/generate-configuration.ts --check
+
+bench: setup ## Measure this machine, with a report of charts, in 15 min; one suite only: make bench SUITE=kernel
+	@node bench/main.ts $(SUITE)
+
+bench-quick: setup ## The same with fewer points, in 3 min
+	@node bench/main.ts --quick $(SUITE)
 
 bench-compare: setup ## Two bench results side by side: make bench-compare A=one/result.json B=other/result.json [HTML=file]
 	@node bench/compare/main.ts $(A) $(B) $(if $(HTML),--html $(HTML))
