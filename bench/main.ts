@@ -15,8 +15,10 @@ const { values, positionals } = parseArgs({
   allowPositionals: true,
   options: { quick: { type: 'boolean', default: false }, help: { type: 'boolean', default: false } },
 });
+const chosen = chosenSuites(positionals);
 if (values.help) say(usage());
-else process.exitCode = (await main(chosenSuites(positionals), values.quick ? 'quick' : 'full')) ? 0 : 1;
+else if (!chosen) process.exitCode = 2;
+else process.exitCode = (await main(chosen, values.quick ? 'quick' : 'full')) ? 0 : 1;
 
 /** @returns whether everything went well */
 async function main(suites: readonly Suite[], size: Result['size']): Promise<boolean> {
@@ -67,13 +69,15 @@ async function runSuite(suite: Suite, context: SuiteContext): Promise<SuiteResul
   }
 }
 
-function chosenSuites(names: readonly string[]): readonly Suite[] {
+/** @returns null, after saying why, when there is no suite of a name */
+function chosenSuites(names: readonly string[]): readonly Suite[] | null {
   if (names.length === 0) return SUITES.filter(({ isDefault }) => isDefault);
-  return names.map((name) => {
-    const suite = SUITES.find((known) => known.name === name);
-    if (!suite) throw new Error(`there is no suite ${name}\n${usage()}`);
-    return suite;
-  });
+  const unknown = names.filter((name) => !SUITES.some((suite) => suite.name === name));
+  if (unknown.length > 0) {
+    say(`There is no suite ${unknown.join(', ')}.\n${usage()}`);
+    return null;
+  }
+  return SUITES.filter(({ name }) => names.includes(name));
 }
 
 function usage(): string {
