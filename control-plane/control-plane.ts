@@ -11,6 +11,7 @@ import { MdsError } from '../schemas/errors.ts';
 import type { App } from './api/app.ts';
 import { buildServer } from './api/server.ts';
 import type { ControlPlaneConfig } from './config.ts';
+import { Explanations } from './explain/explanations.ts';
 import { Housekeeping } from './ownership/housekeeping.ts';
 import { LeaderLoop } from './ownership/leader-loop.ts';
 import { createLeaderMetrics } from './ownership/leader-metrics.ts';
@@ -85,12 +86,16 @@ export async function startControlPlane(context: ProcessContext<ControlPlaneConf
     log,
     intervalMs: config.leaderIntervalMs,
   });
+  const answers = await connectRedis(config.redisUrl, { ...redisOptions, name: 'explanations' });
+  const explanations = new Explanations({ redis, answers, keys, replyTo: config.processId, log });
+  await explanations.start();
   const version = await readVersion();
   const app = await buildServer({
     db: pool,
     redis,
     keys,
     topics,
+    explanations,
     status: new StatusReader({ db: pool, redis, keys, version }),
     health,
     metrics,
@@ -117,7 +122,7 @@ export async function startControlPlane(context: ProcessContext<ControlPlaneConf
       await evolved.stop();
       await kafka.close();
       await registry.close();
-      closeRedis(redis, notices);
+      closeRedis(redis, notices, answers);
       await pool.end();
     },
   };

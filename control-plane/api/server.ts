@@ -10,6 +10,7 @@ import type { Redis } from '../../platform/redis.ts';
 import { PROBLEM_CONTENT_TYPE, Problem } from '../../schemas/api/problem.ts';
 import type { RedisKeys } from '../../schemas/coordination.ts';
 import { MdsError } from '../../schemas/errors.ts';
+import type { Explanations } from '../explain/explanations.ts';
 import type { StatusReader } from '../status/status-reader.ts';
 import type { Queryable } from '../store/queryable.ts';
 import type { TopicService } from '../topics/topic-service.ts';
@@ -30,6 +31,7 @@ export interface ServerParts {
   readonly redis: Redis;
   readonly keys: RedisKeys;
   readonly topics: TopicService;
+  readonly explanations: Pick<Explanations, 'ask'>;
   readonly status: StatusReader;
   readonly health: Health;
   readonly metrics: Metrics;
@@ -55,7 +57,7 @@ export async function buildServer(parts: ServerParts): Promise<App> {
   await registerDocumentation(app, parts.version);
   topicRoutes(app, db, topics);
   subscriptionRoutes(app, db, topics);
-  filterRoutes(app, topics);
+  filterRoutes(app, topics, parts.explanations);
   statusRoutes(app, status, redis, keys);
   healthRoutes(app, parts.health, parts.metrics);
   await registerPage(app, parts.pageDir);

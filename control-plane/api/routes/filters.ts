@@ -1,46 +1,74 @@
-// /v1/filters/check: what the page asks while a filter is typed.
+// /v1/filters/check: what the page asks while a filter is typed, and `mds explain` when it has been.
 
-import { FilterCheck, FilterVerdict } from '../../../schemas/api/filter-check.ts';
+import {
+  DEFAULT_EXPLAIN_EVENTS,
+  FilterCheck,
+  FilterVerdict,
+  type InvalidFilter,
+  type ValidFilter,
+} from '../../../schemas/api/filter-check.ts';
 import { parseAvroSchema } from '../../../schemas/avro/parse.ts';
 import { MdsError } from '../../../schemas/errors.ts';
-import { channelIdOf, checkFilter, makePlan } from '../../../schemas/plan/plan.ts';
+import { channelIdOf, checkFilter, makePlan, type Plan } from '../../../schemas/plan/plan.ts';
+import { explainedParts } from '../../explain/explained-verdict.ts';
+import type { Explanations } from '../../explain/explanations.ts';
 import type { ReadyTopic } from '../../store/topics.ts';
 import { DEFAULT_TENANT } from '../../topics/topic-names.ts';
 import type { TopicService } from '../../topics/topic-service.ts';
 import { type App, problemsOf } from '../app.ts';
 
-export function filterRoutes(app: App, topics: TopicService): void {
+const DESCRIPTION = `A filter that is not valid is a good answer to this question: status 200, \`valid: false\`.
+
+With \`explain\`, a stream worker says how events that match are found (by an index, or by testing every event), tries the
+filter on the last events of the topic, and measures what it costs. When no worker can, the verdict comes all the same, with
+\`measured: null\` and the \`reason\`.`;
+
+export function filterRoutes(app: App, topics: TopicService, explanations: Pick<Explanations, 'ask'>): void {
   app.post(
     '/v1/filters/check',
     {
       schema: {
         tags: ['filters'],
-        summary: "Check a filter against a topic's schema",
-        description: 'A filter that is not valid is a good answer to this question: status 200, `valid: false`.',
+        summary: "Check a filter against a topic's schema, or explain it",
+        description: DESCRIPTION,
         body: FilterCheck,
         response: { 200: FilterVerdict, ...problemsOf('MDS_TOPIC_UNKNOWN') },
       },
     },
-    async ({ body }) => verdictOn(body, await topics.find(DEFAULT_TENANT, body.topic)),
+    async ({ body }) => {
+      const topic = await topics.find(DEFAULT_TENANT, body.topic);
+      const judged = judge(body, topic);
+      if (!judged.plan || body.explain !== true) return judged.verdict;
+      const { verdict, plan } = judged;
+      const { events = DEFAULT_EXPLAIN_EVENTS } = body;
+      const answer = await explanations.ask({ topicId: topic.topicId, channel: verdict.channel, plan, events });
+      return { ...verdict, ...explainedParts(answer) };
+    },
   );
 }
 
-export function verdictOn({ filter, fields }: FilterCheck, topic: ReadyTopic): FilterVerdict {
+type Judged =
+  | { readonly plan: Plan; readonly verdict: ValidFilter }
+  | { readonly plan: null; readonly verdict: InvalidFilter };
+
+function judge({ filter, fields }: FilterCheck, topic: ReadyTopic): Judged {
   const schema = parseAvroSchema(topic.schemaJson);
   const checked = checkFilter(filter, schema);
-  if (!checked.ok) return { valid: false, error: checked.error };
+  if (!checked.ok) return { plan: null, verdict: { valid: false, error: checked.error } };
   try {
-    const channel = channelIdOf(topic.topicId, makePlan({ filter, fields }, schema));
-    return {
+    const plan = makePlan({ filter, fields }, schema);
+    const verdict: ValidFilter = {
       valid: true,
       canonical: checked.canonical,
       fieldsRead: [...checked.fieldsRead],
       cost: checked.cost,
-      channel,
+      channel: channelIdOf(topic.topicId, plan),
     };
+    return { plan, verdict };
   } catch (error) {
     // The filter is fine, so it is the projection.
     if (!(error instanceof MdsError) || error.code !== 'MDS_PROJECTION_UNKNOWN_FIELD') throw error;
-    return { valid: false, error: { ...error.details, code: error.code, message: error.message } };
+    const { code, message, details } = error;
+    return { plan: null, verdict: { valid: false, error: { ...details, code, message } } };
   }
 }

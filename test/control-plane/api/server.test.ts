@@ -33,6 +33,7 @@ async function aServer(t: Test, overrides: Partial<ServerParts> = {}) {
     redis,
     keys,
     topics: new TopicService({ db, work, known, onChange: () => {} }),
+    explanations: { ask: () => Promise.reject(new Error('nobody explains here')) },
     status: new StatusReader({ db, redis, keys, version: '1.2.3' }),
     health: new Health(),
     metrics: createMetrics('control'),
