@@ -96,6 +96,7 @@ export async function startControlPlane(context: ProcessContext<ControlPlaneConf
     keys,
     topics,
     explanations,
+    schemas: registry,
     status: new StatusReader({ db: pool, redis, keys, version }),
     health,
     metrics,

@@ -5,6 +5,7 @@ import { Command, InvalidArgumentError, Option } from 'commander';
 import { MdsError } from '../../schemas/errors.ts';
 import {
   type ClientState,
+  type ConnectOptions,
   connect,
   type Gap,
   type MdsClient,
@@ -33,7 +34,7 @@ const MAX_ATTEMPTS = 10;
 interface SubscribeFlags {
   readonly filter?: string;
   readonly fields?: string[];
-  readonly format?: 'json' | 'table';
+  readonly format?: 'json' | 'table' | 'avro';
   readonly withCursor?: boolean;
   readonly resume?: string;
   readonly fromTokenFile?: string;
@@ -48,10 +49,10 @@ export function subscribeCommand(): Command {
     .option('--filter <cel>', 'CEL over the fields of an event (default: every event)')
     .option('--fields <paths>', 'fields to keep, with commas between (default: all)', fieldList)
     .addOption(
-      new Option('--format <format>', 'json: one event a line (default unless stdout is a terminal); table').choices([
-        'json',
-        'table',
-      ]),
+      new Option(
+        '--format <format>',
+        'json: one event a line (default unless stdout is a terminal); table; avro: json lines of events that travel as Avro',
+      ).choices(['json', 'table', 'avro']),
     )
     .option('--with-cursor', 'json lines are {"cursor": {partition, offset, index}, "data": event}')
     .addOption(
@@ -78,6 +79,7 @@ async function subscribe(context: CommandContext, topic: string, flags: Subscrib
   const client = connect({
     ...source,
     reconnect: { maxAttempts: MAX_ATTEMPTS },
+    ...(flags.format === 'avro' ? await avroOptions(context) : {}),
     onStateChange: (state) => noteState(output.note.bind(output), state),
   });
   try {
@@ -88,6 +90,13 @@ async function subscribe(context: CommandContext, topic: string, flags: Subscrib
     client.close();
   }
   return undefined;
+}
+
+/** avsc is loaded only when it is needed: it takes longer than most commands. */
+async function avroOptions({ rest }: CommandContext): Promise<Pick<ConnectOptions, 'format' | 'avro'>> {
+  const { avscDecoder } = await import('../library/avsc-decoder.ts');
+  const schemaOf = async (schemaId: number): Promise<unknown> => (await rest.writerSchema(schemaId)).eventSchema;
+  return { format: 'avro', avro: { decoder: avscDecoder, schemaOf } };
 }
 
 /** Subscribes and writes until the end, whatever ends it; the token is kept in any case. */
@@ -135,7 +144,7 @@ type Write = (event: ReceivedEvent<unknown>) => Promise<void>;
 
 async function writerOf({ rest, output }: CommandContext, topic: string, flags: SubscribeFlags): Promise<Write> {
   const format = flags.format ?? (output.json || flags.withCursor || !output.isTerminal ? 'json' : 'table');
-  if (format === 'json') {
+  if (format !== 'table') {
     return ({ cursor, data }) => output.line(JSON.stringify(flags.withCursor ? { cursor, data } : data));
   }
   const { schema } = await rest.topic(topic);

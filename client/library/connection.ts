@@ -8,9 +8,11 @@ import {
   type GoodbyeFrame,
   parseServerFrame,
   type ServerFrame,
+  SUBPROTOCOL_AVRO,
   SUBPROTOCOL_JSON,
   type WelcomeFrame,
 } from '../../schemas/frames.ts';
+import { parseAvroFrame } from '../../schemas/frames-avro.ts';
 import { Outbox } from './outbox.ts';
 import type { Runtime, Socket } from './runtime.ts';
 
@@ -22,6 +24,9 @@ const SILENT_INTERVALS = 3;
 const CLIENT_GAVE_UP = 3000;
 /** When an edge states no limit. */
 const DEFAULT_MESSAGES_PER_SECOND = 50;
+
+/** How events travel: as JSON text, or as the Avro bytes that their producers wrote. */
+export type EventFormat = 'json' | 'avro';
 
 export interface ConnectionEnd {
   /** False: reconnecting would meet the same refusal. */
@@ -40,6 +45,7 @@ export interface ConnectionHandlers {
 
 export class Connection {
   readonly url: string;
+  readonly #format: EventFormat;
   readonly #runtime: Runtime;
   readonly #handlers: ConnectionHandlers;
   readonly #socket: Socket;
@@ -52,11 +58,13 @@ export class Connection {
   #lastError: string | null = null;
 
   /** @throws whatever the WebSocket constructor throws for a bad URL */
-  constructor(url: string, runtime: Runtime, handlers: ConnectionHandlers) {
+  constructor(url: string, format: EventFormat, runtime: Runtime, handlers: ConnectionHandlers) {
     this.url = url;
     this.#runtime = runtime;
     this.#handlers = handlers;
-    this.#socket = new runtime.WebSocket(url, SUBPROTOCOL_JSON);
+    this.#format = format;
+    this.#socket = new runtime.WebSocket(url, format === 'json' ? SUBPROTOCOL_JSON : SUBPROTOCOL_AVRO);
+    this.#socket.binaryType = 'arraybuffer';
     this.#cancelTimer = runtime.clock.after(OPEN_TIMEOUT_MS, () => {
       this.#giveUp(`no welcome within ${OPEN_TIMEOUT_MS} ms`);
     });
@@ -82,13 +90,19 @@ export class Connection {
     if (this.#ended) return;
     this.#heardAtMs = this.#runtime.clock.now();
     try {
-      if (typeof data !== 'string') throw new MdsError('MDS_FRAME_CORRUPT', { reason: 'it is binary' });
-      const frame = parseServerFrame(data);
+      const frame = this.#parse(data);
       if (frame) this.#onFrame(frame);
     } catch (error) {
       if (!(error instanceof MdsError)) throw error;
       this.#giveUp(reasonOf(error));
     }
+  }
+
+  #parse(data: unknown): ServerFrame | null {
+    if (typeof data === 'string') return parseServerFrame(data);
+    if (this.#format !== 'avro') throw new MdsError('MDS_FRAME_CORRUPT', { reason: 'it is binary' });
+    if (!(data instanceof ArrayBuffer)) throw new MdsError('MDS_FRAME_CORRUPT', { reason: 'it is no ArrayBuffer' });
+    return parseAvroFrame(new Uint8Array(data));
   }
 
   #onFrame(frame: ServerFrame): void {

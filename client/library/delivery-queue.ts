@@ -78,6 +78,11 @@ export class DeliveryQueue<T> {
     return entry.gap;
   }
 
+  /** The batch that is taken from next; undefined when there is none or a gap stands before it. */
+  peekBatch(): EventBatch<T> | undefined {
+    return this.#open()?.batch;
+  }
+
   /** @returns undefined when there is none or a gap stands before it */
   takeBatch(): EventBatch<T> | undefined {
     const opened = this.#open();

@@ -4,6 +4,9 @@
 import { type ConnectOptions, MdsClient } from './mds-client.ts';
 
 export { MdsError, type MdsErrorCode } from '../../schemas/errors.ts';
+export type { AvroDatum } from '../../schemas/frames-avro.ts';
+export type { AvroDecoder, AvroOptions } from './avro-decoding.ts';
+export type { EventFormat } from './connection.ts';
 export type { EventBatch, EventCursor, FrameTimes, Gap, ReceivedEvent } from './events.ts';
 export type { ClientState, ConnectOptions, MdsClient } from './mds-client.ts';
 export type {

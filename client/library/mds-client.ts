@@ -4,10 +4,12 @@
 
 import { ERROR_KINDS, MdsError } from '../../schemas/errors.ts';
 import type { ClientMessage, ErrorFrame, EventsFrame, ServerFrame, WelcomeFrame } from '../../schemas/frames.ts';
+import { AvroDecoding, type AvroOptions } from './avro-decoding.ts';
 import { type Backoff, backoffMs, DEFAULT_BACKOFF } from './backoff.ts';
-import { Connection, type ConnectionEnd } from './connection.ts';
+import { Connection, type ConnectionEnd, type EventFormat } from './connection.ts';
 import { EdgeDirectory, type EdgeSource } from './edge-directory.ts';
-import { type Runtime, systemRuntime } from './runtime.ts';
+import { readWriterSchema } from './rest.ts';
+import { type Fetch, type Runtime, systemRuntime } from './runtime.ts';
 import {
   type RoutedSubscription,
   type SubscribeOptions,
@@ -36,6 +38,12 @@ export interface ConnectOptions {
     /** Attempts in a row without a welcome after which the client gives up; default: never. */
     readonly maxAttempts?: number;
   };
+  /**
+   * How events travel; `json` by default. With `avro`, the data of an event is what its producer wrote, an `AvroDatum`,
+   * unless `avro` says how to decode it.
+   */
+  readonly format?: EventFormat;
+  readonly avro?: AvroOptions;
   readonly onStateChange?: (state: ClientState) => void;
   /** Other parts to run on: another WebSocket, clock, randomness or fetch. */
   readonly runtime?: Partial<Runtime>;
@@ -52,6 +60,7 @@ export class MdsClient {
   readonly #byChannel = new Map<string, Set<RoutedSubscription>>();
   readonly #routes = new Map<RoutedSubscription, { wireId: string | null; channel: string | null }>();
   readonly #host: SubscriptionHost;
+  readonly #format: EventFormat;
   #state: ClientState = { state: 'connecting', url: null };
   #connection: Connection | null = null;
   #welcomedAtMs = 0;
@@ -67,7 +76,9 @@ export class MdsClient {
     this.#maxAttempts = maxAttempts ?? Number.POSITIVE_INFINITY;
     this.#onStateChange = options.onStateChange;
     this.#directory = new EdgeDirectory(sourceOf(options), this.#runtime.fetch, this.#runtime.random);
+    this.#format = options.format ?? 'json';
     this.#host = {
+      decoding: decodingOf(options, this.#runtime.fetch),
       runtime: this.#runtime,
       backoff: this.#backoff,
       send: (message: ClientMessage) => this.#connection?.send(message),
@@ -114,7 +125,7 @@ export class MdsClient {
   #open(url: string): void {
     if (this.#state.state === 'closed') return;
     this.#setState({ state: 'connecting', url });
-    this.#connection = new Connection(url, this.#runtime, {
+    this.#connection = new Connection(url, this.#format, this.#runtime, {
       onWelcome: (welcome) => this.#onWelcome(url, welcome),
       onFrame: (frame) => this.#onFrame(frame),
       onEnd: (end) => this.#onEnd(end),
@@ -237,6 +248,19 @@ export class MdsClient {
     else this.#byChannel.set(channel, new Set([subscription]));
   }
 }
+
+function decodingOf({ format, avro, api }: ConnectOptions, fetch: Fetch): AvroDecoding | null {
+  if (avro === undefined) return null;
+  const problems: string[] = [];
+  if (format !== 'avro') problems.push('avro says how to decode, and format is not avro');
+  const schemaOf = avro.schemaOf ?? (api === undefined ? undefined : schemasFrom(api, fetch));
+  if (schemaOf === undefined) problems.push('avro needs either api or schemaOf, to get schemas from');
+  if (problems.length > 0 || schemaOf === undefined) throw new MdsError('MDS_REQUEST_INVALID', { problems });
+  return new AvroDecoding(avro.decoder, schemaOf);
+}
+
+const schemasFrom = (api: string, fetch: Fetch) => async (schemaId: number) =>
+  (await readWriterSchema(api, fetch, schemaId)).eventSchema;
 
 function sourceOf({ url, urls, api }: ConnectOptions): EdgeSource {
   const edges = [...(url === undefined ? [] : [url]), ...(urls ?? [])];

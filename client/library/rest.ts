@@ -2,6 +2,7 @@
 // Every failure is an MdsError: the server's own, or MDS_DEPENDENCY_UNAVAILABLE when nothing that speaks REST answered.
 
 import type { FilterVerdict } from '../../schemas/api/filter-check.ts';
+import type { WriterSchema } from '../../schemas/api/schema.ts';
 import type { EdgeSummary, ServiceStatus } from '../../schemas/api/status.ts';
 import type { NewSubscription, Subscription } from '../../schemas/api/subscription.ts';
 import type { NewTopic, Topic } from '../../schemas/api/topic.ts';
@@ -25,6 +26,11 @@ export async function listEdges(api: string, fetch: Fetch): Promise<readonly Edg
   return itemsOf<EdgeSummary>(api, await request(api, fetch, 'GET', '/v1/edges'));
 }
 
+/** @param api base URL of the control plane */
+export async function readWriterSchema(api: string, fetch: Fetch, schemaId: number): Promise<WriterSchema> {
+  return (await request(api, fetch, 'GET', `/v1/schemas/${schemaId}`)) as WriterSchema; // the API's contract
+}
+
 export class RestClient {
   readonly api: string;
   readonly #fetch: Fetch;
@@ -40,6 +46,7 @@ export class RestClient {
   status = (): Promise<ServiceStatus> => this.#call('GET', '/v1/status');
   edges = (): Promise<readonly EdgeSummary[]> => listEdges(this.api, this.#fetch);
   topics = (): Promise<readonly Topic[]> => this.#listAll('/v1/topics');
+  writerSchema = (schemaId: number): Promise<WriterSchema> => readWriterSchema(this.api, this.#fetch, schemaId);
   topic = (name: string): Promise<Topic> => this.#call('GET', `/v1/topics/${encodeURIComponent(name)}`);
   createTopic = (topic: NewTopic): Promise<Topic> => this.#call('POST', '/v1/topics', topic);
   deleteTopic = (name: string): Promise<void> => this.#call('DELETE', `/v1/topics/${encodeURIComponent(name)}`);

@@ -3,6 +3,8 @@
 
 /** The part of a WebSocket that is used; the browser's, Node's and the `ws` package's all have it. */
 export interface Socket {
+  /** Set to get binary messages as ArrayBuffers: text never comes as anything but a string. */
+  binaryType?: string;
   addEventListener(type: 'open' | 'error', listener: () => void): void;
   addEventListener(type: 'message', listener: (event: { readonly data: unknown }) => void): void;
   addEventListener(type: 'close', listener: (event: { readonly code: number; readonly reason: string }) => void): void;

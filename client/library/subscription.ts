@@ -8,6 +8,7 @@
 import { MdsError } from '../../schemas/errors.ts';
 import type { ClientMessage, ErrorFrame, EventsFrame, GapFrame, SubscribedFrame } from '../../schemas/frames.ts';
 import { decodeResumeToken } from '../../schemas/resume-token.ts';
+import type { AvroDecoding } from './avro-decoding.ts';
 import { type Backoff, backoffMs } from './backoff.ts';
 import { DeliveryQueue } from './delivery-queue.ts';
 import { mdsErrorOf } from './error-frame.ts';
@@ -73,6 +74,8 @@ export interface SubscriptionStart {
 export interface SubscriptionHost {
   readonly runtime: Runtime;
   readonly backoff: Backoff;
+  /** What makes values of Avro events; null: they are handed out as they came. */
+  readonly decoding: AvroDecoding | null;
   send(message: ClientMessage): void;
   connected(): boolean;
   /** The subscription has a new wire id or channel, or none. */
@@ -95,6 +98,7 @@ export class Subscription<T> implements AsyncIterable<ReceivedEvent<T>> {
   #state: SubscriptionState = 'waiting';
   #attempts = 0;
   #failures = 0;
+  #decodingFailures = 0;
   #wireId: string | null = null;
   #progress: { readonly received: Progress; readonly delivered: Progress; readonly queue: DeliveryQueue<T> } | null =
     null;
@@ -146,12 +150,20 @@ export class Subscription<T> implements AsyncIterable<ReceivedEvent<T>> {
 
   /** Events one by one. Leaving the loop unsubscribes. */
   [Symbol.asyncIterator](): AsyncIterableIterator<ReceivedEvent<T>> {
-    return this.#iterator((queue) => queue.takeEvent());
+    return this.#iterator((queue) => {
+      const event = queue.takeEvent();
+      return event && this.#decoded(event);
+    });
   }
 
   /** Events as they came, many at a time: cheaper for fast streams. Leaving the loop unsubscribes. */
   batches(): AsyncIterableIterator<EventBatch<T>> {
-    return this.#iterator((queue) => queue.takeBatch());
+    return this.#iterator((queue) => {
+      const batch = queue.takeBatch();
+      return batch && this.#host.decoding
+        ? { ...batch, events: batch.events.map((event) => this.#decoded(event)) }
+        : batch;
+    });
   }
 
   #iterator<Item>(take: (queue: DeliveryQueue<T>) => Item | undefined): AsyncIterableIterator<Item> {
@@ -173,6 +185,7 @@ export class Subscription<T> implements AsyncIterable<ReceivedEvent<T>> {
         if (!this.#onGap) throw mdsErrorOf(gap.code, gap.message, { gap });
         this.#onGap(gap);
       }
+      if (queue && !(await this.#canDecode(queue))) continue;
       const item = queue && take(queue);
       this.#resumeIfDrained();
       if (item !== undefined) return { done: false, value: item };
@@ -182,6 +195,34 @@ export class Subscription<T> implements AsyncIterable<ReceivedEvent<T>> {
         await this.#changed.promise;
       }
     }
+  }
+
+  #decoded(event: ReceivedEvent<T>): ReceivedEvent<T> {
+    const { decoding } = this.#host;
+    // T is the caller's claim about what the decoder makes.
+    return decoding === null ? event : { ...event, data: decoding.decode(event.data) as T };
+  }
+
+  /** @returns false after a wait, in which anything may have changed */
+  async #canDecode(queue: DeliveryQueue<T>): Promise<boolean> {
+    const { decoding, backoff, runtime } = this.#host;
+    const batch = decoding === null ? undefined : queue.peekBatch();
+    if (decoding === null || batch === undefined || decoding.isReadyFor(batch)) return true;
+    try {
+      await decoding.prepareFor(batch);
+      this.#decodingFailures = 0;
+    } catch (error) {
+      if (!(error instanceof MdsError)) throw error;
+      if (error.retryable) {
+        const { promise, resolve } = Promise.withResolvers<void>();
+        runtime.clock.after(backoffMs(this.#decodingFailures++, backoff, runtime.random), resolve);
+        await promise;
+      } else {
+        queue.clear(); // the token does not cover what nobody can read
+        this.#end(error);
+      }
+    }
+    return false;
   }
 
   // ---- called by the client

@@ -19,6 +19,7 @@ import { registerDocumentation } from './documentation.ts';
 import { PAGE_NOT_BUILT, registerPage } from './page.ts';
 import { problemOf, problemOfThrown } from './problem-details.ts';
 import { filterRoutes } from './routes/filters.ts';
+import { schemaRoutes, type WriterSchemas } from './routes/schemas.ts';
 import { statusRoutes } from './routes/status.ts';
 import { subscriptionRoutes } from './routes/subscriptions.ts';
 import { topicRoutes } from './routes/topics.ts';
@@ -32,6 +33,7 @@ export interface ServerParts {
   readonly keys: RedisKeys;
   readonly topics: TopicService;
   readonly explanations: Pick<Explanations, 'ask'>;
+  readonly schemas: WriterSchemas;
   readonly status: StatusReader;
   readonly health: Health;
   readonly metrics: Metrics;
@@ -58,6 +60,7 @@ export async function buildServer(parts: ServerParts): Promise<App> {
   topicRoutes(app, db, topics);
   subscriptionRoutes(app, db, topics);
   filterRoutes(app, topics, parts.explanations);
+  schemaRoutes(app, parts.schemas);
   statusRoutes(app, status, redis, keys);
   healthRoutes(app, parts.health, parts.metrics);
   await registerPage(app, parts.pageDir);

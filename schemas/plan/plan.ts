@@ -52,12 +52,13 @@ export interface PlanRequest {
 /**
  * @param request what a subscriber asked for; no or an empty filter takes every event, no or empty fields whole events
  * @param schema the event record of the topic's schema
- * @throws MdsError `MDS_FILTER_…` with `details.at`, `MDS_PROJECTION_UNKNOWN_FIELD` or `MDS_SCHEMA_NOT_RECORD`
+ * @throws MdsError `MDS_FILTER_…` with `details.at`, `MDS_PROJECTION_…` or `MDS_SCHEMA_NOT_RECORD`
  */
 export function makePlan(request: PlanRequest, schema: AvroType): Plan {
   const record = recordOf(schema);
   const filter = canonicalFilter(request.filter ?? '', record);
   const fields = checkedProjection(request.fields ?? [], record);
+  if (request.format === 'avro' && fields !== null) throw new MdsError('MDS_PROJECTION_NOT_AVRO');
   const projected = new Set(fields?.map((path) => path.split('.')[0]));
   const read = new Set(filter?.fieldsRead);
   const inputs = record.fields

@@ -43,8 +43,8 @@ export class FakeSocket implements Socket {
     this.#emit('message', { data, code: 0, reason: '' });
   }
 
-  receiveBytes(): void {
-    this.#emit('message', { data: new Uint8Array(3), code: 0, reason: '' });
+  receiveBytes(bytes: Uint8Array = new Uint8Array(3)): void {
+    this.#emit('message', { data: Uint8Array.from(bytes).buffer, code: 0, reason: '' });
   }
 
   /** The connection breaks, or the edge closes it. */

@@ -33,6 +33,7 @@ async function aServer(t: Test, overrides: Partial<ServerParts> = {}) {
     redis,
     keys,
     topics: new TopicService({ db, work, known, onChange: () => {} }),
+    schemas: { getSchemaById: async () => 'unknown' },
     explanations: { ask: () => Promise.reject(new Error('nobody explains here')) },
     status: new StatusReader({ db, redis, keys, version: '1.2.3' }),
     health: new Health(),
@@ -146,6 +147,7 @@ t.test('the API describes itself in OpenAPI 3.1, with every status', async (t) =
   t.same(Object.keys(document.paths).sort(), [
     '/v1/edges',
     '/v1/filters/check',
+    '/v1/schemas/{schemaId}',
     '/v1/status',
     '/v1/subscriptions',
     '/v1/subscriptions/{id}',
@@ -190,4 +192,27 @@ t.test('the page is served with a policy that lets it reach edges on this machin
   t.match(script.headers['content-type'], /javascript/);
   t.equal(script.headers['cache-control'], 'no-cache');
   t.equal((await app.inject('/../package.json')).statusCode, 404);
+});
+
+t.test("a writer's schema is shown with that of its events, for ever; an unknown one is a problem", async (t) => {
+  const event = { type: 'record', name: 'a.E', fields: [{ name: 'n', type: 'long', doc: 'a number' }] };
+  const items = { type: 'array', items: event };
+  const batch = { type: 'record', name: 'a.B', 'mds.batch': 'events', fields: [{ name: 'events', type: items }] };
+  const texts = new Map([
+    [1, JSON.stringify(event)],
+    [2, JSON.stringify(batch)],
+  ]);
+  const getSchemaById = async (schemaId: number) => {
+    const schema = texts.get(schemaId);
+    return schema === undefined ? 'unknown' : { schema };
+  };
+  const app = await aServer(t, { schemas: { getSchemaById } });
+  const eventSchema = { type: 'record', name: 'a.E', fields: [{ name: 'n', type: 'long' }] };
+  const answer = await app.inject('/v1/schemas/1');
+  t.match(answer.headers, { 'cache-control': /immutable/ });
+  t.same(answer.json(), { schemaId: 1, schema: event, eventSchema });
+  t.same((await app.inject('/v1/schemas/2')).json(), { schemaId: 2, schema: batch, eventSchema });
+  const unknown = await app.inject('/v1/schemas/3');
+  t.equal(unknown.statusCode, 404);
+  t.match(unknown.json(), { code: 'MDS_SCHEMA_UNKNOWN_ID', detail: /3/ });
 });

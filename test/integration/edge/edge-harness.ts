@@ -10,6 +10,7 @@ import { createLogger } from '../../../platform/log.ts';
 import { createMetrics, type Metrics } from '../../../platform/metrics.ts';
 import { type Cursor, compareCursors } from '../../../schemas/cursor.ts';
 import { parseServerFrame, type ServerFrame, SUBPROTOCOL_JSON } from '../../../schemas/frames.ts';
+import { parseAvroFrame } from '../../../schemas/frames-avro.ts';
 import { EdgeConfig } from '../../../workers/edge/config.ts';
 import { startEdge } from '../../../workers/edge/edge.ts';
 import { PlayedWorker, TOPIC } from './played-worker.ts';
@@ -91,8 +92,9 @@ export class TestClient {
 
   private constructor(socket: WebSocket) {
     this.socket = socket;
+    socket.binaryType = 'arraybuffer';
     socket.on('message', (data) => {
-      const frame = parseServerFrame(String(data));
+      const frame = data instanceof ArrayBuffer ? parseBinary(data) : parseServerFrame(String(data));
       if (frame) this.frames.push(frame);
     });
     socket.on('close', (code) => {
@@ -152,6 +154,8 @@ export class TestClient {
     return numbers;
   }
 }
+
+const parseBinary = (data: ArrayBuffer): ServerFrame => parseAvroFrame(new Uint8Array(data));
 
 /** Moves a position on by what the frames say, as a client that wants to resume does. */
 export function moveOn(position: Map<number, Cursor>, frames: readonly ServerFrame[]): void {

@@ -1,9 +1,13 @@
 // The edge with real sockets and a real Redis: what a client meets when all goes well.
 
 import { once } from 'node:events';
+import avsc from 'avsc';
 import t from 'tap';
 import { WebSocket } from 'ws';
+import { SUBPROTOCOL_AVRO, SUBPROTOCOL_JSON } from '../../../schemas/frames.ts';
+import type { AvroDatum } from '../../../schemas/frames-avro.ts';
 import { startEdgeUnderTest, TestClient, until } from './edge-harness.ts';
+import { SCHEMA, SCHEMA_ID } from './played-worker.ts';
 
 const edge = await startEdgeUnderTest({ MDS_EDGE_POSITION_INTERVAL_MS: '300' });
 edge.worker.run();
@@ -46,6 +50,43 @@ t.test('equal subscriptions share a channel, and a client with two of them gets 
   t.same([...client.numbers().values()].flat(), [5, 6]);
   client.close();
   other.close();
+});
+
+t.test('an Avro client gets the same events as a JSON client, as they were written, live and replayed', async (t) => {
+  const json = await TestClient.open(edge.url);
+  const avro = await TestClient.open(edge.url, [SUBPROTOCOL_AVRO, SUBPROTOCOL_JSON]);
+  t.equal(avro.socket.protocol, SUBPROTOCOL_AVRO);
+  const { channel } = await json.subscribe('j', { filter: 'n > 500' });
+  const subscribed = await avro.subscribe('a', { filter: 'n > 500' });
+  t.not(subscribed.channel, channel);
+  for (let n = 600; n < 700; n++) edge.worker.produce(n % 4, n, 10);
+  const dataOf = (client: TestClient) =>
+    client.of('events').flatMap(({ partition, events }) => events.map(({ at, data }) => ({ partition, at, data })));
+  await until('all events', () => dataOf(json).length >= 100 && dataOf(avro).length >= 100);
+  const inOrder = (events: ReturnType<typeof dataOf>) =>
+    events.toSorted((a, b) => a.partition - b.partition || a.at[0] - b.at[0]);
+  const type = avsc.Type.forSchema(JSON.parse(SCHEMA));
+  const decoded = (events: ReturnType<typeof dataOf>) =>
+    inOrder(events).map(({ data, ...place }) => {
+      const { schemaId, bytes } = data as AvroDatum;
+      t.equal(schemaId, SCHEMA_ID);
+      return { ...place, data: { ...type.fromBuffer(Buffer.from(bytes)) } };
+    });
+  t.same(decoded(dataOf(avro)), inOrder(dataOf(json)));
+
+  const again = await TestClient.open(edge.url, [SUBPROTOCOL_AVRO]);
+  await again.subscribe('r', { filter: 'n > 500', resume: subscribed.position });
+  await again.next('live');
+  t.ok(again.of('events').every(({ sub }) => sub === 'r'));
+  t.same(decoded(dataOf(again)), inOrder(dataOf(json)));
+  for (const client of [json, avro, again]) client.close();
+});
+
+t.test('fields cannot be chosen of events that are delivered as they were written', async (t) => {
+  const client = await TestClient.open(edge.url, [SUBPROTOCOL_AVRO]);
+  client.say({ type: 'subscribe', id: 'a', topic: 'host.metrics', fields: ['n'] });
+  t.match(await client.next('error'), { id: 'a', code: 'MDS_PROJECTION_NOT_AVRO', retryable: false });
+  client.close();
 });
 
 t.test('a ping is answered, and a wrong message is answered with its error and the id it came with', async (t) => {

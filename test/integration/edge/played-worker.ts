@@ -2,14 +2,18 @@
 // replay requests. Written from the contract, not from the worker, and able to misbehave on demand.
 
 import { setTimeout as delay } from 'node:timers/promises';
+import avsc from 'avsc';
 import { Redis } from 'ioredis';
 import { INTEREST_SEQ_FIELD, Interest, ReplayRequest, readMessage, redisKeys } from '../../../schemas/coordination.ts';
 import { afterRecord, beforeRecord, type Cursor, compareCursors } from '../../../schemas/cursor.ts';
 import { type Envelope, envelopeByteLength, writeEnvelope } from '../../../schemas/lane-envelope.ts';
+import type { Plan } from '../../../schemas/plan/plan.ts';
 
 export const TOPIC_ID = 7;
 export const TOPIC = 'host.metrics';
-const SCHEMA = JSON.stringify({
+/** Registry id of the schema that Avro events are said to be written with. */
+export const SCHEMA_ID = 0x01020304;
+export const SCHEMA = JSON.stringify({
   type: 'record',
   name: 'Reading',
   fields: [
@@ -17,6 +21,18 @@ const SCHEMA = JSON.stringify({
     { name: 'pad', type: 'string' },
   ],
 });
+
+const AVRO: avsc.Type = avsc.Type.forSchema(JSON.parse(SCHEMA));
+
+/** As the kernel delivers it: the writer's schema id, then the event. */
+function avroOf(json: Buffer): Buffer {
+  const schemaId = Buffer.alloc(4);
+  schemaId.writeUInt32BE(SCHEMA_ID);
+  return Buffer.concat([schemaId, AVRO.toBuffer(JSON.parse(String(json)))]);
+}
+
+type Wanted = Pick<Interest, 'channel' | 'plan'>;
+const isAvro = ({ plan }: Wanted): boolean => (plan as Plan).format === 'avro';
 
 interface LaneState {
   at: Cursor;
@@ -176,7 +192,7 @@ export class PlayedWorker {
     for (const channel of state.joined.keys()) if (!interest.has(channel)) state.joined.delete(channel);
     for (const { channel, generation } of joined) state.joined.set(channel, generation);
     const to = log.length > state.at.offset + 1 ? afterRecord(log.length - 1) : state.at;
-    const envelope = this.#envelope(partition, state.at, to, [...interest.keys()], {
+    const envelope = this.#envelope(partition, state.at, to, [...interest.values()], {
       kind: 'live',
       epoch: this.epoch,
       joined,
@@ -189,16 +205,18 @@ export class PlayedWorker {
     partition: number,
     from: Cursor,
     to: Cursor,
-    channels: readonly string[],
+    channels: readonly Wanted[],
     rest: Partial<Envelope>,
   ): Envelope {
     const events: Envelope['events'][number][] = [];
     for (let offset = from.offset; offset <= to.offset; offset++) {
       const cursor = { offset, index: 0 };
       const bytes = this.#log[partition]?.[offset];
-      if (bytes && compareCursors(cursor, from) > 0 && compareCursors(cursor, to) <= 0) events.push({ cursor, bytes });
+      if (!bytes || compareCursors(cursor, from) <= 0 || compareCursors(cursor, to) > 0) continue;
+      events.push({ cursor, bytes }, { cursor, bytes: avroOf(bytes) });
     }
-    const refs = events.map((_, i) => i);
+    const refsOf = (wanted: Wanted): number[] =>
+      events.flatMap((_, i) => (i % 2 === (isAvro(wanted) ? 1 : 0) ? [i] : []));
     return {
       kind: 'live',
       topicId: TOPIC_ID,
@@ -214,7 +232,7 @@ export class PlayedWorker {
       expired: false,
       joined: [],
       events,
-      channels: events.length > 0 ? channels.map((channel) => ({ channel, refs })) : [],
+      channels: events.length > 0 ? channels.map((wanted) => ({ channel: wanted.channel, refs: refsOf(wanted) })) : [],
       ...rest,
     };
   }
@@ -232,7 +250,7 @@ export class PlayedWorker {
     }
   }
 
-  #answer({ edgeId, requestId, channel, ranges, maxBytes }: ReplayRequest): void {
+  #answer({ edgeId, requestId, channel, plan, ranges, maxBytes }: ReplayRequest): void {
     for (const { partition, from, to } of ranges) {
       let at: Cursor = { offset: from[0], index: from[1] };
       const end: Cursor = { offset: to[0], index: to[1] };
@@ -251,7 +269,10 @@ export class PlayedWorker {
         bytes += this.#log[partition]?.[stop]?.length ?? 0;
       }
       const reached = stop >= end.offset ? end : afterRecord(stop);
-      this.#send(edgeId, this.#envelope(partition, at, reached, [channel], { kind: 'replay', requestId, last: true }));
+      this.#send(
+        edgeId,
+        this.#envelope(partition, at, reached, [{ channel, plan }], { kind: 'replay', requestId, last: true }),
+      );
     }
   }
 
