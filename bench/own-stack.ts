@@ -22,8 +22,9 @@ export class OwnStack {
 
   async address(): Promise<StackAddress> {
     this.#starting ??= this.#start();
-    const { env } = await this.#starting;
-    return { brokers: env.MDS_KAFKA_BROKERS ?? '', redisUrl: env.MDS_REDIS_URL ?? '', env };
+    const services = await this.#starting;
+    const { env } = services;
+    return { brokers: env.MDS_KAFKA_BROKERS ?? '', redisUrl: env.MDS_REDIS_URL ?? '', env, services };
   }
 
   async end(): Promise<void> {

@@ -1,5 +1,6 @@
 // What a suite is given and what it answers.
 
+import type { Stack } from '../deploy/local/local-stack.ts';
 import type { SuiteResult } from './result.ts';
 
 export interface StackAddress {
@@ -7,6 +8,8 @@ export interface StackAddress {
   readonly redisUrl: string;
   /** MDS_… variables for processes that are to run on the stack. */
   readonly env: Readonly<Record<string, string>>;
+  /** For whoever starts processes of the service on it. */
+  readonly services: Stack;
 }
 
 export interface SuiteContext {

@@ -1,0 +1,98 @@
+// Finds the highest rate that a load bears: upwards by a factor while it does, then between the last that it bore and the
+// first that it did not. A rate counts as borne when its latency is within the limit, nothing is lost, the service kept up
+// and the generator did too.
+
+import { type LoadRun, latencyAt } from '../result.ts';
+import { isSaturation, type LoadGenerator } from './load-generator.ts';
+
+export interface RateSearch {
+  readonly title: string;
+  readonly limitMs: number;
+  /** First rate, events/s. */
+  readonly from: number;
+  /** Rates tried in all. */
+  readonly steps: number;
+  readonly progress: (line: string) => void;
+}
+
+export interface FoundRate {
+  /** 0: not even the first was borne. */
+  readonly best: number;
+  readonly runs: readonly LoadRun[];
+}
+
+const FACTOR = 2;
+const FIRST_WARMUP_SECONDS = 8;
+const WARMUP_SECONDS = 1.5;
+const MEASURED_SECONDS = 4;
+/** What was taken in the measured time, of what was offered. */
+const KEPT_UP = 0.97;
+
+export async function highestRate(load: LoadGenerator, search: RateSearch): Promise<FoundRate> {
+  const runs: LoadRun[] = [];
+  let best = 0;
+  let failed = Number.POSITIVE_INFINITY;
+  let rate = search.from;
+  for (let step = 0; step < search.steps; step++) {
+    const run = await runAt(load, rate, search, step === 0 ? FIRST_WARMUP_SECONDS : WARMUP_SECONDS);
+    const isBorne = bears(run, search.limitMs);
+    search.progress(describe(run, isBorne));
+    runs.push(withoutSaturation(run));
+    if (isBorne) best = Math.max(best, run.achievedEventsPerSecond);
+    else failed = Math.min(failed, rate);
+    const borne = isBorne ? rate : runs.filter((one) => bears(one, search.limitMs)).at(-1)?.offeredEventsPerSecond;
+    if (borne === undefined) rate = failed / FACTOR;
+    else rate = failed === Number.POSITIVE_INFINITY ? rate * FACTOR : rounded((borne + failed) / 2);
+  }
+  return { best, runs };
+}
+
+/** Offers more than it bears, and sees how much is taken. */
+export async function saturatedRate(
+  load: LoadGenerator,
+  { runs }: FoundRate,
+  { title, progress }: Pick<RateSearch, 'title' | 'progress'>,
+): Promise<{ readonly eventsPerSecond: number; readonly run: LoadRun }> {
+  const rate = rounded(Math.max(...runs.map(({ achievedEventsPerSecond }) => achievedEventsPerSecond)) * 1.5);
+  const phase = { eventsPerSecond: rate, seconds: MEASURED_SECONDS };
+  const run = await load.run({ name: `${title}, saturated`, warmup: { ...phase, seconds: WARMUP_SECONDS }, phases: [phase] });
+  progress(describe(run, false));
+  return { eventsPerSecond: run.achievedEventsPerSecond, run: withoutSaturation(run) };
+}
+
+function runAt(load: LoadGenerator, rate: number, { title }: RateSearch, warmupSeconds: number): Promise<LoadRun> {
+  return load.run({
+    name: `${title} at ${rate.toLocaleString('en')}/s`,
+    warmup: { eventsPerSecond: rate, seconds: warmupSeconds },
+    phases: [{ eventsPerSecond: rate, seconds: MEASURED_SECONDS }],
+  });
+}
+
+export const bears = (run: LoadRun, limitMs: number): boolean =>
+  run.failures.length === 0 &&
+  latencyAt(run.latency, 0.99) < limitMs &&
+  run.achievedEventsPerSecond > run.offeredEventsPerSecond * KEPT_UP;
+
+/** To search for a limit is to go beyond it: a rate that the machine cannot make is then no failure of the run. */
+const withoutSaturation = (run: LoadRun): LoadRun => ({
+  ...run,
+  failures: run.failures.filter((failure) => !isSaturation(failure)),
+});
+
+/** To two digits. */
+function rounded(rate: number): number {
+  const unit = 10 ** Math.max(0, Math.floor(Math.log10(rate)) - 1);
+  return Math.round(rate / unit) * unit;
+}
+
+function describe(run: LoadRun, isBorne: boolean): string {
+  const [p50, p99] = [latencyAt(run.latency, 0.5), latencyAt(run.latency, 0.99)];
+  const cpu = Object.entries(run.cpuSeconds).map(([tier, seconds]) => `${tier} ${(seconds / run.seconds).toFixed(2)}`);
+  const taken = Math.round(run.achievedEventsPerSecond).toLocaleString('en');
+  return [
+    `${run.name}: taken ${taken}/s, P50 ${p50.toFixed(1)} ms, P99 ${p99.toFixed(1)} ms${isBorne ? '' : ' ✗'}`,
+    `delivered ${run.received} of ${run.expected}`,
+    `cores: ${cpu.join(', ')}`,
+    ...run.failures,
+  ].join(' · ');
+}
