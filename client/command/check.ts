@@ -1,9 +1,9 @@
 // `mds check`: whether a filter fits a topic, and what it will cost.
 
 import { Command } from 'commander';
-import { mdsErrorOf } from '../library/error-frame.ts';
-import { FilterFailure, runCommand } from './command-context.ts';
+import { runCommand } from './command-context.ts';
 import { fieldList } from './field-list.ts';
+import { validOrThrow } from './valid-filter.ts';
 
 const EXAMPLES = `
 Examples:
@@ -20,11 +20,7 @@ export function checkCommand(): Command {
     .addHelpText('after', EXAMPLES)
     .action((topic: string, options: { filter: string; fields?: string[] }, command: Command) =>
       runCommand(command, async ({ rest, output }) => {
-        const verdict = await rest.checkFilter(topic, options.filter, options.fields);
-        if (!verdict.valid) {
-          const { code, message, ...details } = verdict.error;
-          throw new FilterFailure(mdsErrorOf(code, message, details), options.filter);
-        }
+        const verdict = validOrThrow(await rest.checkFilter(topic, options.filter, options.fields), options.filter);
         await output.result(verdict, () =>
           [
             'The filter is valid.',

@@ -3,6 +3,7 @@
 import { Command } from 'commander';
 import { checkCommand } from './check.ts';
 import { EXIT_CODES_HELP } from './exit-codes.ts';
+import { explainCommand } from './explain.ts';
 import { publishCommand } from './publish.ts';
 import { statusCommand } from './status.ts';
 import { subscribeCommand } from './subscribe.ts';
@@ -14,6 +15,7 @@ Examples:
   mds topics                                            what there is
   mds subscribe host.metrics --filter 'value > 90.0'    matching events as they happen
   mds publish my.events < events.ndjson                 one JSON event a line
+  mds explain host.metrics --filter 'value > 90.0'      how it is found, what it costs and matches
   mds status                                            processes, partitions, rates
 ${EXIT_CODES_HELP}`;
 
@@ -34,6 +36,7 @@ export function createProgram(): Command {
     publishCommand(),
     subscriptionsCommand(),
     checkCommand(),
+    explainCommand(),
     statusCommand(),
   ];
   for (const command of commands) program.addCommand(command);

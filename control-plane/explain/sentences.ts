@@ -45,7 +45,7 @@ function that({ kind, of, values }: Access): string {
     case 'range':
       return values === 1 ? 'inside it' : `inside one of ${values} ranges`;
     case 'prefix':
-      return values === 1 ? 'that begin so' : `with one of its ${values} beginnings`;
+      return values === 1 ? `whose ${of} begins so` : `with one of its ${values} beginnings`;
     case 'presence':
       return `that have ${of}`;
   }
