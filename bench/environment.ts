@@ -2,11 +2,12 @@
 
 import { execFileSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
-import { cpus, release, totalmem, type } from 'node:os';
+import { cpus, loadavg, release, totalmem, type } from 'node:os';
 import { join } from 'node:path';
 import { KAFKA_JARS, ROOT } from '../deploy/local/places.ts';
 import type { Machine, Result } from './result.ts';
 
+/** To be called before the run begins. */
 export function machine(): Machine {
   const processors = cpus();
   return {
@@ -14,6 +15,7 @@ export function machine(): Machine {
     cores: processors.length,
     memoryBytes: totalmem(),
     system: `${type()} ${release()}`,
+    loadBefore: loadavg()[0] ?? 0,
   };
 }
 

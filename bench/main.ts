@@ -23,6 +23,7 @@ else process.exitCode = (await main(chosen, values.quick ? 'quick' : 'full')) ? 
 /** @returns whether everything went well */
 async function main(suites: readonly Suite[], size: Result['size']): Promise<boolean> {
   const started = new Date();
+  const machineBefore = machine();
   const startedMs = performance.now();
   const directory = makeResultDirectory(started);
   const stack = new OwnStack(say);
@@ -42,7 +43,7 @@ async function main(suites: readonly Suite[], size: Result['size']): Promise<boo
     startedAt: started.toISOString(),
     seconds,
     size,
-    machine: machine(),
+    machine: machineBefore,
     versions: versions(),
     git: revision(),
     suites: finished,

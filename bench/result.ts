@@ -21,6 +21,8 @@ export interface Machine {
   readonly cores: number;
   readonly memoryBytes: number;
   readonly system: string;
+  /** Mean number of busy threads in the minute before the run: what else the machine had to do. */
+  readonly loadBefore: number;
 }
 
 export interface SuiteResult {

@@ -1,6 +1,7 @@
 // Two results side by side: each figure's ratio, and whether the difference is more than what repetitions differ by anyway.
 // Pure.
 
+import { busyBefore, busyText } from '../report/busy-machine.ts';
 import type { Figure, Result } from '../result.ts';
 
 /**
@@ -65,10 +66,11 @@ function warningsOf(a: Result, b: Result): string[] {
   differ('the machine', ({ machine }) => `${machine.cores} × ${machine.cpu}`);
   differ('the size', ({ size }) => size);
   differ('Node', ({ versions }) => versions.node ?? 'unknown');
-  for (const [name, { suites }] of [
+  for (const [name, { suites, machine }] of [
     ['A', a],
     ['B', b],
   ] as const) {
+    if (busyBefore(machine)) warnings.push(`in ${name} the machine was busy: ${busyText(machine)}`);
     for (const { suite, failures, runs } of suites) {
       const count = failures.length + runs.reduce((sum, run) => sum + run.failures.length, 0);
       if (count > 0) warnings.push(`in ${name}, suite ${suite} failed (${count}): its figures are void`);

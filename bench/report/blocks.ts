@@ -5,8 +5,10 @@ import type { FlameNode } from './flame.ts';
 export interface ReportPage {
   readonly title: string;
   readonly subtitle: string;
-  /** Shown first and loud: what makes figures below void or doubtful. */
+  /** Shown first and loud: what makes figures below void. */
   readonly failures: readonly string[];
+  /** What makes a reader careful. */
+  readonly warnings: readonly string[];
   readonly sections: readonly Section[];
 }
 

@@ -11,13 +11,14 @@ import { lineChart } from './line-chart.ts';
 import { STYLE } from './style.ts';
 import { table } from './table.ts';
 
-export function pageHtml({ title, subtitle, failures, sections }: ReportPage): string {
+export function pageHtml({ title, subtitle, failures, warnings, sections }: ReportPage): string {
   const links = sections.map((section) => `<a href="#${escapeHtml(section.id)}">${escapeHtml(section.title)}</a>`);
   return `<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
 <title>${escapeHtml(title)}</title><style>${STYLE}</style></head>
 <body><main><h1>${escapeHtml(title)}</h1><p class="subtitle">${escapeHtml(subtitle)}</p>
 ${failures.length > 0 ? failureBox('This run failed: do not quote its figures', failures) : ''}
+${warnings.length > 0 ? failureBox('Read with care', warnings, 'failures doubtful') : ''}
 <nav>${links.join('')}</nav>
 ${sections.map(sectionHtml).join('\n')}
 </main><script>${pageScript()}</script></body></html>
@@ -48,9 +49,9 @@ function blockHtml(block: Block): string {
   }
 }
 
-function failureBox(heading: string, failures: readonly string[]): string {
+function failureBox(heading: string, failures: readonly string[], look = 'failures'): string {
   const items = failures.map((failure) => `<li>${escapeHtml(failure)}</li>`).join('');
-  return `<div class="failures"><strong>${escapeHtml(heading)}</strong><ul>${items}</ul></div>`;
+  return `<div class="${look}"><strong>${escapeHtml(heading)}</strong><ul>${items}</ul></div>`;
 }
 
 /** The script's TypeScript as the JavaScript of a browser. */

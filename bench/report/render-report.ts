@@ -2,6 +2,7 @@
 
 import { latencyAt, type Result, type SuiteResult } from '../result.ts';
 import type { FlameBlock, ReportPage, Section } from './blocks.ts';
+import { busyBefore, busyText } from './busy-machine.ts';
 import { ceilingsSection } from './ceilings-section.ts';
 import { type CpuProfile, foldProfile } from './flame.ts';
 import { goalsTable } from './goals.ts';
@@ -24,6 +25,7 @@ function reportPage(result: Result, readProfile: ReadProfile): ReportPage {
     title: 'Bench report',
     subtitle: `${startedAt.slice(0, 16).replace('T', ' ')} UTC · ${git.revision.slice(0, 12)}${git.changed ? ' with changes' : ''} · ${machine.cores} × ${machine.cpu} · ${size}`,
     failures: sections.flatMap(({ title, failures }) => failures.map((failure) => `${title}: ${failure}`)),
+    warnings: busyBefore(machine) ? [`The machine was busy before the run began: ${busyText(machine)}.`] : [],
     sections: [goals(result), ...sections, howSection(result)],
   };
 }
@@ -85,6 +87,7 @@ function howSection({ machine, versions, git, size, seconds, suites }: Result): 
           ['processor', `${machine.cores} × ${machine.cpu}`],
           ['memory', byteCount(machine.memoryBytes)],
           ['system', machine.system],
+          ['busy before the run', busyText(machine)],
           ['revision', `${git.revision}${git.changed ? ' (with changes that are not committed)' : ''}`],
           ['size', `${size}, ${duration(seconds * 1000)}`],
           ...(slowest === null ? [] : [['slowest P99 of all runs', duration(slowest)]]),

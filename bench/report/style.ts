@@ -22,7 +22,7 @@ nav{display:flex;flex-wrap:wrap;gap:6px 14px;margin:0 0 20px}nav a{color:var(--c
 .note{font-size:13px;margin:8px 0 0}
 .failures{background:var(--bad-bg);border:2px solid var(--bad);border-radius:10px;padding:12px 16px;margin:0 0 18px;color:var(--bad)}
 .failures strong{display:block}.failures ul{margin:6px 0 0;padding-left:20px}
-.allgood{background:var(--good-bg);color:var(--good);border-radius:10px;padding:10px 16px;margin:0 0 18px;font-weight:600}
+.doubtful{background:none;border-color:var(--c1);color:var(--c1)}
 .legend{display:flex;flex-wrap:wrap;gap:2px 14px;margin:0 0 6px;font-size:13px}
 .key::before{content:"";display:inline-block;width:18px;height:0;border-top:3px solid var(--c);margin-right:6px;vertical-align:middle}
 .key.dashed::before{border-top-style:dashed;border-top-width:2px}.key.block::before{height:11px;width:11px;border:0;border-radius:3px;background:var(--c)}

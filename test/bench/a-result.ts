@@ -78,7 +78,7 @@ export const aResult = (given: Partial<Result> = {}): Result => ({
   startedAt: '2026-01-31T12:00:00.000Z',
   seconds: 100,
   size: 'full',
-  machine: { cpu: 'a processor', cores: 2, memoryBytes: 16e9, system: 'Linux 6' },
+  machine: { cpu: 'a processor', cores: 2, memoryBytes: 16e9, system: 'Linux 6', loadBefore: 0.1 },
   versions: { node: '22.18.0' },
   git: { revision: '0123456789abcdef', changed: false },
   suites: [],

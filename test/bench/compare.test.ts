@@ -33,9 +33,10 @@ t.test('figures of one result only are named', async () => {
 });
 
 t.test('another machine and a failed suite are warned of', async () => {
-  const machine = { cpu: 'another', cores: 64, memoryBytes: 1, system: 'Linux' };
+  const machine = { cpu: 'another', cores: 64, memoryBytes: 1, system: 'Linux', loadBefore: 40 };
   const failed = aSuite({ suite: 'firehose', runs: [aRun({ rate: 1000, failures: ['lost 1 event'] })] });
   const { warnings } = compare(aResult(), aResult({ machine, suites: [failed] }));
   assert.match(warnings.join('\n'), /the machine differs: 2 × a processor and 64 × another/);
+  assert.match(warnings.join('\n'), /in B the machine was busy: 40\.0 of 64 cores/);
   assert.match(warnings.join('\n'), /in B, suite firehose failed \(1\)/);
 });

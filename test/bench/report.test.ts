@@ -60,3 +60,11 @@ t.test('a profile becomes a flame graph', async () => {
   assert.match(html, /Profile: edge/);
   assert.match(html, /fanOut edge\.ts:2/);
 });
+
+t.test('a machine that was busy before the run is told at the top', async () => {
+  const busy = { cpu: 'a processor', cores: 2, memoryBytes: 1, system: 'Linux', loadBefore: 3.8 };
+  const told = (machine: typeof busy) =>
+    /busy before the run began: 3\.8 of 2/.test(renderReport(aResult({ machine }), () => null));
+  assert.equal(told(busy), true);
+  assert.equal(told({ ...busy, loadBefore: 0.2 }), false);
+});
