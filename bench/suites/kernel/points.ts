@@ -66,8 +66,8 @@ function effort({ channelCount, kind, matchesPerEvent }: WorkloadShape, size: 'q
     matchesPerEvent === GOAL_POINT.matchesPerEvent;
   const hasReference = isGoal || (size === 'full' && channelCount <= REFERENCE_CHANNELS);
   return {
-    seconds: size === 'quick' ? 1 : isGoal ? 3 : 1.5,
-    warmupSeconds: isGoal ? 1 : 0.7,
+    seconds: size === 'quick' ? 0.8 : isGoal ? 3 : 1.5,
+    warmupSeconds: isGoal ? 1 : 0.5,
     repetitions: 5,
     referenceSeconds: hasReference ? (isGoal && size === 'full' ? 1 : 0.4) : 0,
   };
