@@ -35,7 +35,8 @@ export const EdgeConfig = Type.Object({
     default: 10_000,
     minimum: 1,
     maximum: 1_000_000,
-    description: 'Connections at a time; more are closed with 4005. 10,000 idle ones need about 100 MB here.',
+    description:
+      'Connections at a time; more are closed with 4005. 10,000 idle ones need about 30 MB here.',
   }),
   edgeMaxSubscriptions: Type.Integer({
     default: 256,
@@ -81,7 +82,8 @@ export const EdgeConfig = Type.Object({
   }),
   edgeCompression: Type.Boolean({
     default: false,
-    description: 'Whether clients that offer permessage-deflate get compressed frames.',
+    description:
+      'Whether clients that offer permessage-deflate get compressed frames: about a third of the bytes. Off by default, because every frame is compressed anew for each client: 5 µs of CPU for 500 bytes, 13 for 2 KB, 330 for 25 KB, where sending costs 5, 6 and 8. For few clients behind thin lines.',
   }),
   edgeReplayBytes: Type.Integer({
     default: 262_144,

@@ -67,6 +67,9 @@ export interface ConnectionContext {
 /** 64 KiB: about what one system call takes anyway. */
 const FLUSH_BYTES = 65_536;
 
+/** Smaller frames fit into one packet anyway. */
+const MIN_COMPRESSED_BYTES = 512;
+
 // Thousands of connections are idle at a time: whatever only a busy one needs is made when it is needed.
 export class Connection implements Client, Writable {
   readonly format: PlanFormat;
@@ -279,7 +282,8 @@ export class Connection implements Client, Writable {
 
   #write(frame: FrameBytes): number {
     const isText = typeof frame === 'string' || this.format === 'json';
-    return this.#socket.send(frame, !isText, this.#context.limits.compresses);
+    const compress = this.#context.limits.compresses && frame.length >= MIN_COMPRESSED_BYTES;
+    return this.#socket.send(frame, !isText, compress);
   }
 
   #advance(): void {

@@ -134,6 +134,23 @@ t.test('only the known subprotocol is spoken; none offered means the default', a
   plain.close();
 });
 
+t.test('frames are compressed for clients that offer it, where the edge is told to', async (t) => {
+  t.equal((await TestClient.open(edge.url)).socket.extensions, '', 'not by default');
+  const compressing = await startEdgeUnderTest({ MDS_EDGE_COMPRESSION: 'true' }, 1);
+  t.teardown(() => compressing.stop());
+  compressing.worker.run();
+  const client = await TestClient.open(compressing.url);
+  t.match(client.socket.extensions, 'permessage-deflate');
+  await client.subscribe('a');
+  for (let n = 0; n < 50; n++) compressing.worker.produce(0, n, 1000);
+  await until('all events', () => [...client.numbers().values()].flat().length >= 50);
+  t.same(
+    [...client.numbers().values()].flat(),
+    Array.from({ length: 50 }, (_, n) => n),
+  );
+  client.close();
+});
+
 t.test('pages from elsewhere are refused, pages from loopback are not', async (t) => {
   const open = (origin: string): Promise<unknown> => once(new WebSocket(edge.url, { origin }), 'open');
   await t.rejects(open('https://evil.example'), /403/);
