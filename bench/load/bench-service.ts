@@ -45,7 +45,9 @@ export class BenchService {
     const profiled = profileTo === undefined ? {} : { NODE_OPTIONS: `--cpu-prof --cpu-prof-dir=${profileTo}` };
     const controlPlane = await startProcess('control-plane', stack, { env: common });
     const of = (role: 'stream-worker' | 'edge', count: number) =>
-      Array.from({ length: count }, (_, index) => startProcess(role, stack, { index, env: { ...common, ...profiled } }));
+      Array.from({ length: count }, (_, index) =>
+        startProcess(role, stack, { index, env: { ...common, ...profiled } }),
+      );
     const started = await Promise.all([Promise.all(of('stream-worker', workers)), Promise.all(of('edge', edges))]);
     return new BenchService(stack, controlPlane, ...started);
   }
@@ -73,6 +75,12 @@ export class BenchService {
       await new Promise((resolve) => setTimeout(resolve, POLL_MS));
     }
     return topic;
+  }
+
+  async topic(name: string): Promise<Topic> {
+    const answer = await fetch(`${apiUrl(this.#stack.ports)}/v1/topics/${name}`);
+    if (!answer.ok) throw new Error(`GET /v1/topics/${name}: ${answer.status}`);
+    return (await answer.json()) as Topic; // the API's contract
   }
 
   /** A counter or gauge of a process, summed over its labels. */

@@ -53,7 +53,10 @@ export class ClientConnection implements FrameHandler {
       `GET /v1/stream HTTP/1.1\r\nHost: 127.0.0.1:${port}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n` +
         `Sec-WebSocket-Key: ${key}\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Protocol: mds.v1.json\r\n\r\n`,
     );
-    const timeout = setTimeout(() => connection.#upgraded.reject(new Error('no answer to the handshake')), CONNECT_TIMEOUT_MS);
+    const timeout = setTimeout(
+      () => connection.#upgraded.reject(new Error('no answer to the handshake')),
+      CONNECT_TIMEOUT_MS,
+    );
     await connection.#upgraded.promise.finally(() => clearTimeout(timeout));
     return connection;
   }

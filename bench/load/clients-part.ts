@@ -52,12 +52,12 @@ class Subscribers {
   }
 
   async subscribe(): Promise<void> {
-    const { subscriptionsPerConnection, filters, topic } = this.#setting;
+    const { subscriptionsPerConnection, filters, topic, fields } = this.#setting;
     this.#awaited = this.#connections.length * subscriptionsPerConnection;
     this.#connections.forEach((connection, i) => {
       for (let j = 0; j < subscriptionsPerConnection; j++) {
         const filter = this.#filterOf(i, j);
-        connection.send({ type: 'subscribe', id: String(j), topic, filter: filter.cel });
+        connection.send({ type: 'subscribe', id: String(j), topic, filter: filter.cel, ...(fields ? { fields } : {}) });
       }
     });
     const timeout = setTimeout(
@@ -198,7 +198,8 @@ class SharedFrames {
     this.#counts[n] = times.reduce((sum, [, count]) => sum + count, 0);
     this.#times[n] = times;
     if (this.#early.length === 0) return;
-    for (const early of this.#early.splice(0)) this.#compare(early.n, early.signature, early.arrivedUs, early.latencies);
+    for (const early of this.#early.splice(0))
+      this.#compare(early.n, early.signature, early.arrivedUs, early.latencies);
   }
 
   /** @param arrivedUs 0: this connection is not measured */

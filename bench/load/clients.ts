@@ -13,6 +13,8 @@ export interface SubscribersSetting {
   readonly subscriptionsPerConnection: number;
   /** `distinct`: each subscription has a filter of its own; `everything`: all have the same one. */
   readonly filters: 'distinct' | 'everything';
+  /** Absent: whole events. */
+  readonly fields?: readonly string[] | undefined;
 }
 
 export interface SettledAnswer extends Pick<LoadRun, 'latency' | 'stages' | 'failures'> {
@@ -20,4 +22,14 @@ export interface SettledAnswer extends Pick<LoadRun, 'latency' | 'stages' | 'fai
   readonly lost: number;
   readonly unexpected: number;
   readonly receivedBytes: number;
+  /** Latency by intended time, in steps of TIMELINE_STEP_MS from the beginning of the measured time. */
+  readonly timeline: readonly TimelineStep[];
+}
+
+export const TIMELINE_STEP_MS = 100;
+
+export interface TimelineStep {
+  readonly count: number;
+  readonly meanMs: number;
+  readonly maxMs: number;
 }

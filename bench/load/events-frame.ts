@@ -45,7 +45,10 @@ export function readHead(frame: Buffer): EventsHead {
  *
  * @returns how many there were
  */
-export function readEvents(frame: Buffer, onEvent: (offset: number, index: number, timestampUs: number) => void): number {
+export function readEvents(
+  frame: Buffer,
+  onEvent: (offset: number, index: number, timestampUs: number) => void,
+): number {
   let count = 0;
   for (let at = frame.indexOf(AT, START.length); at >= 0; at = frame.indexOf(AT, at)) {
     const offsetAt = at + AT.length;

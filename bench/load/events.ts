@@ -72,7 +72,7 @@ function eventOf(n: number, { cardinality }: LoadShape): LoadEvent {
       region: ['eu-central-1', 'eu-west-1', 'us-east-1'][below(8, 3)] ?? '',
       pod: podName(below(9, cardinality)),
     },
-    message: null,
+    message: `GET /v1/orders took ${below(10, 1000)} ms`,
     traceId: null,
   };
 }

@@ -3,6 +3,7 @@
 
 import type { Histogram } from 'hdr-histogram-js';
 import type { LoadRun } from '../result.ts';
+import { TIMELINE_STEP_MS, type TimelineStep } from './clients.ts';
 import type { EventsHead } from './events-frame.ts';
 import { latencyOf, newHistogram, record } from './histograms.ts';
 
@@ -13,6 +14,7 @@ export class Latencies {
   #toUs = Number.NEGATIVE_INFINITY;
   #total: Histogram = newHistogram();
   #stages: Histogram[] = STAGES.map(() => newHistogram());
+  #timeline: { count: number; sumUs: number; maxUs: number }[] = [];
 
   /** Begins anew: only events intended within this time count. */
   begin(fromUs: number, toUs: number): void {
@@ -20,6 +22,7 @@ export class Latencies {
     this.#toUs = toUs;
     this.#total = newHistogram();
     this.#stages = STAGES.map(() => newHistogram());
+    this.#timeline = [];
   }
 
   isMeasured(intendedUs: number): boolean {
@@ -27,7 +30,15 @@ export class Latencies {
   }
 
   record(intendedUs: number, arrivedUs: number, count = 1): void {
-    if (this.isMeasured(intendedUs)) record(this.#total, arrivedUs - intendedUs, count);
+    if (!this.isMeasured(intendedUs)) return;
+    const us = Math.max(0, arrivedUs - intendedUs);
+    record(this.#total, us, count);
+    const step = Math.floor((intendedUs - this.#fromUs) / (TIMELINE_STEP_MS * 1000));
+    this.#timeline[step] ??= { count: 0, sumUs: 0, maxUs: 0 };
+    const at = this.#timeline[step];
+    at.count += count;
+    at.sumUs += us * count;
+    at.maxUs = Math.max(at.maxUs, us);
   }
 
   /** Once for each frame, at its oldest record. */
@@ -39,8 +50,13 @@ export class Latencies {
     });
   }
 
-  result(): Pick<LoadRun, 'latency' | 'stages'> {
+  result(): Pick<LoadRun, 'latency' | 'stages'> & { readonly timeline: readonly TimelineStep[] } {
     const stages = STAGES.map((stage, i) => ({ stage, latency: latencyOf(this.#stages[i] ?? newHistogram()) }));
-    return { latency: latencyOf(this.#total), stages };
+    const timeline = Array.from(this.#timeline, (step) => ({
+      count: step?.count ?? 0,
+      meanMs: step ? step.sumUs / step.count / 1000 : 0,
+      maxMs: (step?.maxUs ?? 0) / 1000,
+    }));
+    return { latency: latencyOf(this.#total), stages, timeline };
   }
 }

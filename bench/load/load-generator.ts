@@ -9,7 +9,7 @@ import type { Topic } from '../../schemas/api/topic.ts';
 import { type LoadRun, latencyAt } from '../result.ts';
 import { Part } from '../suites/ceilings/part.ts';
 import type { BenchService } from './bench-service.ts';
-import type { SettledAnswer, SubscribersSetting } from './clients.ts';
+import type { SettledAnswer, SubscribersSetting, TimelineStep } from './clients.ts';
 import type { LoadShape } from './events.ts';
 import { mergedLatency, nowUs } from './histograms.ts';
 import { STAGES } from './latencies.ts';
@@ -23,6 +23,7 @@ export interface LoadSetting {
   readonly subscriptionsPerConnection: number;
   readonly filters: SubscribersSetting['filters'];
   readonly compression: ProducerSetting['compression'];
+  readonly fields?: readonly string[];
 }
 
 export interface RunSetting {
@@ -50,11 +51,12 @@ interface Reading {
 
 export class LoadGenerator {
   readonly #service: BenchService;
-  readonly #setting: LoadSetting;
   readonly #producer: Part;
   readonly #producerPid: number;
   readonly #clients: readonly Part[];
   readonly #clientPids: readonly number[];
+  /** Of the last run, as the first edge's clients saw it. */
+  timeline: readonly TimelineStep[] = [];
   #before = { expected: 0, received: 0, lost: 0, unexpected: 0, receivedBytes: 0 };
 
   private constructor(
@@ -78,7 +80,9 @@ export class LoadGenerator {
     const parts: Part[] = [];
     try {
       const producer = startPart(parts, 'producer-part.ts', producerSetting(service, setting, topic));
-      const clients = service.edges.map((_, i) => startPart(parts, 'clients-part.ts', clientsSetting(service, setting, i)));
+      const clients = service.edges.map((_, i) =>
+        startPart(parts, 'clients-part.ts', clientsSetting(service, setting, i)),
+      );
       const ready = await producer.answer('ready');
       const subscribed = await Promise.all(clients.map((part) => part.answer('subscribed')));
       return new LoadGenerator(
@@ -111,6 +115,7 @@ export class LoadGenerator {
     const to = await this.#read();
     const produced = (await this.#producer.answer('produced')) as unknown as ProducedAnswer; // from producer-part.ts
     const settled = await this.#settle(produced.recordsByPartition);
+    this.timeline = settled.timeline;
     const peakMemoryBytes = {
       ...this.#service.peakMemoryBytes(),
       producer: peakBytesOf(this.#producerPid),
@@ -163,9 +168,10 @@ export class LoadGenerator {
   }
 
   async #settle(recordsByPartition: readonly number[]): Promise<SettledAnswer & { expected: number }> {
-    const answers = (await this.#tellClients({ kind: 'settle', recordsByPartition }, 'settled')) as unknown as (
-      SettledAnswer & { expected: number }
-    )[]; // from clients-part.ts
+    const answers = (await this.#tellClients(
+      { kind: 'settle', recordsByPartition },
+      'settled',
+    )) as unknown as (SettledAnswer & { expected: number })[]; // from clients-part.ts
     const sum = (of: (answer: SettledAnswer & { expected: number }) => number): number =>
       answers.reduce((total, answer) => total + of(answer), 0);
     const now = {
@@ -183,6 +189,7 @@ export class LoadGenerator {
       lost: now.lost - before.lost,
       unexpected: now.unexpected - before.unexpected,
       receivedBytes: now.receivedBytes - before.receivedBytes,
+      timeline: answers[0]?.timeline ?? [],
       failures: answers.flatMap(({ failures }) => failures),
       latency: mergedLatency(answers.map(({ latency }) => latency)),
       stages: STAGES.map((stage, i) => ({
@@ -268,5 +275,6 @@ function clientsSetting(service: BenchService, setting: LoadSetting, edge: numbe
     firstConnection: first,
     subscriptionsPerConnection,
     filters,
+    fields: setting.fields,
   };
 }

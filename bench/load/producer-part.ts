@@ -125,7 +125,8 @@ class Producer {
   async #flush(): Promise<void> {
     const deadlineMs = performance.now() + FLUSH_MS;
     while (this.#acknowledged < this.#sent) {
-      if (performance.now() > deadlineMs) throw new Error(`${this.#sent - this.#acknowledged} records were not acknowledged`);
+      if (performance.now() > deadlineMs)
+        throw new Error(`${this.#sent - this.#acknowledged} records were not acknowledged`);
       await nextTurn(POLL_MS);
     }
   }

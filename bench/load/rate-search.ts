@@ -55,7 +55,11 @@ export async function saturatedRate(
 ): Promise<{ readonly eventsPerSecond: number; readonly run: LoadRun }> {
   const rate = rounded(Math.max(...runs.map(({ achievedEventsPerSecond }) => achievedEventsPerSecond)) * 1.5);
   const phase = { eventsPerSecond: rate, seconds: MEASURED_SECONDS };
-  const run = await load.run({ name: `${title}, saturated`, warmup: { ...phase, seconds: WARMUP_SECONDS }, phases: [phase] });
+  const run = await load.run({
+    name: `${title}, saturated`,
+    warmup: { ...phase, seconds: WARMUP_SECONDS },
+    phases: [phase],
+  });
   progress(describe(run, false));
   return { eventsPerSecond: run.achievedEventsPerSecond, run: withoutSaturation(run) };
 }
