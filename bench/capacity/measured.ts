@@ -24,14 +24,15 @@ export function costSamples({ suites }: Result): CostSample[] {
 const isUsable = ({ failures, cpuSeconds, received, expected }: LoadRun): boolean =>
   failures.length === 0 && received === expected && TIERS.every((tier) => (cpuSeconds[tier] ?? 0) > 0);
 
+/** Of the measured time alone: `produced` and `received`, which settle what was lost, may count the warm-up too. */
 function workOf(run: LoadRun): WorkAmounts {
   return {
     seconds: run.seconds,
-    millionEvents: run.produced / 1e6,
+    millionEvents: (run.achievedEventsPerSecond * run.seconds) / 1e6,
     megabytesIn: run.megabytesIn,
     millionMatches: run.matches / 1e6,
     laneMegabytes: run.laneMegabytes,
-    millionDeliveries: run.received / 1e6,
+    millionDeliveries: (run.deliveriesPerSecond * run.seconds) / 1e6,
     clientMegabytes: run.clientMegabytes,
   };
 }

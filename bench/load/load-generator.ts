@@ -66,7 +66,6 @@ export class LoadGenerator {
     clients: readonly [Part, number][],
   ) {
     this.#service = service;
-    this.#setting = setting;
     this.#producer = producer;
     this.#producerPid = producerPid;
     this.#clients = clients.map(([part]) => part);

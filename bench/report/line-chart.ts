@@ -7,7 +7,7 @@ import { type Scale, scaleOf, valueText } from './scale.ts';
 
 const WIDTH = 640;
 const HEIGHT = 320;
-const PLOT = { left: 62, right: 14, top: 12, bottom: 46 };
+const PLOT = { left: 62, right: 28, top: 12, bottom: 46 };
 const PLOT_WIDTH = WIDTH - PLOT.left - PLOT.right;
 const PLOT_HEIGHT = HEIGHT - PLOT.top - PLOT.bottom;
 /** Colours that the style sheet has. */

@@ -140,7 +140,7 @@ function runTable(runs: readonly LoadRun[]): Block {
       'worst',
       'delivered',
       'generator',
-      'Mdeliveries',
+      'million deliveries',
       'edge memory',
     ],
     rows: runs.map(runRow),

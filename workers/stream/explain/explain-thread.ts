@@ -1,14 +1,15 @@
 // Entry of the explain thread: one task at a time.
 
 import { MdsError } from '../../../schemas/errors.ts';
+import { countEvents } from './event-count.ts';
 import type { CountAnswer, CountTask, MeasureAnswer, MeasureTask } from './explain-task.ts';
-import { countEvents, FilterTrial, type TrialTimes } from './filter-trial.ts';
+import { FilterTrial, type TrialTimes } from './filter-trial.ts';
 
 /**
- * Together about half a second of one core: long enough for the engine to compile the code and for the fastest turn to be
+ * As a rule half a second of one core, at most two: long enough for the engine to compile the code and for the fastest turn to be
  * the same each time within some per cent, short enough for a person to wait and for live delivery not to notice.
  */
-const TIMES: TrialTimes = { countMs: 1000, warmMs: 100, measureMs: 200, turnMs: 50 };
+const TIMES: TrialTimes = { countMs: 1000, warmMs: 100, measureMs: 200, settledMs: 100, turnMs: 50 };
 
 export default function run(task: CountTask | MeasureTask): CountAnswer | MeasureAnswer {
   if (task.kind === 'count') return countEvents(task);

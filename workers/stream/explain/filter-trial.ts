@@ -1,8 +1,7 @@
 // Tries one filter on real records with the kernel's own parts: how its events are found, how many match, and what that
 // costs. No I/O; time comes as a function, because time is what it measures.
 //
-// The cost is a difference: the same records are walked without the filter, with it, and with it and its output, in turns,
-// and the fastest turn of each counts. What else runs on the machine makes turns slower, never faster.
+// The cost is a difference: the same records are walked without the filter, with it, and with it and its output, in turns.
 
 import { CONFLUENT_HEADER_BYTES, encodeConfluent } from '../../../schemas/confluent-wire.ts';
 import { MdsError } from '../../../schemas/errors.ts';
@@ -10,18 +9,17 @@ import type { Channel, MatchedChannel } from '../kernel/channel.ts';
 import { readChannelPlan } from '../kernel/channel-plan.ts';
 import { type MatchCollector, TopicMatcher } from '../kernel/topic-matcher.ts';
 import { JsonSink } from '../kernel/transcode/json-sink.ts';
-import { type WriterSchema, WriterSchemas } from '../kernel/writer-schemas.ts';
+import type { WriterSchema } from '../kernel/writer-schemas.ts';
 import { SlabReader } from '../slab.ts';
-import type { CountTask, MeasureAnswer, Measurement, MeasureTask, NamedSchema } from './explain-task.ts';
+import { schemasOf } from './event-count.ts';
+import type { MeasureAnswer, Measurement, MeasureTask } from './explain-task.ts';
 import { foundFilters, foundOnSchema } from './found-filter.ts';
+import { fastestTurnsMs, type TurnTimes } from './turn-times.ts';
 
 /** How long one trial may work. */
-export interface TrialTimes {
+export interface TrialTimes extends TurnTimes {
   /** The first turn, which counts the matches, leaves out the oldest records beyond this. */
   readonly countMs: number;
-  /** Until the engine has compiled the code for good. */
-  readonly warmMs: number;
-  readonly measureMs: number;
   /** Turns go over as many of the newest records as take about this long at first. */
   readonly turnMs: number;
 }
@@ -184,39 +182,18 @@ export class FilterTrial {
   #costs(
     records: readonly TriedRecord[],
   ): Pick<Measurement, 'walkMsPerMillion' | 'filterMsPerMillion' | 'outputMsPerMillion'> {
-    const { warmMs, measureMs } = this.#times;
-    const fastestMs = { without: Infinity, with: Infinity, output: Infinity };
-    let repeats = 1;
     let walked = 0;
-    const round = (): void => {
-      for (const turn of TURNS) {
-        const startedMs = this.#nowMs();
-        walked = this.#turn(records, turn, repeats);
-        fastestMs[turn] = Math.min(fastestMs[turn], (this.#nowMs() - startedMs) / repeats);
-      }
-    };
-    this.#during(warmMs, 1, round);
-    // A turn over a handful of events would be shorter than the clock is exact.
-    repeats = Math.max(1, Math.ceil(MIN_TURN_MS / Math.max(fastestMs.with, 1e-6)));
-    for (const turn of TURNS) fastestMs[turn] = Infinity;
-    this.#during(measureMs, MIN_ROUNDS, round);
+    const turns = TURNS.map((turn) => (repeats: number) => {
+      walked = this.#turn(records, turn, repeats);
+    });
+    const [without = 0, found = 0, written = 0] = fastestTurnsMs(turns, this.#nowMs, this.#times);
     const { events } = this.#collector; // of the last turn; those that were skipped in their record were only walked
     const perMillion = (ms: number, count: number): number => (Math.max(0, ms) / Math.max(1, count)) * 1e6;
     return {
-      walkMsPerMillion: perMillion(fastestMs.without, walked),
-      filterMsPerMillion: perMillion(fastestMs.with - fastestMs.without, events),
-      outputMsPerMillion: perMillion(fastestMs.output - fastestMs.with, events),
+      walkMsPerMillion: perMillion(without, walked),
+      filterMsPerMillion: perMillion(found - without, events),
+      outputMsPerMillion: perMillion(written - found, events),
     };
-  }
-
-  /** At least `rounds` unless that takes twice the time. */
-  #during(ms: number, rounds: number, round: () => void): void {
-    const startedMs = this.#nowMs();
-    for (let i = 0; ; i++) {
-      const elapsedMs = this.#nowMs() - startedMs;
-      if (i > 0 && (elapsedMs >= ms * 2 || (elapsedMs >= ms && i >= rounds))) return;
-      round();
-    }
   }
 
   /** @returns events walked each time, those that are skipped too */
@@ -241,35 +218,7 @@ export class FilterTrial {
 }
 
 const TURNS: readonly Turn[] = ['without', 'with', 'output'];
-/** The fastest of fewer would be chance. */
-const MIN_ROUNDS = 5;
-const MIN_TURN_MS = 1;
 const NO_BYTES = new Uint8Array(0);
-
-/** @returns by place in the slab; -1 for a record that cannot be read or has no value */
-export function countEvents({ schemas: named, slab }: Omit<CountTask, 'kind'>): Int32Array {
-  const schemas = schemasOf(named);
-  const reader = new SlabReader(slab);
-  const { bytes } = reader;
-  return Int32Array.from({ length: reader.recordCount }, (_, place) => {
-    const length = reader.valueLength(place);
-    if (length < 0) return 0; // a tombstone is no event, and no reject
-    const start = reader.valueStart(place);
-    try {
-      const { scanner } = schemas.of(bytes, start, start + length);
-      return scanner.record(bytes, start + CONFLUENT_HEADER_BYTES, start + length, () => true);
-    } catch (error) {
-      if (error instanceof MdsError) return -1;
-      throw error;
-    }
-  });
-}
-
-function schemasOf(named: readonly NamedSchema[]): WriterSchemas {
-  const schemas = new WriterSchemas();
-  for (const { schemaId, text } of named) schemas.add(schemaId, text);
-  return schemas;
-}
 
 function matchedBy(matcher: TopicMatcher, channel: Channel): MatchedChannel {
   const matched = matcher.matchedOf(channel);

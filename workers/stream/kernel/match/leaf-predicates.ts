@@ -47,6 +47,7 @@ function compareLeaf({ op, left, right }: Compare, source: LeafSource): Leaf | u
     return isWhole && right.type.kind === time.kind ? timeLeaf(place, op, right, source) : undefined;
   }
   const limit = isNumber(place.planned) ? numberOf(right) : undefined;
+  if (limit !== undefined && (op === '==' || op === '!=') && !isExactFor(place, limit)) return undefined;
   return limit === undefined ? undefined : numberLeaf(place, op, limit, source);
 }
 
@@ -58,7 +59,8 @@ function inLeaf({ left, right }: In, source: LeafSource): Leaf | undefined {
   if (place.type.kind === 'string' && place.planned.kind === 'string') return stringLeaf(place, '==', items, source);
   if (!isNumber(place.type) || !isNumber(place.planned) || timeUnitOf(place.planned)) return undefined;
   const numbers = items.map(numberOf).filter((value) => value !== undefined);
-  return numbers.length === items.length ? numbersLeaf(place, numbers, source) : undefined;
+  if (numbers.length !== items.length || !numbers.every((value) => isExactFor(place, value))) return undefined;
+  return numbersLeaf(place, numbers, source);
 }
 
 function stringLeaf(
@@ -236,6 +238,9 @@ function numberOf({ value, type }: Const): number | undefined {
   if (Number.isNaN(number)) return undefined;
   return typeof value === 'number' || Number.isSafeInteger(number) ? number : undefined;
 }
+
+/** Several longs are the same number from 2^53 on: equality with one of these needs all their bits. */
+const isExactFor = ({ type }: ReadPlace, value: number): boolean => type.kind !== 'long' || Math.abs(value) < 2 ** 53;
 
 type Range = NonNullable<Access['range']>;
 
