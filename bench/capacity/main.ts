@@ -6,7 +6,7 @@ import { parseArgs } from 'node:util';
 import { readResult } from '../result-files.ts';
 import { modelText, sizingText } from './capacity-text.ts';
 import { checkModel, fitCosts } from './cost-model.ts';
-import { costSamples, measuredWeights } from './measured.ts';
+import { costSamples, measuredWeights, rangeWarnings } from './measured.ts';
 import { sizeFor, type Target } from './size-for.ts';
 
 /** With fewer, no run can be left out to check the model on. */
@@ -46,8 +46,9 @@ function capacity(): string {
     eventBytes: values['event-bytes'] ? positive('EVENT_BYTES', values['event-bytes']) : weights.eventBytes,
   };
   const models = fitCosts(samples);
+  const warnings = rangeWarnings(samples, target).map((warning) => `! ${warning}\n`);
   const source = `From ${samples.length} runs of ${result.startedAt}, ${result.machine.cores} × ${result.machine.cpu}, revision ${result.git.revision.slice(0, 12)}.\n`;
-  return `${sizingText(target, sizeFor(target, models, weights))}\n${source}\n${modelText(models, checkModel(samples))}`;
+  return `${sizingText(target, sizeFor(target, models, weights))}${warnings.join('')}\n${source}\n${modelText(models, checkModel(samples))}`;
 }
 
 function positive(name: string, text: string | undefined): number {

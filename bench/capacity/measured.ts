@@ -2,7 +2,7 @@
 
 import type { LoadRun, Result } from '../result.ts';
 import { type CostSample, TIERS, type WorkAmounts } from './cost-model.ts';
-import type { Weights } from './size-for.ts';
+import type { Target, Weights } from './size-for.ts';
 
 /** Runs that say what the service costs: complete, nothing lost, every tier's CPU time known. */
 export function costSamples({ suites }: Result): CostSample[] {
@@ -53,4 +53,31 @@ export function measuredWeights(
       total(({ clientMegabytes }) => clientMegabytes) / total(({ millionDeliveries }) => millionDeliveries),
     connectionBytes: idle?.value ?? null,
   };
+}
+
+/** A rate this many times the highest measured one is foretold from batches of another size. */
+const FAR_BEYOND = 1.5;
+
+/** Where the target lies outside of what was measured, and the model only guesses. */
+export function rangeWarnings(samples: readonly CostSample[], target: Target): string[] {
+  const rates = samples.map(({ work }) => (work.millionEvents / work.seconds) * 1e6);
+  const mixes = samples.map(({ work }) => work.millionMatches / work.millionEvents);
+  const [highest, fewest, most] = [Math.max(...rates), Math.min(...mixes), Math.max(...mixes)];
+  const warnings: string[] = [];
+  if (target.eventsPerSecond > highest * FAR_BEYOND) {
+    warnings.push(
+      `the highest measured rate is ${Math.round(highest)} events/s: at higher ones batches grow and cost less for each event, so this is too much rather than too little`,
+    );
+  }
+  if (most < fewest * FAR_BEYOND) {
+    warnings.push(
+      `all runs have ${most.toPrecision(2)} matches/event: what an event costs and what a match costs cannot be told apart`,
+    );
+  }
+  if (target.matchesPerEvent > most * FAR_BEYOND || target.matchesPerEvent < fewest / FAR_BEYOND) {
+    warnings.push(
+      `measured were ${fewest.toPrecision(2)} to ${most.toPrecision(2)} matches/event, not ${target.matchesPerEvent}`,
+    );
+  }
+  return warnings;
 }

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import t from 'tap';
 import { modelText, sizingText } from '../../bench/capacity/capacity-text.ts';
 import { checkModel, fitCosts } from '../../bench/capacity/cost-model.ts';
-import { costSamples, measuredWeights } from '../../bench/capacity/measured.ts';
+import { costSamples, measuredWeights, rangeWarnings } from '../../bench/capacity/measured.ts';
 import { sizeFor } from '../../bench/capacity/size-for.ts';
 import { aFigure, aResult, aRun, aSuite } from './a-result.ts';
 
@@ -28,6 +28,12 @@ t.test('runs that failed, lost something or have no CPU times are not fitted on'
   );
 });
 
+t.test('what was sent before the measured time costs nothing in it', async () => {
+  const run = aRun({ rate: 5000, produced: 1_000_000 });
+  const [sample] = costSamples(aResult({ suites: [aSuite({ suite: 'firehose', runs: [run] })] }));
+  assert.equal(sample?.work.millionEvents, 0.05);
+});
+
 t.test('from measured runs to how many of everything, with the error of the model', async () => {
   const figures = [aFigure({ id: 'connections.idleBytes', value: 8000 })];
   const result = aResult({ suites: [aSuite({ suite: 'firehose', runs, figures })] });
@@ -49,4 +55,20 @@ t.test('from measured runs to how many of everything, with the error of the mode
   assert.match(text, /360 MB\/s from Kafka/);
   assert.match(text, /memory of connections: 8 MB/);
   assert.match(text, /typical error \d+ %/);
+});
+
+t.test('a target beyond what was measured is warned of', async () => {
+  const samples = costSamples(aResult({ suites: [aSuite({ suite: 'firehose', runs })] }));
+  const inside = {
+    eventsPerSecond: 1e6,
+    subscribers: 1,
+    matchesPerEvent: 0.1,
+    subscribersPerChannel: 1,
+    eventBytes: 180,
+  };
+  assert.deepEqual(rangeWarnings(samples, inside), []);
+  assert.match(rangeWarnings(samples, { ...inside, eventsPerSecond: 2e7 }).join(), /highest measured rate is 1000000/);
+  assert.match(rangeWarnings(samples, { ...inside, matchesPerEvent: 50 }).join(), /not 50/);
+  const [first] = samples;
+  assert.match(rangeWarnings(first ? [first, first] : [], inside).join(), /cannot be told apart/);
 });
