@@ -74,7 +74,7 @@ export const ERROR_KINDS = {
   MDS_PROJECTION_NOT_AVRO: kind(
     422,
     false,
-    'mds.v1.avro delivers events as they were written, so fields cannot be chosen. Leave them out, or use mds.v1.json.',
+    'Subprotocol mds.v1.avro delivers events as they were written, so fields cannot be chosen. Leave them out, or use mds.v1.json.',
   ),
   MDS_EXPLAIN_NO_WORKER: kind(503, true, 'No stream worker runs, and only they can measure a filter; start one.'),
   MDS_EXPLAIN_NO_EVENTS: kind(404, true, 'The topic {topic} holds no events to measure the filter on.'),
