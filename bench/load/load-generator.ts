@@ -61,7 +61,7 @@ export class LoadGenerator {
 
   private constructor(
     service: BenchService,
-    setting: LoadSetting,
+    _setting: LoadSetting,
     [producer, producerPid]: [Part, number],
     clients: readonly [Part, number][],
   ) {
