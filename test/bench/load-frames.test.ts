@@ -1,7 +1,6 @@
 import t from 'tap';
 import { isEventsFrame, readEvents, readHead } from '../../bench/load/events-frame.ts';
 import { clientFrame, FrameReader, HEAD_BYTES, OPCODE } from '../../bench/load/socket-frames.ts';
-import { buildEventsFrames } from '../../workers/edge/events-frame.ts';
 
 /** As a server sends them: without a mask. */
 function serverFrame(opcode: number, payload: Buffer): Buffer {
@@ -75,21 +74,22 @@ t.test('a frame of the client is masked and has its length', async (t) => {
 
 t.test('an events frame of the edge is read without parsing it', async (t) => {
   const channel = '0123456789abcdef0123456789abcdef';
-  const range = {
-    channel,
-    partition: 12,
-    from: { offset: 4, index: 2 },
-    to: { offset: 9, index: 7 },
-    oldestRecordMs: 1_790_000_000_001.5,
-    publishedMs: 1_790_000_000_002,
-    sentMs: 1_790_000_000_003,
-  };
   const events = [5, 9].map((offset, index) => ({
-    cursor: { offset, index },
-    bytes: Buffer.from(JSON.stringify({ id: 'a', timestamp: 1_790_000_000_000_000 + offset, value: 1 })),
+    at: [offset, index],
+    data: { id: 'a', timestamp: 1_790_000_000_000_000 + offset, value: 1 },
   }));
-  const [frame] = buildEventsFrames(range, events, 10_000);
-  const bytes = Buffer.from(frame?.bytes ?? []);
+  // The order of members is the edge's (test/workers/edge/events-frame.test.ts holds it).
+  const bytes = Buffer.from(
+    JSON.stringify({
+      type: 'events',
+      channel,
+      partition: 12,
+      from: [4, 2],
+      to: [9, 7],
+      times: [1_790_000_000_001.5, 1_790_000_000_002, 1_790_000_000_003],
+      events,
+    }),
+  );
   t.ok(isEventsFrame(bytes));
   t.notOk(isEventsFrame(Buffer.from('{"type":"position","id":"a"}')));
   t.match(readHead(bytes), {
