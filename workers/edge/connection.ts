@@ -187,7 +187,8 @@ export class Connection implements Client, Writable {
         this.#write(first);
         for (const frame of others) this.#write(frame);
       });
-      this.#isBehind = this.#socket.getBufferedAmount() > 0;
+      // A write that fails closes the socket, which may not be asked anything then.
+      this.#isBehind = !this.#isClosed && this.#socket.getBufferedAmount() > 0;
       others.length = 0;
     }
     this.#context.onBytes(this.#queuedBytes);
