@@ -35,8 +35,7 @@ export const EdgeConfig = Type.Object({
     default: 10_000,
     minimum: 1,
     maximum: 1_000_000,
-    description:
-      'Connections at a time; more are closed with 4005. 10,000 idle ones need about 30 MB here.',
+    description: 'Connections at a time; more are closed with 4005. 10,000 idle ones need about 30 MB here.',
   }),
   edgeMaxSubscriptions: Type.Integer({
     default: 256,
