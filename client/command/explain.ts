@@ -83,25 +83,26 @@ const ENDED_BY: Readonly<Record<FilterMeasurement['endedBy'], string>> = {
 
 function measurement(measured: FilterMeasurement, asked: number, width: number): string[] {
   const { events, matched, tested, matchRate, rejectedRecords, endedBy } = measured;
-  const fewer = events < asked ? ` (fewer than ${number(asked)}: ${ENDED_BY[endedBy]})` : '';
   const costs =
     `${ms(measured.costMsPerMillion)} of one core for a million events, and ` +
     `${ms(measured.outputMsPerMillion)} to write those that match as JSON`;
   const walking =
     `${ms(measured.walkMsPerMillion)} a million, once for all filters; with this filter alone ` +
-    `one core does ${number(measured.eventsPerSecond)} events/s`;
+    `one core does ${millions(measured.eventsPerSecond)} events/s`;
   return [
-    `On the last ${number(events)} events${fewer}`,
+    'What it does on real events',
     `  matches  ${number(matched)} of the last ${number(events)} events, ${percent(matchRate)}`,
-    `  tested   ${number(tested)} times, on ${percent(tested / Math.max(1, events))}`,
+    `  tested   ${number(tested)} times, ${number((tested * 100) / Math.max(1, events))} for 100 events`,
     wrapped('  costs    ', costs, width),
     wrapped('  walking  ', walking, width),
     `  written  ${span(measured)}`,
+    ...(events < asked ? [`  fewer    than ${number(asked)} events: ${ENDED_BY[endedBy]}`] : []),
     ...(rejectedRecords > 0 ? [`  besides  ${number(rejectedRecords)} records that cannot be read`] : []),
   ];
 }
 
-const number = (value: number): string => value.toLocaleString('en', { maximumSignificantDigits: 6 });
+const number = (value: number): string => value.toLocaleString('en', { maximumFractionDigits: value < 100 ? 1 : 0 });
+const millions = (count: number): string => `${number(count / 1e6)} million`;
 const ms = (value: number): string => `${value.toLocaleString('en', { maximumFractionDigits: value < 10 ? 1 : 0 })} ms`;
 const percent = (share: number): string =>
   `${(share * 100).toLocaleString('en', { maximumSignificantDigits: share < 0.1 ? 2 : 3 })} %`;

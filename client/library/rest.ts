@@ -13,6 +13,12 @@ import type { Fetch } from './runtime.ts';
 /** 10 s: creating a topic waits for Kafka and the registry; anything slower is better tried again. */
 const REQUEST_TIMEOUT_MS = 10_000;
 
+export interface ExplainOptions {
+  readonly fields?: readonly string[];
+  /** How many of the last events to try the filter on. */
+  readonly events?: number;
+}
+
 /** Where in a filter a problem is; offsets count UTF-16 units from 0. */
 export interface FilterPlace {
   readonly offset: number;
@@ -52,6 +58,9 @@ export class RestClient {
   deleteTopic = (name: string): Promise<void> => this.#call('DELETE', `/v1/topics/${encodeURIComponent(name)}`);
   checkFilter = (topic: string, filter: string, fields?: readonly string[]): Promise<FilterVerdict> =>
     this.#call('POST', '/v1/filters/check', { topic, filter, ...(fields ? { fields } : {}) });
+  /** Takes about a second: a stream worker tries the filter on the last events. */
+  explainFilter = (topic: string, filter: string, options: ExplainOptions = {}): Promise<FilterVerdict> =>
+    this.#call('POST', '/v1/filters/check', { topic, filter, explain: true, ...options });
   subscriptions = (): Promise<readonly Subscription[]> => this.#listAll('/v1/subscriptions');
   createSubscription = (subscription: NewSubscription): Promise<Subscription> =>
     this.#call('POST', '/v1/subscriptions', subscription);
