@@ -212,7 +212,7 @@ function route(line: string, body: Record<string, string> | undefined, api: stri
     case 'DELETE /v1/subscriptions/sub-1':
       return [204, undefined];
     case 'POST /v1/filters/check':
-      return [200, verdictOf(body?.filter ?? '')];
+      return [200, { ...verdictOf(body?.filter ?? ''), ...(body?.explain ? explained(body.filter ?? '') : {}) }];
     case 'GET /v1/subscriptions':
       return [
         200,
@@ -239,13 +239,50 @@ const aDurable = (body: object) => ({
   ...body,
 });
 
-function verdictOf(filter: string): unknown {
+function verdictOf(filter: string): object {
   const error = checkFilter(filter);
   if (error) return { valid: false, error: { code: error.code, message: error.message, ...error.details } };
   const fieldsRead = FIELDS.filter((field) => filter.includes(field));
   // One channel for each filter, as far as this test needs it.
   const channel = Buffer.from(filter.padEnd(16)).toString('hex').slice(0, 32);
   return { valid: true, canonical: filter, fieldsRead, cost: filter.length, channel };
+}
+
+/** A filter with `message` in it is scanned; one with `host` finds no worker. */
+function explained(filter: string): object {
+  if (filter.includes('host')) {
+    const { code, message } = new MdsError('MDS_EXPLAIN_NO_WORKER');
+    return { explanation: null, otherWriters: [], measured: null, reason: { code, message } };
+  }
+  const isScanned = filter.includes('message');
+  return {
+    explanation: {
+      found: isScanned ? 'scan' : 'index',
+      by: [],
+      residual: [],
+      unindexed: [],
+      schemaIds: [1],
+      sentences: isScanned
+        ? ['Tested on every event: nothing in it can be looked up.']
+        : ['Found by a range of value.'],
+    },
+    otherWriters: [],
+    measured: {
+      events: 10_000,
+      matched: 412,
+      matchRate: 0.0412,
+      tested: isScanned ? 10_000 : 988,
+      costMsPerMillion: 14.2,
+      outputMsPerMillion: 5.25,
+      walkMsPerMillion: 96.1,
+      eventsPerSecond: 8_655_000,
+      from: '2026-01-31T12:00:00.000Z',
+      to: '2026-01-31T12:00:20.000Z',
+      endedBy: 'topic',
+      rejectedRecords: isScanned ? 3 : 0,
+    },
+    reason: null,
+  };
 }
 
 function problem(code: MdsErrorCode, details: Record<string, unknown>): readonly [number, unknown] {

@@ -119,6 +119,32 @@ t.test('a filter is checked, and an error is shown at its place', async (t) => {
   t.match(JSON.parse(asJson.stderr), { error: { code: 'MDS_FILTER_UNKNOWN_FIELD', details: { didYouMean: 'value' } } });
 });
 
+t.test('a filter is explained: how it is found, what it matches, what it costs', async (t) => {
+  const explain = (filter: string, ...more: string[]) => mds('explain', 'host.metrics', '--filter', filter, ...more);
+  const [indexed, scanned, unmeasured, invalid, asJson, badCount] = await Promise.all([
+    explain('value > 1.0'),
+    explain('message == "a"', '--events', '20000'),
+    explain('host == "a"'),
+    explain('severty > INFO'),
+    explain('value > 2.0', '--fields', 'host,value', '--events', '5000', '--json'),
+    explain('value > 1.0', '--events', '100001'),
+  ]);
+  t.equal(indexed.code, 0);
+  t.match(indexed.stdout, /means +value > 1\.0\n.*How its events are found\n {2}Found by a range of value\./s);
+  t.match(indexed.stdout, 'matches  412 of the last 10,000 events, 4.1 %\n  tested   988 times, 9.9 for 100 events');
+  t.match(indexed.stdout, /costs +14 ms of one core for a million events, and 5\.3 ms to write/);
+  t.match(indexed.stdout, '2026-01-31 12:00:00 to 2026-01-31 12:00:20 UTC, 20 s');
+  t.notMatch(indexed.stdout, /fewer|cannot be read/);
+  t.match(scanned.stdout, /Tested on every event.*fewer +than 20,000 events: the topic holds no more.*3 records/s);
+  t.match(unmeasured, { code: 0, stdout: /Not measured: No stream worker runs.*\[MDS_EXPLAIN_NO_WORKER\]/s });
+  t.match(invalid, { code: 1, stderr: /\^{7} severity\?/ });
+  t.match(json(asJson), { canonical: 'value > 2.0', measured: { matchRate: 0.0412 }, reason: null });
+  const request = service.requests.find(({ body }) => (body as { events?: number })?.events === 5000);
+  t.match(request?.body, { explain: true, fields: ['host', 'value'], filter: 'value > 2.0' });
+  t.match(badCount, { code: 2, stderr: /whole number from 1 to 100000/ });
+  for (const line of `${indexed.stdout}${scanned.stdout}`.split('\n')) t.ok(line.length <= 100, line);
+});
+
 t.test('durable subscriptions are listed, created and deleted', async (t) => {
   const [list, created, deleted] = await Promise.all([
     mds('subscriptions'),
