@@ -64,7 +64,7 @@ function describe(verdict: ValidFilter, asked: number, width: number): string {
   ];
   if (explanation) lines.push('', 'How its events are found', ...sentences(explanation, width));
   for (const other of otherWriters) {
-    lines.push('', `Written with schema ${other.schemaIds.join(', ')}`, ...sentences(other, width));
+    lines.push('', `How those written with schema ${other.schemaIds.join(', ')} are found`, ...sentences(other, width));
   }
   if (measured) lines.push('', ...measurement(measured, asked, width));
   if (reason) lines.push('', wrapped('Not measured: ', `${reason.message} [${reason.code}]`, width));

@@ -58,7 +58,7 @@ function scanned({ residual, unindexed }: FoundFilter): string[] {
   if (residual.length === 0) return ['It takes every event, so there is nothing to look up.'];
   const clauses = unindexed.length === 0 ? [] : [`No index serves ${unindexed.join('; ')}`];
   return [
-    'Tested on every event: nothing in it can be looked up.',
+    'Tested on every event: no index leads to all that may match.',
     ...clauses,
     'Add with && a clause that can be looked up: == or in on text or a number, <, <=, > or >= on a number or a time, startsWith, has(…), or anything about one enum or boolean. Of alternatives with ||, each needs one.',
   ];

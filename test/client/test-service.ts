@@ -263,7 +263,7 @@ function explained(filter: string): object {
       unindexed: [],
       schemaIds: [1],
       sentences: isScanned
-        ? ['Tested on every event: nothing in it can be looked up.']
+        ? ['Tested on every event: no index leads to all that may match.']
         : ['Found by a range of value.'],
     },
     otherWriters: [],

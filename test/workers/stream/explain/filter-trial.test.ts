@@ -71,8 +71,8 @@ t.test('a filter that cannot be true is never tested, and one that takes all is 
   const nothing = tried('value > 95.0 && value < 90.0', EVENTS);
   t.match(nothing.found, [{ found: 'never', by: [], residual: [] }]);
   t.match(nothing.measured, { events: 1000, matched: 0, tested: 0 });
-  const half = foundOn('value > 95.0 && value < 90.0 || host == "h1"');
-  t.match(half, { found: 'index', by: [{ of: 'host', values: 1 }] });
+  const half = foundOn('value > 95.0 && value < 90.0 || value == 3.0');
+  t.same(half?.by, [{ kind: 'equality', of: 'value', values: 1 }], 'an alternative that cannot be true is not there');
   const all = tried('', EVENTS);
   t.match(all.found, [{ found: 'scan', by: [], residual: [], unindexed: [] }]);
   t.match(all.measured, { events: 1000, matched: 1000, tested: 1000 });
