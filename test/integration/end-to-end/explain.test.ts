@@ -1,14 +1,18 @@
 // Filters explained on the whole service: what matched on the last events is exact, how they are found is said, and a
 // worker that is missing is a reason and not an error.
 
+import { Redis } from 'ioredis';
 import t from 'tap';
 import type { FilterVerdict } from '../../../schemas/api/filter-check.ts';
-import { startEventStream } from '../harness/event-stream.ts';
+import { redisKeys } from '../../../schemas/coordination.ts';
+import { settled, startEventStream } from '../harness/event-stream.ts';
+import { faultsOf, ledgerText, NO_FAULTS } from '../harness/ledger.ts';
 import { aMeasurement, FILTERS, MEASUREMENT_SCHEMA, type Measurement } from '../harness/measurement.ts';
 import { TestProducer } from '../harness/producer.ts';
 import type { TopicInfo } from '../harness/rest-client.ts';
 import { startService, type TestService } from '../harness/service.ts';
 import { until } from '../harness/until.ts';
+import { WireSubscriber } from '../harness/wire-subscriber.ts';
 
 t.setTimeout(240_000);
 
@@ -85,6 +89,51 @@ t.test('with a worker, filters are explained on real events', async (t) => {
     t.ok((measured?.costMsPerMillion ?? 0) > 0 && (measured?.walkMsPerMillion ?? 0) > 0, 'it costs something');
     t.match(explanation, { found: 'scan', unindexed: ['unit.matches("^m")'] });
     await stream.stop();
+  });
+
+  await t.test('a subscriber misses nothing while many filters are explained', async (t) => {
+    const topic = await service.createTopic({ name: 'busy', partitions: 2, schema: MEASUREMENT_SCHEMA });
+    const filter = { cel: 'count >= 0', matches: ({ count }: Measurement) => count >= 0 };
+    const connection = await WireSubscriber.connect(service.edge(0).clientUrl);
+    t.teardown(() => connection.close());
+    const message = { id: 's', topic: topic.name, filter: filter.cel, fields: ['sequence'] };
+    const subscription = await connection.subscribe(message);
+    const stream = await startEventStream({ brokers: brokersOf(service), topic, eventsPerSecond: 5000 });
+    t.teardown(() => stream.close());
+    await until('some traffic', 30_000, () => stream.producer.produced.length > 1000);
+    const verdicts = await Promise.all([1, 2, 3, 4].map((n) => explained(service, topic, `count == ${n}`)));
+    await stream.stop();
+    t.ok(verdicts.some(({ measured }) => measured !== null));
+    for (const { measured, reason } of verdicts) {
+      if (measured === null) t.match(reason, { code: 'MDS_TIMEOUT' }, 'those behind it waited too long, at the worst');
+    }
+    const ledger = await settled({ stream, filter, received: subscription.received, after: subscription.start });
+    t.same(faultsOf(ledger), NO_FAULTS, ledgerText(ledger));
+    t.ok((await service.worker(0).metric('mds_stream_explanations_total')) >= 4);
+  });
+
+  await t.test('a worker that is stopped in the middle of a question ends as ever', async (t) => {
+    const topic = await service.createTopic({ name: 'stopped', partitions: 1, schema: MEASUREMENT_SCHEMA });
+    const producer = await TestProducer.connect<Measurement>(brokersOf(service), topic);
+    t.teardown(() => producer.close());
+    for (let record = 0; record < 500; record++) {
+      const events = Array.from({ length: 100 }, (_, i) => aMeasurement(record * 100 + i));
+      await producer.send({ partition: 0, events });
+    }
+    await producer.flush();
+    const redis = new Redis(service.namespace.env.MDS_REDIS_URL ?? '');
+    t.teardown(() => redis.disconnect());
+    const asking = Promise.all([1, 2, 3].map((n) => explained(service, topic, `tags.exists(x, x == "${n}")`, 50_000)));
+    // A worker works on one at a time: when others wait, it does.
+    await until(
+      'questions to wait',
+      10_000,
+      async () => (await redis.llen(redisKeys(service.namespace.id).explain)) > 0,
+    );
+    t.same(await service.worker(0).end(), { code: 0, signal: null });
+    for (const { measured, reason } of await asking) t.ok(measured !== null || reason?.code === 'MDS_TIMEOUT');
+    await service.worker(0).start();
+    t.match((await explained(service, topic, 'count > 5', 100)).measured, { events: 100 }, 'and comes back');
   });
 
   await t.test('a topic without events says so, and how the filter would be found', async (t) => {
