@@ -77,7 +77,7 @@ export const ERROR_KINDS = {
     'Subprotocol mds.v1.avro delivers events as they were written, so fields cannot be chosen. Leave them out, or use mds.v1.json.',
   ),
   MDS_EXPLAIN_NO_WORKER: kind(503, true, 'No stream worker runs, and only they can measure a filter; start one.'),
-  MDS_EXPLAIN_NO_EVENTS: kind(404, true, 'The topic {topic} holds no events to measure the filter on.'),
+  MDS_EXPLAIN_NO_EVENTS: kind(404, false, 'The topic {topic} holds no events to measure the filter on.'),
   MDS_EXPLAIN_BUSY: kind(503, true, '{limit} filters are being measured already, which is the limit; try again.'),
   MDS_PLAN_CORRUPT: kind(500, false, 'A stored plan cannot be read: {reason}.'),
 

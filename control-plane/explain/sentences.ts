@@ -7,7 +7,7 @@ type Access = FoundFilter['by'][number];
 export function sentencesOf(found: FoundFilter): string[] {
   switch (found.found) {
     case 'never':
-      return ['It matches nothing: with these values it cannot be true, and no event is looked at.'];
+      return ['It matches nothing: it cannot be true for these events, and none of them is looked at.'];
     case 'index':
       return [foundBy(found.by), ...restOf(found.residual)];
     case 'scan':

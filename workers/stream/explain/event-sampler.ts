@@ -12,6 +12,8 @@ import type { ReadLimits, TrafficReader } from './traffic-reader.ts';
 
 /** 100,000 events of 300 bytes; what a replay reads in half a second. */
 const MAX_BYTES = 32 * 1_048_576;
+/** Ids come from records, and each unknown one is a question to the registry; records with further ids count as rejected. */
+const MAX_SCHEMAS = 64;
 /** Time for reading; a person waits for it. */
 const READ_MS = 2000;
 
@@ -111,6 +113,7 @@ class Gathered {
     for (const { value } of messages) {
       const schemaId = value && readSchemaId(value);
       if (typeof schemaId !== 'number' || this.#schemas.has(schemaId)) continue;
+      if (this.#schemas.size >= MAX_SCHEMAS) return;
       this.#schemas.set(schemaId, await this.#options.schema(schemaId));
     }
   }
