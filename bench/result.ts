@@ -81,10 +81,14 @@ export interface LoadRun {
   /** Of one core, the busiest process of the generator. Above 0.9 the figures say more of it than of the service. */
   readonly generatorBusyShare: number;
   readonly failures: readonly string[];
+  /** A search for a limit goes beyond it: why this run shows where the limit is, and is no measurement of the service. */
+  readonly beyond?: readonly string[];
   /** From intended send to client. */
   readonly latency: Latency;
   /** The same, split by stage, in order. */
   readonly stages: readonly { readonly stage: string; readonly latency: Latency }[];
+  /** From intended send to the broker's acknowledgement, for each record. */
+  readonly acknowledged?: Latency;
   readonly cpuSeconds: Readonly<Partial<Record<Tier, number>>>;
   readonly peakMemoryBytes: Readonly<Partial<Record<Tier, number>>>;
   /** How much was done, for the capacity model; megabytes are 10^6 bytes. */

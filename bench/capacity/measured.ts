@@ -21,8 +21,8 @@ export function costSamples({ suites }: Result): CostSample[] {
   );
 }
 
-const isUsable = ({ failures, cpuSeconds, received, expected }: LoadRun): boolean =>
-  failures.length === 0 && received === expected && TIERS.every((tier) => (cpuSeconds[tier] ?? 0) > 0);
+const isUsable = ({ failures, beyond = [], cpuSeconds, received, expected }: LoadRun): boolean =>
+  failures.length + beyond.length === 0 && received === expected && TIERS.every((tier) => (cpuSeconds[tier] ?? 0) > 0);
 
 /** Of the measured time alone: `produced` and `received`, which settle what was lost, may count the warm-up too. */
 function workOf(run: LoadRun): WorkAmounts {

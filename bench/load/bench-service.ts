@@ -91,6 +91,25 @@ export class BenchService {
     return values.reduce((sum, [, value]) => sum + Number(value), 0);
   }
 
+  /** A histogram of a process by one label: for each of its values, counts of values up to each bound (`le`). */
+  async histogram(
+    { healthUrl }: ProjectProcess,
+    name: string,
+    label: string,
+  ): Promise<Map<string, Map<number, number>>> {
+    const text = await (await fetch(`${healthUrl}/metrics`)).text();
+    const found = new Map<string, Map<number, number>>();
+    for (const [, labels = '', count] of text.matchAll(new RegExp(`^${name}_bucket\\{([^}]*)\\} (\\S+)$`, 'gm'))) {
+      const value = new RegExp(`${label}="([^"]*)"`).exec(labels)?.[1];
+      const bound = /le="([^"]*)"/.exec(labels)?.[1];
+      if (value === undefined || bound === undefined) continue;
+      const counts = found.get(value) ?? new Map<number, number>();
+      counts.set(bound === '+Inf' ? Number.POSITIVE_INFINITY : Number(bound), Number(count));
+      found.set(value, counts);
+    }
+    return found;
+  }
+
   /** CPU seconds so far of each tier of the service and its stack. */
   async cpuSeconds(): Promise<Record<Exclude<Tier, 'producer' | 'clients'>, number>> {
     const kernels = await Promise.all(

@@ -126,7 +126,14 @@ export function encodeTemplates(shape: LoadShape, schemaId: number): RecordTempl
 /** Writes the time into every event of a record. */
 export function stamp({ bytes, timestampsAt }: RecordTemplate, timestampUs: number): void {
   const pattern = timestampBytes(timestampUs);
-  for (const at of timestampsAt) pattern.copy(bytes, at);
+  const low = pattern.readInt32LE(0);
+  const high = pattern.readInt32LE(4);
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
+  for (let i = 0; i < timestampsAt.length; i++) {
+    const at = timestampsAt[i] ?? 0;
+    view.setInt32(at, low, true);
+    view.setInt32(at + 4, high, true);
+  }
 }
 
 function timestampBytes(timestampUs: number): Buffer {

@@ -1,5 +1,5 @@
-// Latencies of deliveries: from the intended send time in each event to the moment a client's socket had its frame, and the
-// same time split at the points that frames tell of (to the millisecond).
+// Latencies of deliveries: from the intended send time in each event to the moment a client's socket had its frame; and of
+// the two ends of their way, which frames tell of to the millisecond.
 
 import type { Histogram } from 'hdr-histogram-js';
 import type { LoadRun } from '../result.ts';
@@ -7,7 +7,7 @@ import { TIMELINE_STEP_MS, type TimelineStep } from './clients.ts';
 import type { EventsHead } from './events-frame.ts';
 import { latencyOf, newHistogram, record } from './histograms.ts';
 
-export const STAGES = ['intended → record', 'record → worker', 'worker → edge', 'edge → client'] as const;
+export const STAGES = ['producer: intended → record', 'edge and client: sent → read'] as const;
 
 export class Latencies {
   #fromUs = Number.POSITIVE_INFINITY;
@@ -42,11 +42,11 @@ export class Latencies {
   }
 
   /** Once for each frame, at its oldest record. */
-  recordStages({ recordMs, publishedMs, sentMs }: EventsHead, intendedUs: number, arrivedUs: number): void {
+  recordStages({ recordMs, sentMs }: EventsHead, intendedUs: number, arrivedUs: number): void {
     if (!this.isMeasured(intendedUs)) return;
-    const points = [intendedUs, recordMs * 1000, publishedMs * 1000, sentMs * 1000, arrivedUs];
+    const took = [recordMs * 1000 - intendedUs, arrivedUs - sentMs * 1000];
     this.#stages.forEach((stage, i) => {
-      record(stage, (points[i + 1] ?? 0) - (points[i] ?? 0));
+      record(stage, took[i] ?? 0);
     });
   }
 

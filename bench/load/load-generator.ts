@@ -15,6 +15,7 @@ import { mergedLatency, nowUs } from './histograms.ts';
 import { STAGES } from './latencies.ts';
 import { cpuSecondsOf, peakBytesOf, resetPeak } from './process-usage.ts';
 import type { Phase, ProducedAnswer, ProducerSetting } from './producer.ts';
+import { readStages, type StageCounts, stagesBetween } from './stages.ts';
 
 export interface LoadSetting {
   readonly topicName: string;
@@ -46,6 +47,7 @@ interface Reading {
   readonly matches: number;
   readonly recordBytes: number;
   readonly envelopeBytes: number;
+  readonly stages: StageCounts;
   readonly atUs: number;
 }
 
@@ -157,7 +159,8 @@ export class LoadGenerator {
       generatorBusyShare: Math.max(produced.busyShare, clientsBusy),
       failures: failuresOf(produced, settled, clientsBusy),
       latency: settled.latency,
-      stages: [{ stage: 'intended → broker has it', latency: produced.acknowledged }, ...settled.stages],
+      stages: [...settled.stages.slice(0, 1), ...stagesBetween(from.stages, to.stages), ...settled.stages.slice(1)],
+      acknowledged: produced.acknowledged,
       cpuSeconds,
       peakMemoryBytes: of.peakMemoryBytes,
       megabytesIn: (to.recordBytes - from.recordBytes) / 1e6,
@@ -204,7 +207,8 @@ export class LoadGenerator {
       const values = await Promise.all(service.workers.map((worker) => service.metric(worker, metric)));
       return values.reduce((total, value) => total + value, 0);
     };
-    const [cpu, events, matches, recordBytes, envelopeBytes] = await Promise.all([
+    const [stages, cpu, events, matches, recordBytes, envelopeBytes] = await Promise.all([
+      readStages(service),
       service.cpuSeconds(),
       sum('mds_stream_events_total'),
       sum('mds_stream_matches_total'),
@@ -213,7 +217,7 @@ export class LoadGenerator {
     ]);
     const producer = cpuSecondsOf(this.#producerPid);
     const clients = this.#clientPids.reduce((total, pid) => total + cpuSecondsOf(pid), 0);
-    return { cpu: { producer, ...cpu, clients }, events, matches, recordBytes, envelopeBytes, atUs: nowUs() };
+    return { cpu: { producer, ...cpu, clients }, events, matches, recordBytes, envelopeBytes, stages, atUs: nowUs() };
   }
 
   #resetPeaks(): void {

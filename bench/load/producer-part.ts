@@ -43,7 +43,7 @@ class Producer {
     const producer = new kafka.Producer({
       'metadata.broker.list': setting.brokers,
       'enable.idempotence': true,
-      'linger.ms': setting.shape.single ? 5 : 0,
+      'linger.ms': Number(process.env.LINGER ?? 2),
       'batch.num.messages': 20_000,
       'queue.buffering.max.messages': 500_000,
       'queue.buffering.max.kbytes': 262_144,

@@ -77,10 +77,11 @@ export const bears = (run: LoadRun, limitMs: number): boolean =>
   latencyAt(run.latency, 0.99) < limitMs &&
   run.achievedEventsPerSecond > run.offeredEventsPerSecond * KEPT_UP;
 
-/** To search for a limit is to go beyond it: a rate that the machine cannot make is then no failure of the run. */
+/** To search for a limit is to go beyond it: a rate that the machine cannot make is then no failure of the suite. */
 const withoutSaturation = (run: LoadRun): LoadRun => ({
   ...run,
   failures: run.failures.filter((failure) => !isSaturation(failure)),
+  beyond: run.failures.filter(isSaturation),
 });
 
 /** To two digits. */

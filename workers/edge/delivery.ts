@@ -48,8 +48,12 @@ export interface DeliveryLimits extends ReplayLimits {
   readonly positionIntervalMs: number;
 }
 
+/** What an envelope says of its way here. */
+export type EnvelopeTimes = Pick<EnvelopeReader, 'oldestRecordMs' | 'receivedMs' | 'publishedMs' | 'eventCount'>;
+
 export interface DeliveryObserver {
-  onEnvelope(outcome: EnvelopeOutcome['kind'] | IgnoredReason | 'unknown_topic'): void;
+  /** @param applied only for outcome `applied` */
+  onEnvelope(outcome: EnvelopeOutcome['kind'] | IgnoredReason | 'unknown_topic', applied?: EnvelopeTimes): void;
   /** Live frames of one moment whose oldest record is this one. */
   readonly onSent: CountSent;
   onReplaySent(frameCount: number, eventCount: number): void;
@@ -157,7 +161,7 @@ export class Delivery {
       observer.onEnvelope(outcome.reason);
       return;
     }
-    observer.onEnvelope('applied');
+    observer.onEnvelope('applied', envelope);
     for (const id of outcome.step.joined) this.#onJoined(delivery, delivery.channels.get(id));
     for (const id of outcome.step.unjoined) this.#askAnew(delivery, delivery.channels.get(id));
     if (outcome.step.missed) this.#askAnewWhoWaits(delivery, envelope.partition);

@@ -3,11 +3,17 @@
 import type { Metrics } from '../../platform/metrics.ts';
 import { isResumable } from '../../schemas/close-codes.ts';
 import type { Channel } from './channel.ts';
-import type { DeliveryObserver } from './delivery.ts';
+import type { DeliveryObserver, EnvelopeTimes } from './delivery.ts';
 import { LatencyWindow, type WindowSummary } from './latency-window.ts';
 
 /** From "as fast as the machine" to "this is history"; seconds. */
 const LATENCY_BUCKETS_SECONDS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 60, 600];
+
+/** Finer: what a stage takes is a part of that. */
+const STAGE_BUCKETS_SECONDS = [
+  0.0005, 0.001, 0.002, 0.003, 0.005, 0.0075, 0.01, 0.015, 0.02, 0.03, 0.05, 0.075, 0.1, 0.15, 0.2, 0.3, 0.5, 1, 2, 5,
+  10, 60,
+];
 
 export interface Levels {
   readonly connections: number;
@@ -30,6 +36,7 @@ export class Telemetry implements DeliveryObserver {
   readonly #closes;
   readonly #opened;
   readonly #latency;
+  readonly #stages;
   readonly #levels;
 
   constructor(metrics: Metrics, now: () => number) {
@@ -48,11 +55,19 @@ export class Telemetry implements DeliveryObserver {
     this.#opened = metrics.counter('connections_opened_total', 'Connections accepted');
     const help = 'From the Kafka timestamp of the oldest record in a frame to its sending';
     this.#latency = metrics.histogram('delivery_latency_seconds', help, LATENCY_BUCKETS_SECONDS);
+    const stagesHelp =
+      'Of an envelope with events: broker (record to worker), worker (until a kernel has it), kernel_and_lane (until here)';
+    this.#stages = metrics.histogram('stage_seconds', stagesHelp, STAGE_BUCKETS_SECONDS, ['stage']);
     this.#levels = metrics.gauge('level', 'How many there are now', ['of']);
   }
 
-  onEnvelope(outcome: string): void {
+  onEnvelope(outcome: string, applied?: EnvelopeTimes): void {
     this.#envelopes.inc({ outcome });
+    if (applied === undefined || applied.eventCount === 0) return;
+    const { oldestRecordMs, receivedMs, publishedMs } = applied;
+    this.#observeStage('broker', receivedMs - oldestRecordMs);
+    this.#observeStage('worker', publishedMs - receivedMs);
+    this.#observeStage('kernel_and_lane', this.#now() - publishedMs);
   }
 
   onSent(oldestRecordMs: number, frames: number, deliveries: number): void {
@@ -62,6 +77,11 @@ export class Telemetry implements DeliveryObserver {
     this.#deliveries.inc(deliveries);
     this.#window.record(nowMs, frames, deliveries, latencyMs);
     if (latencyMs !== null) this.#latency.observe(latencyMs / 1000);
+  }
+
+  /** Clocks of several machines differ: a stage that took less than nothing took nothing. */
+  #observeStage(stage: string, ms: number): void {
+    this.#stages.observe({ stage }, Math.max(0, ms) / 1000);
   }
 
   onReplaySent(frameCount: number, eventCount: number): void {
