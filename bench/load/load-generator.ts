@@ -5,6 +5,7 @@
 //   (not counted)   CPU, bytes, latency
 
 import { setTimeout as delay } from 'node:timers/promises';
+import { DATA_PLANE_FLAGS } from '../../deploy/local/processes.ts';
 import type { Topic } from '../../schemas/api/topic.ts';
 import { type LoadRun, latencyAt } from '../result.ts';
 import { Part } from '../suites/ceilings/part.ts';
@@ -253,7 +254,7 @@ const SATURATED = 'the generator was saturated';
 export const isSaturation = (failure: string): boolean => failure.startsWith(SATURATED);
 
 function startPart(parts: Part[], file: string, setting: unknown): Part {
-  const part = new Part(new URL(`./${file}`, import.meta.url), setting);
+  const part = new Part(new URL(`./${file}`, import.meta.url), setting, DATA_PLANE_FLAGS);
   parts.push(part);
   return part;
 }

@@ -68,7 +68,7 @@ const COMMON = {
   edges: 1,
   limitMs: LIMIT_MS,
   latency: 'open loop, from the intended time of sending',
-  warmup: '8 s before the first rate, 1.5 s before each other; then 4 s are measured',
+  warmup: '12 s before the first rate, 1.5 s before each other; then 4 s are measured',
 };
 
 async function measure(service: BenchService, variant: RateVariant, { size, progress }: SuiteContext) {

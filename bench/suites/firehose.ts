@@ -2,10 +2,10 @@
 
 import { rateSuite } from '../load/rate-suite.ts';
 
-const EVENTS_PER_RECORD = 500;
+const EVENTS_PER_RECORD = 1000;
 const PARTITIONS = 4;
 
-const shape = { partitions: PARTITIONS, eventsPerRecord: EVENTS_PER_RECORD, templates: 64 };
+const shape = { partitions: PARTITIONS, eventsPerRecord: EVENTS_PER_RECORD, templates: 32 };
 const common = { connections: 1000, filters: 'distinct', compression: 'none' } as const;
 
 export const firehoseSuite = rateSuite({

@@ -17,6 +17,13 @@ const ENTRIES: Readonly<Record<Role, string>> = {
   collector: 'workers/collector/main.ts',
 };
 
+/**
+ * For the processes that events pass through. Kafka's records and Redis's messages lie outside the small heap but count
+ * towards its growth: by default the engine then collects all of it five times a second, which at 200,000 events/s is a
+ * tenth of a core in four threads, and P99 31 ms instead of 13 (bench suite `firehose`).
+ */
+export const DATA_PLANE_FLAGS = ['--max-semi-space-size=64', '--initial-old-space-size=256'] as const;
+
 /** A cold start takes 2 s; the rest is for a machine whose cores are all busy. */
 const READY_TIMEOUT_MS = 45_000;
 
@@ -64,7 +71,7 @@ export async function startProcess(
   const child = await startChild({
     name,
     file: process.execPath,
-    args: [ENTRIES[role]],
+    args: [...(role === 'stream-worker' || role === 'edge' ? DATA_PLANE_FLAGS : []), ENTRIES[role]],
     cwd: ROOT,
     env: {
       ...withoutStackVariables(process.env),

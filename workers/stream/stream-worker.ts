@@ -95,7 +95,7 @@ export class StreamWorker {
     const redis = (name: string) => connectRedis(config.redisUrl, { ...common, name });
     const registry = createRegistry(config.registryUrl);
     const schemas = new SchemaCache({ registry, log, health, signal: stopped.signal });
-    const { envelopeBytes, recordOutputBytes } = config;
+    const { envelopeBytes, recordOutputBytes, slabBytes, outputBytes } = config;
     const [control, notices, lanes, consumer, producer, replay, explain, threads] = await Promise.all([
       redis('control'),
       redis('notices'),
@@ -112,7 +112,9 @@ export class StreamWorker {
       startReplay({ ...context, signal }, schemas),
       startExplain({ ...context, signal }, schemas),
       Promise.all(
-        Array.from({ length: config.kernelThreads }, () => startKernelThread({ envelopeBytes, recordOutputBytes })),
+        Array.from({ length: config.kernelThreads }, () =>
+          startKernelThread({ envelopeBytes, recordOutputBytes, slabBytes, outputBytes }),
+        ),
       ),
     ]);
     context.signal.removeEventListener('abort', abort);

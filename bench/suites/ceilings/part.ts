@@ -21,12 +21,15 @@ export class Part {
   #notify: () => void = () => undefined;
   #ended = false;
 
-  /** @param entry a file that calls `runPart` */
-  constructor(entry: URL, setting: unknown) {
+  /**
+   * @param entry a file that calls `runPart`
+   * @param flags for Node
+   */
+  constructor(entry: URL, setting: unknown, flags: readonly string[] = []) {
     this.#name = basename(entry.pathname);
     this.#child = fork(entry, [JSON.stringify(setting)], {
       serialization: 'json',
-      execArgv: [],
+      execArgv: [...flags],
     });
     this.#child.on('message', (message) => {
       this.#came.push(message as PartMessage); // sent by `tell` in the part's process

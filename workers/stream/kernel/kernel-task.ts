@@ -12,10 +12,26 @@ export interface KernelTask {
   readonly watermark: boolean;
 }
 
+/** Shared memory on its way to a thread: posted once, named afterwards (known-memory.ts). */
+export interface MemoryRef {
+  /** -1: not to be kept. */
+  readonly id: number;
+  /** Absent when the thread has it already. */
+  readonly memory?: SharedArrayBuffer;
+}
+
+/** A task as it is posted. */
+export interface PostedTask extends Omit<KernelTask, 'slab' | 'output'> {
+  readonly slab?: MemoryRef;
+  readonly output: MemoryRef;
+  /** Memory that will not be named again. */
+  readonly forget: readonly number[];
+}
+
 export interface KernelAnswer extends KernelResult {
   /** How long the thread worked on it. */
   readonly busyMs: number;
-  /** CPU time of the thread for it, ms; less than `busyMs` when other threads had the core meanwhile. */
+  /** CPU time of the thread since the answer before, ms. */
   readonly cpuMs: number;
 }
 

@@ -40,7 +40,7 @@ export async function startReplay(
       idleWaitMs: 20,
       offsetReset: 'error',
     }),
-    startKernelThread({ envelopeBytes, recordOutputBytes }),
+    startKernelThread({ envelopeBytes, recordOutputBytes, slabBytes, outputBytes }),
   ]);
   const send = async (lane: string, envelopes: readonly Uint8Array[]): Promise<void> => {
     const pipeline = lanes.pipeline();
