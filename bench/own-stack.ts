@@ -11,6 +11,9 @@ import type { StackAddress } from './suite.ts';
 /** Beside a service that `make run` has started, not on it. */
 const PORT_BASE = DEFAULT_PORT_BASE + 2 * PORT_SPAN;
 
+/** 1 GiB, Kafka's own default: a suite writes less to a partition. */
+const SEGMENT_BYTES = 2 ** 30;
+
 export class OwnStack {
   readonly #home = join(placesOf(process.env.MDS_HOME).home, 'bench-stack');
   readonly #progress: (line: string) => void;
@@ -39,6 +42,6 @@ export class OwnStack {
   #start(): Promise<Stack> {
     rmSync(this.#home, { recursive: true, force: true }); // what a run that was killed has left
     const portBase = Number(process.env.MDS_PORT_BASE ?? PORT_BASE);
-    return startStack({ home: this.#home, portBase, onProgress: this.#progress });
+    return startStack({ home: this.#home, portBase, kafkaSegmentBytes: SEGMENT_BYTES, onProgress: this.#progress });
   }
 }

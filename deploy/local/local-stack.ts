@@ -34,6 +34,8 @@ export interface StackOptions {
   readonly diesWithParent?: boolean;
   /** Ports of other parts that must be free too, checked before anything starts. */
   readonly alsoNeedsPorts?: readonly PortName[];
+  /** Kafka's log.segment.bytes: a new segment of each partition costs a write to the disk, which a bench must not meet. */
+  readonly kafkaSegmentBytes?: number;
   /** Told what happens: `Kafka ready after 3.1 s`. */
   readonly onProgress?: (line: string) => void;
   /** Where MDS_PORT_… are read from. Default: process.env */
@@ -64,7 +66,11 @@ export interface Stack {
 export async function startStack(options: StackOptions = {}): Promise<Stack> {
   const env = options.env ?? process.env;
   const stack = new LocalStack(
-    { places: placesOf(options.home ?? env.MDS_HOME), ports: portPlan(env, options.portBase) },
+    {
+      places: placesOf(options.home ?? env.MDS_HOME),
+      ports: portPlan(env, options.portBase),
+      kafkaSegmentBytes: options.kafkaSegmentBytes,
+    },
     options,
   );
   const names = options.services ?? SERVICE_NAMES;

@@ -8,6 +8,8 @@ export type ServiceName = 'kafka' | 'registry' | 'redis' | 'postgres';
 export interface ServiceContext {
   readonly places: Places;
   readonly ports: PortPlan;
+  /** Kafka's log.segment.bytes; absent: small ones. */
+  readonly kafkaSegmentBytes?: number | undefined;
 }
 
 export interface ServiceCommand {
