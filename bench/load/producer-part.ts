@@ -133,11 +133,11 @@ class Producer {
   }
 }
 
-/** @param waitMs below a millisecond: only other things that are due come first */
+/** Timers know milliseconds: what is due sooner is up to one late, which counts. Spinning would take a core from the rest. */
 const nextTurn = (waitMs: number): Promise<void> =>
   new Promise((resolve) => {
-    if (waitMs < 1) setImmediate(resolve);
-    else setTimeout(resolve, Math.floor(waitMs));
+    if (waitMs <= 0) setImmediate(resolve);
+    else setTimeout(resolve, Math.max(1, Math.floor(waitMs)));
   });
 
 void runPart(async () => {

@@ -1,6 +1,6 @@
 // Finds the highest rate that a load bears: upwards by a factor while it does, then between the last that it bore and the
 // first that it did not. A rate counts as borne when its latency is within the limit, nothing is lost, the service kept up
-// and the generator did too.
+// and the generator did too; one that is not gets a second try, because a machine is never quite quiet. All tries are told.
 
 import { type LoadRun, latencyAt } from '../result.ts';
 import { isSaturation, type LoadGenerator } from './load-generator.ts';
@@ -31,20 +31,28 @@ const KEPT_UP = 0.97;
 export async function highestRate(load: LoadGenerator, search: RateSearch): Promise<FoundRate> {
   const runs: LoadRun[] = [];
   let best = 0;
+  let borne = 0;
   let failed = Number.POSITIVE_INFINITY;
   let rate = search.from;
-  for (let step = 0; step < search.steps; step++) {
-    const run = await runAt(load, rate, search, step === 0 ? FIRST_WARMUP_SECONDS : WARMUP_SECONDS);
+  const tried = async (again: boolean): Promise<boolean> => {
+    const run = await runAt(load, rate, search, runs.length === 0 ? FIRST_WARMUP_SECONDS : WARMUP_SECONDS, again);
     const isBorne = bears(run, search.limitMs);
     search.progress(describe(run, isBorne));
     runs.push(withoutSaturation(run));
     if (isBorne) best = Math.max(best, run.achievedEventsPerSecond);
+    return isBorne;
+  };
+  while (runs.length < search.steps) {
+    if ((await tried(false)) || (runs.length < search.steps && (await tried(true)))) borne = Math.max(borne, rate);
     else failed = Math.min(failed, rate);
-    const borne = isBorne ? rate : runs.filter((one) => bears(one, search.limitMs)).at(-1)?.offeredEventsPerSecond;
-    if (borne === undefined) rate = failed / FACTOR;
-    else rate = failed === Number.POSITIVE_INFINITY ? rate * FACTOR : rounded((borne + failed) / 2);
+    rate = nextRate(rate, borne, failed);
   }
   return { best, runs };
+}
+
+function nextRate(rate: number, borne: number, failed: number): number {
+  if (borne === 0) return rounded(failed / FACTOR);
+  return failed === Number.POSITIVE_INFINITY ? rate * FACTOR : rounded((borne + failed) / 2);
 }
 
 /** Offers more than it bears, and sees how much is taken. */
@@ -64,9 +72,15 @@ export async function saturatedRate(
   return { eventsPerSecond: run.achievedEventsPerSecond, run: withoutSaturation(run) };
 }
 
-function runAt(load: LoadGenerator, rate: number, { title }: RateSearch, warmupSeconds: number): Promise<LoadRun> {
+function runAt(
+  load: LoadGenerator,
+  rate: number,
+  { title }: RateSearch,
+  warmupSeconds: number,
+  again: boolean,
+): Promise<LoadRun> {
   return load.run({
-    name: `${title} at ${rate.toLocaleString('en')}/s`,
+    name: `${title} at ${rate.toLocaleString('en')}/s${again ? ', again' : ''}`,
     warmup: { eventsPerSecond: rate, seconds: warmupSeconds },
     phases: [{ eventsPerSecond: rate, seconds: MEASURED_SECONDS }],
   });

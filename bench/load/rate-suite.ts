@@ -32,7 +32,7 @@ export interface RateSuiteOptions {
   readonly config: Readonly<Record<string, string | number>>;
 }
 
-const STEPS = { quick: 5, full: 8 } as const;
+const STEPS = { quick: 5, full: 9 } as const;
 
 export function rateSuite({ name, summary, variants, config }: RateSuiteOptions): Suite {
   return {

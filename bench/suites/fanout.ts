@@ -22,7 +22,7 @@ export const fanoutSuite = rateSuite({
         // About 195 bytes a delivered event, as in the published measurements of peers.
         fields: ['id', 'host', 'name', 'severity', 'service', 'timestamp', 'value'],
       },
-      from: 1000,
+      from: 2000,
       perEvent: SUBSCRIBERS,
       unit: 'deliveries/s',
       figure: 'deliveriesPerSecond',

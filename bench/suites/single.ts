@@ -16,7 +16,7 @@ export const singleSuite = rateSuite({
         compression: 'none',
         shape: { partitions: 4, eventsPerRecord: 1, templates: 20_000, cardinality: 10_000, single: true },
       },
-      from: 10_000,
+      from: 25_000,
       perEvent: 1,
       unit: 'events/s',
       figure: 'eventsPerSecond',
