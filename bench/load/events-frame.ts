@@ -20,10 +20,6 @@ export interface EventsHead {
 export const isEventsFrame = (frame: Buffer): boolean =>
   frame.length > START.length && frame.compare(START, 0, START.length, 0, START.length) === 0;
 
-/** A frame for one subscription alone, which is a replay's. */
-export const subscriptionOf = (frame: Buffer): string | null =>
-  /^,"sub":"([^"]*)"/.exec(frame.toString('latin1', START.length + CHANNEL_CHARS + 1, 200))?.[1] ?? null;
-
 /** @param frame an events frame, or the beginning of one */
 export function readHead(frame: Buffer): EventsHead {
   const channel = frame.toString('latin1', START.length, START.length + CHANNEL_CHARS);

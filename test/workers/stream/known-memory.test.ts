@@ -4,10 +4,13 @@ import { KnownMemory } from '../../../workers/stream/known-memory.ts';
 t.test('memory is posted once and named afterwards', async (t) => {
   const known = new KnownMemory(100);
   const [a, b] = [new SharedArrayBuffer(100), new SharedArrayBuffer(50)];
-  t.strictSame([known.refTo(a), known.refTo(b)], [
-    { id: 0, memory: a },
-    { id: 1, memory: b },
-  ]);
+  t.strictSame(
+    [known.refTo(a), known.refTo(b)],
+    [
+      { id: 0, memory: a },
+      { id: 1, memory: b },
+    ],
+  );
   t.strictSame([known.refTo(a), known.refTo(b)], [{ id: 0 }, { id: 1 }]);
 });
 
