@@ -4,6 +4,7 @@
 //   node bench/main.ts [--quick] [suite …]
 
 import { parseArgs } from 'node:util';
+import { withCeilingRatios } from './ceiling-ratios.ts';
 import { machine, revision, versions } from './environment.ts';
 import { OwnStack } from './own-stack.ts';
 import type { Result, SuiteResult } from './result.ts';
@@ -15,7 +16,7 @@ const { values, positionals } = parseArgs({
   allowPositionals: true,
   options: { quick: { type: 'boolean', default: false }, help: { type: 'boolean', default: false } },
 });
-const chosen = chosenSuites(positionals);
+const chosen = chosenSuites(positionals, values.quick);
 if (values.help) say(usage());
 else if (!chosen) process.exitCode = 2;
 else process.exitCode = (await main(chosen, values.quick ? 'quick' : 'full')) ? 0 : 1;
@@ -46,7 +47,7 @@ async function main(suites: readonly Suite[], size: Result['size']): Promise<boo
     machine: machineBefore,
     versions: versions(),
     git: revision(),
-    suites: finished,
+    suites: withCeilingRatios(finished),
   };
   const report = writeResult(directory, result);
   const failures = finished.flatMap((suite) => [
@@ -70,9 +71,13 @@ async function runSuite(suite: Suite, context: SuiteContext): Promise<SuiteResul
   }
 }
 
-/** @returns null, after saying why, when there is no suite of a name */
-function chosenSuites(names: readonly string[]): readonly Suite[] | null {
-  if (names.length === 0) return SUITES.filter(({ isDefault }) => isDefault);
+/**
+ * @param given names, several of them with commas between
+ * @returns null, after saying why, when there is no suite of a name
+ */
+function chosenSuites(given: readonly string[], isQuick: boolean): readonly Suite[] | null {
+  const names = given.flatMap((name) => name.split(','));
+  if (names.length === 0) return SUITES.filter(({ runsBy }) => runsBy === 'quick' || (runsBy === 'full' && !isQuick));
   const unknown = names.filter((name) => !SUITES.some((suite) => suite.name === name));
   if (unknown.length > 0) {
     say(`There is no suite ${unknown.join(', ')}.\n${usage()}`);
@@ -82,9 +87,8 @@ function chosenSuites(names: readonly string[]): readonly Suite[] | null {
 }
 
 function usage(): string {
-  const lines = SUITES.map(
-    ({ name, summary, isDefault }) => `  ${name.padEnd(12)} ${summary}${isDefault ? '' : ' (only when named)'}`,
-  );
+  const when = { quick: '', full: ' (not in the quick run)', name: ' (only when named)' } as const;
+  const lines = SUITES.map(({ name, summary, runsBy }) => `  ${name.padEnd(12)} ${summary}${when[runsBy]}`);
   return `node bench/main.ts [--quick] [suite …]\n${lines.join('\n')}`;
 }
 

@@ -27,8 +27,8 @@ export interface Suite {
   readonly name: string;
   /** One line for the help. */
   readonly summary: string;
-  /** Part of `make bench`; others run only when named. */
-  readonly isDefault: boolean;
+  /** `quick`: part of `make bench-quick` and `make bench`; `full`: of `make bench`; `name`: only when it is named. */
+  readonly runsBy: 'quick' | 'full' | 'name';
   /** @throws Error only when nothing could be measured; what went wrong in parts stands in the result's failures */
   readonly run: (context: SuiteContext) => Promise<Omit<SuiteResult, 'suite' | 'seconds'>>;
 }

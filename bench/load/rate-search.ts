@@ -22,7 +22,7 @@ export interface FoundRate {
 }
 
 const FACTOR = 2;
-const FIRST_WARMUP_SECONDS = 12;
+const FIRST_WARMUP_SECONDS = 10;
 const WARMUP_SECONDS = 1.5;
 const MEASURED_SECONDS = 4;
 /** What was taken in the measured time, of what was offered. */

@@ -28,17 +28,18 @@ export interface RateVariant {
 export interface RateSuiteOptions {
   readonly name: string;
   readonly summary: string;
+  readonly runsBy: Suite['runsBy'];
   readonly variants: readonly RateVariant[];
   readonly config: Readonly<Record<string, string | number>>;
 }
 
-const STEPS = { quick: 5, full: 9 } as const;
+const STEPS = { quick: 4, full: 8 } as const;
 
-export function rateSuite({ name, summary, variants, config }: RateSuiteOptions): Suite {
+export function rateSuite({ name, summary, runsBy, variants, config }: RateSuiteOptions): Suite {
   return {
     name,
     summary,
-    isDefault: true,
+    runsBy,
     run: async (context) => {
       const runs: LoadRun[] = [];
       const figures: Figure[] = [];
@@ -68,7 +69,7 @@ const COMMON = {
   edges: 1,
   limitMs: LIMIT_MS,
   latency: 'open loop, from the intended time of sending',
-  warmup: '12 s before the first rate, 1.5 s before each other; then 4 s are measured',
+  warmup: '10 s before the first rate, 1.5 s before each other; then 4 s are measured',
 };
 
 async function measure(service: BenchService, variant: RateVariant, { size, progress }: SuiteContext) {

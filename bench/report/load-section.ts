@@ -153,7 +153,7 @@ function runRow(run: LoadRun): Cell[] {
   const at = (share: number): string => duration(latencyAt(latency, share));
   const late = run.achievedEventsPerSecond < run.offeredEventsPerSecond * 0.98;
   return [
-    run.name,
+    run.beyond?.length ? { text: run.name, note: run.beyond.join('; '), tone: 'bad' as const } : run.name,
     {
       text: shortNumber(run.achievedEventsPerSecond),
       ...(late ? { note: `of ${shortNumber(run.offeredEventsPerSecond)} offered`, tone: 'bad' as const } : {}),

@@ -19,7 +19,7 @@ const CALM_STEPS = 3;
 export const burstSuite: Suite = {
   name: 'burst',
   summary: 'ten times the rate for one second, and the time to recover',
-  isDefault: true,
+  runsBy: 'full',
   run: async ({ stack, progress }) => {
     const { services } = await stack();
     const service = await BenchService.start(services, { workers: 1, edges: 1 });

@@ -13,7 +13,7 @@ import { kernelWorkload } from './kernel/workload.ts';
 export const ceilingsSuite: Suite = {
   name: 'ceilings',
   summary: 'raw node-rdkafka consume, Redis sharded pub/sub and uWebSockets.js, with the same bytes',
-  isDefault: true,
+  runsBy: 'full',
   run: runCeilings,
 };
 

@@ -16,7 +16,7 @@ const SETTLE_MS = 4000;
 export const connectionsSuite: Suite = {
   name: 'connections',
   summary: 'memory of the edge per idle connection, connect rate',
-  isDefault: true,
+  runsBy: 'full',
   run: async ({ stack, size, progress }) => {
     const { services } = await stack();
     const figures: Figure[] = [];

@@ -8,6 +8,7 @@ const EVENTS_PER_RECORD = 10;
 export const fanoutSuite = rateSuite({
   name: 'fanout',
   summary: 'one filter, 1,000 subscribers, every event to all of them',
+  runsBy: 'quick',
   variants: [
     {
       id: 'fanout',

@@ -11,6 +11,7 @@ const common = { connections: 1000, filters: 'distinct', compression: 'lz4' } as
 export const firehoseSuite = rateSuite({
   name: 'firehose',
   summary: '1,000 and 20,000 different filters on 1,000 connections, a delivery for ten events',
+  runsBy: 'quick',
   variants: [
     {
       id: 'firehose',

@@ -11,7 +11,7 @@ export const kernelSuite: Suite = {
   name: 'kernel',
   summary:
     'events/s/core over channels, matches and kinds of filters, against avsc decode + every filter, + hash lookup',
-  isDefault: true,
+  runsBy: 'quick',
   run: runKernelSuite,
 };
 

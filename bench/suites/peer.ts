@@ -15,7 +15,7 @@ import { httpSink, kafkaSink, type PublicationSink, publishAtRate } from './peer
 export const peerSuite: Suite = {
   name: 'peer',
   summary: 'the same fan-out and filter workloads against a Centrifugo that you run: PEER=centrifugo PEER_URL=ws://…',
-  isDefault: false,
+  runsBy: 'name',
   run: runPeerSuite,
 };
 

@@ -21,7 +21,7 @@ const REPLAY_TIMEOUT_MS = 60_000;
 export const replaySuite: Suite = {
   name: 'replay',
   summary: 'events/s scanned when a client resumes far back',
-  isDefault: true,
+  runsBy: 'quick',
   run: async ({ stack, size, progress }) => {
     const { services } = await stack();
     // The default budget keeps replays from starving live delivery; here there is nothing else to do.

@@ -19,7 +19,7 @@ const MEASURED_SECONDS = { quick: 4, full: 8 } as const;
 export const scalingSuite: Suite = {
   name: 'scaling',
   summary: '1 and 2 workers, 1 and 2 edges: CPU-seconds per million events',
-  isDefault: true,
+  runsBy: 'full',
   run: async (context) => {
     const runs: LoadRun[] = [];
     for (const size of context.size === 'quick' ? [SIZES[0], SIZES[3]] : SIZES) runs.push(await runOf(size, context));

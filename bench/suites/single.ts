@@ -5,6 +5,7 @@ import { rateSuite } from '../load/rate-suite.ts';
 export const singleSuite = rateSuite({
   name: 'single',
   summary: 'one event per Kafka record, 1,000 different filters',
+  runsBy: 'full',
   variants: [
     {
       id: 'single',

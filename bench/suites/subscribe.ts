@@ -20,7 +20,7 @@ const SHAPE = { partitions: 4, eventsPerRecord: 200, templates: 64, cardinality:
 export const subscribeSuite: Suite = {
   name: 'subscribe',
   summary: 'subscribe and unsubscribe 1,000 times a second under load',
-  isDefault: true,
+  runsBy: 'quick',
   run: async ({ stack, size, progress }) => {
     const { services } = await stack();
     const service = await BenchService.start(services, { workers: 1, edges: 1 });
