@@ -83,7 +83,7 @@ async function measure(service: BenchService, variant: RateVariant, { size, prog
       rateFigure(`${id}.${figure}`, `${title}: most with P99 < ${LIMIT_MS} ms`, unit, found.best * perEvent),
       rateFigure(`${id}.saturated`, `${title}: saturated`, unit, saturated.eventsPerSecond * perEvent),
     ];
-    return { runs: [...found.runs, saturated.run], figures };
+    return { runs: [...found.runs, ...saturated.runs], figures };
   } finally {
     await load.end();
   }

@@ -23,7 +23,7 @@ export const fanoutSuite = rateSuite({
         // About 195 bytes a delivered event, as in the published measurements of peers.
         fields: ['id', 'host', 'name', 'severity', 'service', 'timestamp', 'value'],
       },
-      from: 2000,
+      from: 4000,
       perEvent: SUBSCRIBERS,
       unit: 'deliveries/s',
       figure: 'deliveriesPerSecond',

@@ -66,7 +66,7 @@ async function runOf(size: (typeof SIZES)[number], { stack, progress, ...context
   const service = await BenchService.start(services, size);
   try {
     const load = await LoadGenerator.start(service, {
-      topicName: 'scaling',
+      topicName: `scaling-${size.workers}-${size.edges}`,
       shape: { partitions: 4, eventsPerRecord: 200, templates: 64, cardinality: 10_000 },
       connections: 1000,
       subscriptionsPerConnection: 1,

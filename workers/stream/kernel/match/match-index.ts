@@ -57,15 +57,6 @@ export class MatchIndex<C extends Indexed> {
     };
   }
 
-  get size(): number {
-    return this.#channels.length;
-  }
-
-  /** Channels that are tested on every event. */
-  get scannedCount(): number {
-    return this.#scanned.filings.length;
-  }
-
   add(channel: C): void {
     this.#places.set(channel, this.#channels.push(channel) - 1);
     this.#sample.measure(leavesOf(channel.filter));

@@ -46,11 +46,6 @@ export class PredicateCompiler {
     this.#attributes = attributes;
   }
 
-  /** How many different predicates there are. */
-  get size(): number {
-    return this.#table.size;
-  }
-
   /** @returns what must be released when the filter goes */
   retain(filter: ParsedFilter): Predicate {
     return this.#retain(filter.expr, filter);

@@ -69,10 +69,6 @@ export function newPredicate({ key, text, cost, test, kind, parts, access, relea
 export class PredicateTable {
   readonly #predicates = new Map<string, { readonly predicate: Predicate; users: number }>();
 
-  get size(): number {
-    return this.#predicates.size;
-  }
-
   /** @param make called when there is none with this key yet */
   retain(key: string, make: () => Predicate): Predicate {
     const known = this.#predicates.get(key);
