@@ -67,10 +67,6 @@ export class TopicMatcher {
     };
   }
 
-  get index(): MatchIndex<MatchedChannel> {
-    return this.#index;
-  }
-
   matchedOf(channel: Channel): MatchedChannel | undefined {
     return this.#channels.get(channel);
   }
