@@ -27,8 +27,11 @@ const NEGATED: Readonly<Record<CompareOp, CompareOp>> = {
   '>': '<=',
   '>=': '<',
 };
-/** Types whose order is total: exactly one of a < b and a >= b holds (or both are errors). */
-const TOTAL_ORDER = new Set(['int', 'uint', 'bool', 'string', 'bytes', 'timestamp', 'duration', 'enum']);
+/**
+ * Types whose order is total: exactly one of a < b and a >= b holds (or both are errors). Integers are not among them: a
+ * later writer may have made the field a double (decision 1), and then it may be NaN.
+ */
+const TOTAL_ORDER = new Set(['bool', 'string', 'bytes', 'timestamp', 'duration', 'enum']);
 
 /** How canonical filters are printed when the event has these top-level fields. */
 export function canonicalStyle(fieldNames: ReadonlySet<string>): PrintStyle {
