@@ -9,7 +9,7 @@ import type { AvroRecord } from '../avro/avro-type.ts';
 import type { DecodedEvent } from '../avro/decoded-event.ts';
 import { decodedDefault } from '../avro/default-value.ts';
 import type { Expr } from './ast.ts';
-import { fieldsReadBy } from './ast.ts';
+import { childrenOf, fieldsReadBy } from './ast.ts';
 import { celEnvironment } from './cel-environment.ts';
 import { celInputReader } from './cel-input.ts';
 import type { Run } from './compiled.ts';
@@ -35,10 +35,11 @@ interface Order {
 
 export function compileFallback(expr: Expr, source: FallbackSource): Run {
   const orders: Order[] = [];
+  const items = itemSymbols(expr, source);
   const text = printExpr(expr, {
     field: variableOf,
     symbol: printString,
-    special: (inner, print) => special(inner, print, source, orders),
+    special: (inner, print) => special(inner, print, source, items, orders),
   });
   const evaluate = plan(celEnvironment(functions(orders)), parse(text));
   const readers = inputReaders(fieldsReadBy(expr), source);
@@ -61,6 +62,7 @@ function special(
   expr: Expr,
   print: (inner: Expr) => string,
   source: FallbackSource,
+  items: ItemSymbols,
   orders: Order[],
 ): string | undefined {
   if (expr.node === 'has') {
@@ -68,7 +70,11 @@ function special(
   }
   if (expr.node !== 'compare' || expr.left.type.kind !== 'enum' || expr.op === '==' || expr.op === '!=')
     return undefined;
-  const symbols = symbolsWritten(expr.left, source) ?? symbolsWritten(expr.right, source);
+  const symbols =
+    items.get(expr.left) ??
+    items.get(expr.right) ??
+    symbolsWritten(expr.left, source) ??
+    symbolsWritten(expr.right, source);
   orders.push({
     topic: ranksOf(expr.left.type.of.symbols),
     writer: symbols === undefined ? undefined : ranksOf(symbols),
@@ -84,6 +90,42 @@ function symbolsWritten(expr: Expr, { inputs, writer }: FallbackSource): readonl
   if (input === undefined || written === undefined) return undefined;
   const type = narrow(written.type, input.type)?.writer;
   return type?.kind === 'enum' ? type.symbols : undefined;
+}
+
+/** By the node that reads a macro's variable: the symbols of the writer's enum, when it walks a list of them. */
+type ItemSymbols = ReadonlyMap<Expr, readonly string[]>;
+
+function itemSymbols(root: Expr, source: FallbackSource): ItemSymbols {
+  const found = new Map<Expr, readonly string[]>();
+  const visit = (expr: Expr, scope: ReadonlyMap<string, readonly string[]>): void => {
+    const symbols = expr.node === 'variable' ? scope.get(expr.name) : undefined;
+    if (symbols !== undefined) found.set(expr, symbols);
+    if (expr.node !== 'comprehension') {
+      for (const child of childrenOf(expr)) visit(child, scope);
+      return;
+    }
+    visit(expr.range, scope);
+    const inner = new Map(scope);
+    const ofItems = symbolsOfItems(expr.range, source);
+    if (ofItems === undefined) inner.delete(expr.variable);
+    else inner.set(expr.variable, ofItems);
+    for (const body of expr.bodies) visit(body, inner);
+  };
+  visit(root, new Map());
+  return found;
+}
+
+/** `filter` leaves a list's items as they are, so what walks its result walks the same enum. */
+function symbolsOfItems(list: Expr, source: FallbackSource): readonly string[] | undefined {
+  if (list.node === 'comprehension' && list.macro === 'filter') return symbolsOfItems(list.range, source);
+  if (list.node !== 'field') return undefined;
+  const input = source.inputs.find(({ name }) => name === list.name);
+  const written = input === undefined ? undefined : writerField(source.writer.fields, input);
+  if (input === undefined || written === undefined) return undefined;
+  const of = narrow(written.type, input.type);
+  if (of?.writer.kind !== 'array' || of.plan.kind !== 'array') return undefined;
+  const item = narrow(of.writer.items, of.plan.items)?.writer;
+  return item?.kind === 'enum' ? item.symbols : undefined;
 }
 
 function functions(orders: readonly Order[]): readonly CelFunc[] {
