@@ -3,8 +3,12 @@
 
 import { globSync } from 'node:fs';
 import { join } from 'node:path';
+import t from 'tap';
 
+/** tap gives a process 30 s by itself; all unit tests with all their random cases take more on a busy machine. */
+const TIMEOUT_MS = 300_000;
 const SERVICE_TESTS = ['integration', 'faults', 'browser'];
 
+t.setTimeout(TIMEOUT_MS);
 const files = globSync('**/*.test.ts', { cwd: import.meta.dirname, exclude: SERVICE_TESTS }).sort();
 for (const file of files) await import(join(import.meta.dirname, file));
