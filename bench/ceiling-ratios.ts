@@ -1,6 +1,7 @@
 // How near each tier comes to what its library can do by itself: CPU time of the library alone for a gigabyte, of that of the
 // tier in a suite, in the run that moved most. 1 would be a tier that does nothing besides.
 
+import { figureOnce } from './figure.ts';
 import type { Figure, LoadRun, SuiteResult } from './result.ts';
 
 /** The suites, with the ratios among the figures of `ceilings`; unchanged when that or the suites compared were not run. */
@@ -67,15 +68,5 @@ function busiest(suites: readonly SuiteResult[], name: string, by: (run: LoadRun
   return [...runs].sort((a, b) => by(b) - by(a))[0];
 }
 
-function ratio(tier: string, label: string, alone: number, seen: number): Figure {
-  const value = alone / seen;
-  return {
-    id: `ceilingRatio.${tier}`,
-    label,
-    unit: 'ratio of CPU for a gigabyte',
-    better: 'higher',
-    value,
-    low: value,
-    high: value,
-  };
-}
+const ratio = (tier: string, label: string, alone: number, seen: number): Figure =>
+  figureOnce(`ceilingRatio.${tier}`, label, 'ratio of CPU for a gigabyte', 'higher', alone / seen);

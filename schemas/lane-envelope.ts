@@ -13,8 +13,8 @@ import { MdsError } from './errors.ts';
 
 const MAGIC = 0x4c53444d; // "MDSL"
 const VERSION = 1;
-const HEADER_BYTES = 96;
-const JOINED_BYTES = 20;
+export const HEADER_BYTES = 96;
+export const JOINED_BYTES = 20;
 export const EVENT_INDEX_BYTES = 20;
 export const CHANNEL_ID_BYTES = 16;
 export const CHANNEL_HEADER_BYTES = CHANNEL_ID_BYTES + 4;
@@ -44,15 +44,6 @@ const HEADER = {
 } as const;
 
 export type EnvelopeKind = 'live' | 'replay';
-
-/** Bytes of an envelope's parts, for whoever writes one without making objects for its events. */
-export const ENVELOPE_PART_BYTES = {
-  header: HEADER_BYTES,
-  joined: JOINED_BYTES,
-  event: EVENT_INDEX_BYTES,
-  channel: CHANNEL_HEADER_BYTES,
-  ref: REF_BYTES,
-} as const;
 
 const KIND_BYTE = { live: 0, replay: 1 } as const satisfies Record<EnvelopeKind, number>;
 const FLAG_LAST = 1;
@@ -139,10 +130,7 @@ export function writeEnvelope(envelope: Envelope, target: Uint8Array, position: 
   let eventStart = byteLength;
   for (const { bytes: event } of envelope.events) eventStart -= event.length;
   for (const { cursor, bytes: event } of envelope.events) {
-    view.setFloat64(at, cursor.offset, true);
-    view.setInt32(at + 8, cursor.index, true);
-    view.setUint32(at + 12, eventStart, true);
-    view.setUint32(at + 16, event.length, true);
+    writeEventIndex(view, at, cursor.offset, cursor.index, eventStart, event.length);
     bytes.set(event, eventStart);
     eventStart += event.length;
     at += EVENT_INDEX_BYTES;
@@ -150,6 +138,21 @@ export function writeEnvelope(envelope: Envelope, target: Uint8Array, position: 
   for (const { channel, refs } of envelope.channels) at = writeChannel(view, at, channel, refs);
   sealEnvelope(bytes);
   return byteLength;
+}
+
+/** One entry of the event table; numbers instead of objects, for whoever writes very many. */
+export function writeEventIndex(
+  view: DataView,
+  at: number,
+  offset: number,
+  index: number,
+  start: number,
+  length: number,
+): void {
+  view.setFloat64(at, offset, true);
+  view.setInt32(at + 8, index, true);
+  view.setUint32(at + 12, start, true);
+  view.setUint32(at + 16, length, true);
 }
 
 /** Writes the checksum: the last step. @param bytes the whole envelope and nothing else */

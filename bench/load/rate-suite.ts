@@ -1,5 +1,6 @@
 // Suites that ask how much: each variant is a load whose highest bearable and saturated rates are searched for.
 
+import { figureOnce } from '../figure.ts';
 import type { Figure, LoadRun, Profile } from '../result.ts';
 import type { Suite, SuiteContext } from '../suite.ts';
 import { BenchService } from './bench-service.ts';
@@ -80,21 +81,11 @@ async function measure(service: BenchService, variant: RateVariant, { size, prog
     const found = await highestRate(load, { title, limitMs: LIMIT_MS, from, steps: STEPS[size], progress });
     const saturated = await saturatedRate(load, found, { title, progress });
     const figures = [
-      rateFigure(`${id}.${figure}`, `${title}: most with P99 < ${LIMIT_MS} ms`, unit, found.best * perEvent),
-      rateFigure(`${id}.saturated`, `${title}: saturated`, unit, saturated.eventsPerSecond * perEvent),
+      figureOnce(`${id}.${figure}`, `${title}: most with P99 < ${LIMIT_MS} ms`, unit, 'higher', found.best * perEvent),
+      figureOnce(`${id}.saturated`, `${title}: saturated`, unit, 'higher', saturated.eventsPerSecond * perEvent),
     ];
     return { runs: [...found.runs, ...saturated.runs], figures };
   } finally {
     await load.end();
   }
 }
-
-export const rateFigure = (id: string, label: string, unit: string, value: number): Figure => ({
-  id,
-  label,
-  unit,
-  better: 'higher',
-  value,
-  low: value,
-  high: value,
-});

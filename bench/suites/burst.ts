@@ -2,10 +2,11 @@
 // are as early as before?
 
 import { setTimeout as delay } from 'node:timers/promises';
+import { figureOnce } from '../figure.ts';
 import { BenchService } from '../load/bench-service.ts';
 import { TIMELINE_STEP_MS, type TimelineStep } from '../load/clients.ts';
 import { LoadGenerator } from '../load/load-generator.ts';
-import { type Figure, latencyAt } from '../result.ts';
+import { latencyAt } from '../result.ts';
 import type { Suite } from '../suite.ts';
 
 const USUAL_EVENTS_PER_SECOND = 40_000;
@@ -56,8 +57,8 @@ export const burstSuite: Suite = {
         },
         failures: Number.isFinite(recoveryMs) ? [] : [`not recovered ${AFTER_SECONDS} s after the burst`],
         figures: [
-          lowFigure('burst.recoveryMs', 'time to recover from ten times the rate for 1 s', 'ms', recoveryMs),
-          lowFigure('burst.worstMs', 'worst delivery of the burst', 'ms', worstMs),
+          figureOnce('burst.recoveryMs', 'time to recover from ten times the rate for 1 s', 'ms', 'lower', recoveryMs),
+          figureOnce('burst.worstMs', 'worst delivery of the burst', 'ms', 'lower', worstMs),
         ],
         runs: [run],
         profiles: [],
@@ -80,13 +81,3 @@ export function recoveryOf(timeline: readonly TimelineStep[]): number {
   }
   return Number.POSITIVE_INFINITY;
 }
-
-const lowFigure = (id: string, label: string, unit: string, value: number): Figure => ({
-  id,
-  label,
-  unit,
-  better: 'lower',
-  value,
-  low: value,
-  high: value,
-});

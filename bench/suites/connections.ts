@@ -1,6 +1,7 @@
 // Suite `connections`: what an idle connection costs the edge in memory, and how fast they are taken.
 
 import { setTimeout as delay } from 'node:timers/promises';
+import { figureOnce } from '../figure.ts';
 import { BenchService } from '../load/bench-service.ts';
 import { residentBytesOf } from '../load/process-usage.ts';
 import type { Figure } from '../result.ts';
@@ -46,17 +47,10 @@ export const connectionsSuite: Suite = {
         progress(`${kind}: ${(bytes / 1000).toFixed(1)} KB a connection, ${Math.round(rate)} connected a second`);
         if (after.failures > 0) failures.push(`${after.failures} connections were lost`);
         const label = kind === 'idle' ? 'idle connection' : 'connection with one quiet subscription';
-        const one = (id: string, text: string, unit: string, better: Figure['better'], value: number): Figure => ({
-          id,
-          label: text,
-          unit,
-          better,
-          value,
-          low: value,
-          high: value,
-        });
-        figures.push(one(`connections.${kind}Bytes`, `${label}: memory of the edge`, 'bytes', 'lower', bytes));
-        figures.push(one(`connections.${kind}PerSecond`, `${label}s taken a second`, 'connections/s', 'higher', rate));
+        figures.push(figureOnce(`connections.${kind}Bytes`, `${label}: memory of the edge`, 'bytes', 'lower', bytes));
+        figures.push(
+          figureOnce(`connections.${kind}PerSecond`, `${label}s taken a second`, 'connections/s', 'higher', rate),
+        );
       } finally {
         await part.end();
         await service.stop();

@@ -2,11 +2,12 @@
 // until one is live, and does it begin exactly where it says?
 
 import { setTimeout as delay } from 'node:timers/promises';
+import { figureOnce } from '../figure.ts';
 import { BenchService } from '../load/bench-service.ts';
 import type { ChurnAnswer, ChurnSetting } from '../load/churn.ts';
 import { nowUs } from '../load/histograms.ts';
 import { LoadGenerator } from '../load/load-generator.ts';
-import { type Figure, latencyAt } from '../result.ts';
+import { latencyAt } from '../result.ts';
 import type { Suite } from '../suite.ts';
 import { Part } from './ceilings/part.ts';
 
@@ -79,8 +80,8 @@ export const subscribeSuite: Suite = {
         },
         failures,
         figures: [
-          timeFigure('subscribe.p50Ms', 'subscribe → live, P50', p50),
-          timeFigure('subscribe.p99Ms', 'subscribe → live, P99', p99),
+          figureOnce('subscribe.p50Ms', 'subscribe → live, P50', 'ms', 'lower', p50),
+          figureOnce('subscribe.p99Ms', 'subscribe → live, P99', 'ms', 'lower', p99),
         ],
         runs: [run],
         profiles: [],
@@ -91,13 +92,3 @@ export const subscribeSuite: Suite = {
     }
   },
 };
-
-const timeFigure = (id: string, label: string, value: number): Figure => ({
-  id,
-  label,
-  unit: 'ms',
-  better: 'lower',
-  value,
-  low: value,
-  high: value,
-});

@@ -11,9 +11,10 @@
 import { CONFLUENT_HEADER_BYTES } from '../../../schemas/confluent-wire.ts';
 import { afterRecord, compareCursors } from '../../../schemas/cursor.ts';
 import { MdsError, type MdsErrorCode, reasonOf } from '../../../schemas/errors.ts';
+import { HEADER_BYTES } from '../../../schemas/lane-envelope.ts';
 import { SlabReader } from '../slab.ts';
 import type { PlanFailure } from './channel.ts';
-import { ENVELOPE_BYTES, type LaneRange } from './lane-range.ts';
+import type { LaneRange } from './lane-range.ts';
 import { OpenSlot } from './open-slot.ts';
 import type { PlanDelta } from './plan-delta.ts';
 import { PlanTable } from './plan-table.ts';
@@ -305,7 +306,7 @@ export class Kernel {
     for (const slot of this.#slots.values()) {
       for (const range of slot.ranges()) {
         if (!range.owed) continue;
-        if (!fits(writing, ENVELOPE_BYTES)) return false;
+        if (!fits(writing, HEADER_BYTES)) return false;
         this.#write(slot, range, 'events', writing);
         range.owed = false;
       }

@@ -7,15 +7,18 @@
 
 import { type Cursor, compareCursors } from '../../../schemas/cursor.ts';
 import {
+  CHANNEL_HEADER_BYTES,
   CHANNEL_ID_BYTES,
-  ENVELOPE_PART_BYTES,
   type EnvelopeHeader,
+  EVENT_INDEX_BYTES,
+  HEADER_BYTES,
+  JOINED_BYTES,
+  REF_BYTES,
   sealEnvelope,
   writeEnvelopeHeader,
+  writeEventIndex,
 } from '../../../schemas/lane-envelope.ts';
 import type { Channel } from './channel.ts';
-
-export const ENVELOPE_BYTES = ENVELOPE_PART_BYTES.header;
 
 /** The part of an envelope's header that the range does not know. */
 export type RangeHeader = Omit<EnvelopeHeader, 'from' | 'to' | 'oldestRecordMs'>;
@@ -65,11 +68,11 @@ export class LaneRange {
   /** Bytes that the join notices take, with the empty envelope before them that closes the range so far. */
   joinBytes(position: Cursor): number {
     if (this.#joining.size === 0) return 0;
-    return this.catchUpBytes(position) + ENVELOPE_BYTES + this.#joining.size * ENVELOPE_PART_BYTES.joined;
+    return this.catchUpBytes(position) + HEADER_BYTES + this.#joining.size * JOINED_BYTES;
   }
 
   catchUpBytes(position: Cursor): number {
-    return compareCursors(this.to, position) < 0 ? ENVELOPE_BYTES : 0;
+    return compareCursors(this.to, position) < 0 ? HEADER_BYTES : 0;
   }
 
   join({ id, idBytes }: Channel, generation: number): void {
@@ -89,7 +92,7 @@ export class LaneRange {
     mark.refs = this.#refCount;
     mark.channels = this.#channelCount;
     mark.byteLength = this.byteLength;
-    if (this.byteLength === 0) this.byteLength = ENVELOPE_BYTES;
+    if (this.byteLength === 0) this.byteLength = HEADER_BYTES;
     return true;
   }
 
@@ -105,7 +108,7 @@ export class LaneRange {
     this.#indexes[place] = index;
     this.#starts[place] = start;
     this.#lengths[place] = length;
-    this.byteLength += ENVELOPE_PART_BYTES.event + length;
+    this.byteLength += EVENT_INDEX_BYTES + length;
     return place;
   }
 
@@ -118,12 +121,12 @@ export class LaneRange {
       this.#channelRefs[this.#channelCount] = 0;
       place = ++this.#channelCount;
       this.#placeOfChannel[number] = place;
-      this.byteLength += ENVELOPE_PART_BYTES.channel;
+      this.byteLength += CHANNEL_HEADER_BYTES;
     }
     this.#channelRefs[place - 1] = (this.#channelRefs[place - 1] ?? 0) + 1;
     this.#refChannels[this.#refCount] = place - 1;
     this.#refEvents[this.#refCount++] = event;
-    this.byteLength += ENVELOPE_PART_BYTES.ref;
+    this.byteLength += REF_BYTES;
   }
 
   /** @param recordMs timestamp of the record that all this came from */
@@ -159,19 +162,19 @@ export class LaneRange {
     sink: Uint8Array,
   ): number {
     const joins = what === 'joins' ? [...this.#joining.values()] : [];
-    const { header: headerBytes, joined } = ENVELOPE_PART_BYTES;
-    const byteLength = what === 'joins' ? headerBytes + joins.length * joined : Math.max(headerBytes, this.byteLength);
+    const byteLength =
+      what === 'joins' ? HEADER_BYTES + joins.length * JOINED_BYTES : Math.max(HEADER_BYTES, this.byteLength);
     const bytes = output.subarray(position, position + byteLength);
     const view = new DataView(bytes.buffer, bytes.byteOffset, byteLength);
     const [eventCount, channelCount] = what === 'joins' ? [0, 0] : [this.#eventCount, this.#channelCount];
     const range = { from: this.to, to, oldestRecordMs: eventCount > 0 ? this.#oldestRecordMs : 0 };
     const counts = { joinedCount: joins.length, eventCount, channelCount, byteLength };
     writeEnvelopeHeader(view, { ...header, ...range }, counts);
-    let at: number = headerBytes;
+    let at = HEADER_BYTES;
     for (const { idBytes, generation } of joins) {
       bytes.set(idBytes, at);
       view.setUint32(at + CHANNEL_ID_BYTES, generation, true);
-      at += joined;
+      at += JOINED_BYTES;
     }
     if (eventCount > 0) this.#writeEvents(view, bytes, sink);
     sealEnvelope(bytes);
@@ -183,20 +186,17 @@ export class LaneRange {
 
   #writeEvents(view: DataView, bytes: Uint8Array, sink: Uint8Array): void {
     const count = this.#eventCount;
-    let at: number = ENVELOPE_BYTES;
-    const channelsAt = at + count * ENVELOPE_PART_BYTES.event;
-    const eventsAt = channelsAt + this.#channelCount * ENVELOPE_PART_BYTES.channel + this.#refCount * 4;
+    let at = HEADER_BYTES;
+    const channelsAt = at + count * EVENT_INDEX_BYTES;
+    const eventsAt = channelsAt + this.#channelCount * CHANNEL_HEADER_BYTES + this.#refCount * REF_BYTES;
     let start = eventsAt;
     let runStart = this.#starts[0] ?? 0;
     let runEnd = runStart;
     let runTo = eventsAt;
     for (let i = 0; i < count; i++) {
       const [from, length] = [this.#starts[i] ?? 0, this.#lengths[i] ?? 0];
-      view.setFloat64(at, this.#offsets[i] ?? 0, true);
-      view.setInt32(at + 8, this.#indexes[i] ?? 0, true);
-      view.setUint32(at + 12, start, true);
-      view.setUint32(at + 16, length, true);
-      at += ENVELOPE_PART_BYTES.event;
+      writeEventIndex(view, at, this.#offsets[i] ?? 0, this.#indexes[i] ?? 0, start, length);
+      at += EVENT_INDEX_BYTES;
       if (from !== runEnd) {
         bytes.set(sink.subarray(runStart, runEnd), runTo);
         runTo = start;
@@ -217,15 +217,15 @@ export class LaneRange {
       const refs = this.#channelRefs[place] ?? 0;
       bytes.set(this.#channels[place]?.idBytes ?? [], at);
       view.setUint32(at + CHANNEL_ID_BYTES, refs, true);
-      at += ENVELOPE_PART_BYTES.channel;
+      at += CHANNEL_HEADER_BYTES;
       nextRefAt[place] = at;
-      at += refs * ENVELOPE_PART_BYTES.ref;
+      at += refs * REF_BYTES;
     }
     for (let i = 0; i < this.#refCount; i++) {
       const place = this.#refChannels[i] ?? 0;
       const refAt = nextRefAt[place] ?? 0;
       view.setUint32(refAt, this.#refEvents[i] ?? 0, true);
-      nextRefAt[place] = refAt + ENVELOPE_PART_BYTES.ref;
+      nextRefAt[place] = refAt + REF_BYTES;
     }
   }
 
