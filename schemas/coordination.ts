@@ -142,14 +142,20 @@ export type InterestChange = Static<typeof InterestChange>;
 
 const WireCursor = Type.Tuple([Type.Integer({ minimum: -1 }), Count]);
 
-/** Asks any worker to run one channel over ranges of Kafka again and to send the result on the edge's lane. */
+/** One channel to run again. `plan` is a Plan, read by whoever compiles it. */
+const ReplayedChannel = Type.Object({ channel: Type.String({ pattern: '^[0-9a-f]{32}$' }), plan: Type.Unknown() });
+
+/** Asks any worker to run channels over ranges of Kafka again and to send the result on the edge's lane. */
 export const ReplayRequest = Type.Object({
   edgeId: Type.String(),
   /** Unique in the edge; every envelope of the answer carries it. */
   requestId: Count,
   topicId: Count,
-  channel: Type.String({ pattern: '^[0-9a-f]{32}$' }),
-  plan: Type.Unknown(),
+  /**
+   * `interest`: every channel of the topic in the edge's interest, for a repair. The first envelope of each partition then
+   * names in `joined` all channels that were run, with the generations of the interest they were taken from.
+   */
+  channels: Type.Union([Type.Array(ReplayedChannel, { minItems: 1 }), Type.Literal('interest')]),
   ranges: Type.Array(Type.Object({ partition: Count, from: WireCursor, to: WireCursor })),
   /** The worker stops behind the first record that makes the answer this long; the edge asks again from there. */
   maxBytes: Count,

@@ -83,10 +83,19 @@ export const ERROR_KINDS = {
 
   // Subscribing and delivery
   MDS_REQUEST_INVALID: kind(400, false, 'The request is not valid: {problems}.'),
-  MDS_UNKNOWN_MESSAGE_TYPE: kind(400, false, 'There is no message type {type}; use subscribe, unsubscribe or ping.'),
+  MDS_UNKNOWN_MESSAGE_TYPE: kind(
+    400,
+    false,
+    'There is no message type {type}; use subscribe, consume, ack, nack, unsubscribe or ping.',
+  ),
   MDS_TOPIC_UNKNOWN: kind(404, false, 'There is no topic {topic}{hint}.'),
   MDS_SUBSCRIPTION_ID_IN_USE: kind(409, false, 'This connection already has a subscription with the id {id}.'),
   MDS_SUBSCRIPTION_UNKNOWN: kind(404, false, 'There is no subscription {id}.'),
+  MDS_NOT_DURABLE: kind(
+    409,
+    false,
+    'The subscription {id} is not durable: it takes no acknowledgements. Use consume for a durable one.',
+  ),
   MDS_TOO_MANY_SUBSCRIPTIONS: kind(429, false, 'The connection already has {limit} subscriptions, which is the limit.'),
   MDS_TOO_MANY_CONNECTIONS: kind(
     503,

@@ -7,6 +7,12 @@
 //     │ ◀── subscribed {id, channel, position}   from `position` on nothing is missing
 //     │ ◀── events {channel, …}            │   (with `resume`: events {sub: id, …} first, then live {id})
 //     │ ◀── position {id, token}           │   now and then, so that a quiet subscription's token stays young
+//
+//     │ consume {id, subscription} ──────▶ │   takes part in a durable subscription
+//     │ ◀── consuming {id, state, shards}  │   again whenever one of them changes
+//     │ ◀── events {sub: id, attempts, …}  │   each one again, later, until it is acknowledged
+//     │ ack / nack {id, seq, …} ─────────▶ │
+//     │ ◀── acked {id, seq}                │   stored: these acknowledgements outlive every process
 
 import { MdsError, type MdsErrorCode, reasonOf } from './errors.ts';
 
@@ -15,6 +21,15 @@ export const SUBPROTOCOL_JSON = 'mds.v1.json';
 export const SUBPROTOCOL_AVRO = 'mds.v1.avro';
 
 export type WireCursor = readonly [offset: number, index: number];
+/** Where an event is in its topic. */
+export type WireEventCursor = readonly [partition: number, offset: number, index: number];
+
+/**
+ * What happens when a client does not keep up. `resume`: it is closed and resumes where it was. `latest`: events wait for
+ * it, of equal `key` only the latest. `drop`: what it has no room for is left out. What is left out is counted in `shed`.
+ */
+export const OVERFLOW_POLICIES = ['resume', 'latest', 'drop'] as const;
+export type OverflowPolicy = (typeof OVERFLOW_POLICIES)[number];
 
 export interface SubscribeMessage {
   readonly type: 'subscribe';
@@ -27,7 +42,46 @@ export interface SubscribeMessage {
   readonly fields?: readonly string[];
   /** Token of an earlier subscription to the same topic: everything behind it comes first. */
   readonly resume?: string;
-  readonly overflow?: 'resume';
+  /** Default: `resume`. */
+  readonly overflow?: OverflowPolicy;
+  /** Field paths whose values together are the key of conflation; needed by `latest`, and by `maxRate` with `latest`. */
+  readonly key?: readonly string[];
+  /** Most events a second; what comes faster waits and is conflated by `key` (`latest`) or left out (`drop`). */
+  readonly maxRate?: number;
+}
+/** Takes part in a durable subscription, as its only active consumer, as one that stands by, or as a member of its group. */
+export interface ConsumeMessage {
+  readonly type: 'consume';
+  /** Chosen by the client, unique in the connection. */
+  readonly id: string;
+  /** Id or name of the durable subscription. */
+  readonly subscription: string;
+  /** Names this consumer over reconnects: a newer connection with the same name takes over from the older at once. */
+  readonly consumer: string;
+  /** Most events that may be unacknowledged; at most what the subscription allows. */
+  readonly maxInFlight?: number;
+}
+/** Events that are done. Acknowledging twice, or what was never delivered, changes nothing. */
+export interface AckMessage {
+  readonly type: 'ack';
+  readonly id: string;
+  /** Answered by `acked` with this number once it is stored; grows with each message of the subscription. */
+  readonly seq?: number;
+  /** Of each partition named: every event that was delivered, up to this one. */
+  readonly upTo?: readonly WireEventCursor[];
+  /** Single events. */
+  readonly cursors?: readonly WireEventCursor[];
+}
+/** Events that failed: delivered again, or dead-lettered after the last attempt. */
+export interface NackMessage {
+  readonly type: 'nack';
+  readonly id: string;
+  readonly seq?: number;
+  readonly cursors: readonly WireEventCursor[];
+  /** Shown with the dead letter. */
+  readonly reason?: string;
+  /** Not before this; default: the subscription's backoff. */
+  readonly delayMs?: number;
 }
 export interface UnsubscribeMessage {
   readonly type: 'unsubscribe';
@@ -37,7 +91,13 @@ export interface PingMessage {
   readonly type: 'ping';
   readonly id?: string;
 }
-export type ClientMessage = SubscribeMessage | UnsubscribeMessage | PingMessage;
+export type ClientMessage =
+  | SubscribeMessage
+  | ConsumeMessage
+  | AckMessage
+  | NackMessage
+  | UnsubscribeMessage
+  | PingMessage;
 
 export interface WelcomeFrame {
   readonly type: 'welcome';
@@ -80,6 +140,8 @@ export interface EventsFrame {
   /** [Kafka timestamp of the oldest record, worker published, edge sent]; ms since 1970. */
   readonly times: readonly [recordMs: number, publishedMs: number, sentMs: number];
   readonly events: readonly WireEvent[];
+  /** Durable subscriptions only: which delivery of each event this is, from 1; absent: all are first ones. */
+  readonly attempts?: readonly number[];
 }
 export interface WireEvent {
   readonly at: WireCursor;
@@ -105,6 +167,40 @@ export interface GapFrame {
   readonly to: WireCursor;
   readonly code: MdsErrorCode;
   readonly message: string;
+}
+/** Part of a durable subscription that this consumer has: events come only from its shards. */
+export interface ConsumingFrame {
+  readonly type: 'consuming';
+  readonly id: string;
+  /** Id and name of the durable subscription. */
+  readonly subscription: string;
+  readonly name: string;
+  readonly topic: string;
+  readonly filter: string;
+  /** `standby`: another consumer is active, this one takes over when it goes. `paused`: somebody paused the subscription. */
+  readonly state: 'active' | 'standby' | 'paused';
+  /** Of `shardCount`; one shard in all unless the subscription has a consumer group. */
+  readonly shards: readonly number[];
+  readonly shardCount: number;
+  readonly ackTimeoutMs: number;
+  readonly maxInFlight: number;
+}
+/** All acknowledgements of the subscription up to this number are stored. */
+export interface AckedFrame {
+  readonly type: 'acked';
+  readonly id: string;
+  readonly seq: number;
+}
+/** Matching events in (from, to] that this subscription will not get, as its own policy says. */
+export interface ShedFrame {
+  readonly type: 'shed';
+  readonly id: string;
+  readonly partition: number;
+  readonly from: WireCursor;
+  readonly to: WireCursor;
+  readonly count: number;
+  /** `dropped`: left out; `conflated`: a later event of the same key came instead. */
+  readonly reason: 'dropped' | 'conflated';
 }
 export interface UnsubscribedFrame {
   readonly type: 'unsubscribed';
@@ -139,6 +235,9 @@ export type ServerFrame =
   | LiveFrame
   | PositionFrame
   | GapFrame
+  | ConsumingFrame
+  | AckedFrame
+  | ShedFrame
   | UnsubscribedFrame
   | PongFrame
   | ErrorFrame
@@ -167,8 +266,40 @@ export function parseClientMessage(text: string): ClientMessage {
       want(isOptional(message.fields, isStringArray), 'fields must be an array of strings');
       want(isOptional(message.resume, isString), 'resume must be a string');
       want(
-        isOptional(message.overflow, (value) => value === 'resume'),
-        'overflow must be "resume"',
+        isOptional(message.overflow, (value) => OVERFLOW_POLICIES.some((policy) => policy === value)),
+        `overflow must be one of ${OVERFLOW_POLICIES.join(', ')}`,
+      );
+      want(isOptional(message.key, isKey), `key must be an array of 1-${MAX_KEY_PATHS} field paths`);
+      want(isOptional(message.maxRate, isRate), `maxRate must be a number from ${MIN_RATE} to ${MAX_RATE}`);
+      want(message.overflow !== 'latest' || isKey(message.key), 'overflow "latest" needs a key');
+      want(
+        message.maxRate === undefined || message.overflow === 'latest' || message.overflow === 'drop',
+        'maxRate needs overflow "latest" or "drop", which says what becomes of the rest',
+      );
+      break;
+    case 'consume':
+      want(isId(message.id), `id must be a string of 1-${MAX_ID_CHARS} characters`);
+      want(isId(message.subscription), `subscription must be a string of 1-${MAX_ID_CHARS} characters`);
+      want(isId(message.consumer), `consumer must be a string of 1-${MAX_ID_CHARS} characters`);
+      want(
+        isOptional(message.maxInFlight, (value) => isCount(value) && value !== 0),
+        'maxInFlight must be a whole number from 1',
+      );
+      break;
+    case 'ack':
+      want(isId(message.id), `id must be a string of 1-${MAX_ID_CHARS} characters`);
+      want(isOptional(message.seq, isCount), 'seq must be a whole number from 0');
+      want(isOptional(message.upTo, isCursorList), `upTo must be an array of at most ${MAX_ACK_CURSORS} cursors`);
+      want(isOptional(message.cursors, isCursorList), `cursors must be an array of at most ${MAX_ACK_CURSORS} cursors`);
+      break;
+    case 'nack':
+      want(isId(message.id), `id must be a string of 1-${MAX_ID_CHARS} characters`);
+      want(isOptional(message.seq, isCount), 'seq must be a whole number from 0');
+      want(isCursorList(message.cursors), `cursors must be an array of at most ${MAX_ACK_CURSORS} cursors`);
+      want(isOptional(message.delayMs, isCount), 'delayMs must be a whole number from 0');
+      want(
+        isOptional(message.reason, (value) => isString(value) && value.length <= MAX_REASON_CHARS),
+        `reason must be a string of at most ${MAX_REASON_CHARS} characters`,
       );
       break;
     case 'unsubscribe':
@@ -183,6 +314,15 @@ export function parseClientMessage(text: string): ClientMessage {
   if (problems.length > 0) throw new MdsError('MDS_REQUEST_INVALID', { problems });
   return message as unknown as ClientMessage; // checked above, field by field
 }
+
+/** A key of more parts than this is a whole event. */
+const MAX_KEY_PATHS = 8;
+/** One event in 10 s, and a million a second: below and above, a filter is what is meant. */
+const MIN_RATE = 0.1;
+const MAX_RATE = 1_000_000;
+/** What may be in flight at most is of this order; a client with more sends several messages. */
+export const MAX_ACK_CURSORS = 10_000;
+export const MAX_REASON_CHARS = 500;
 
 /** Short and flat: a client may send anything as a type, even arrays too deep for JSON.stringify. */
 const MAX_QUOTED_TYPE_CHARS = 64;
@@ -210,7 +350,8 @@ const FRAME_CHECKS: Readonly<Record<ServerFrame['type'], Check>> = {
     isCursor(frame.to) &&
     isTimes(frame.times) &&
     Array.isArray(frame.events) &&
-    frame.events.every(isWireEvent),
+    frame.events.every(isWireEvent) &&
+    isOptional(frame.attempts, isAttempts),
   live: (frame) => isString(frame.id),
   position: (frame) => isString(frame.id) && isString(frame.token),
   gap: (frame) =>
@@ -220,6 +361,26 @@ const FRAME_CHECKS: Readonly<Record<ServerFrame['type'], Check>> = {
     isCursor(frame.to) &&
     isString(frame.code) &&
     isString(frame.message),
+  consuming: (frame) =>
+    isString(frame.id) &&
+    isString(frame.subscription) &&
+    isString(frame.name) &&
+    isString(frame.topic) &&
+    isString(frame.filter) &&
+    isString(frame.state) &&
+    Array.isArray(frame.shards) &&
+    frame.shards.every(isCount) &&
+    isCount(frame.shardCount) &&
+    isCount(frame.ackTimeoutMs) &&
+    isCount(frame.maxInFlight),
+  acked: (frame) => isString(frame.id) && isCount(frame.seq),
+  shed: (frame) =>
+    isString(frame.id) &&
+    isCount(frame.partition) &&
+    isCursor(frame.from) &&
+    isCursor(frame.to) &&
+    isCount(frame.count) &&
+    isString(frame.reason),
   unsubscribed: (frame) => isString(frame.id),
   pong: (frame) => isOptional(frame.id, isString),
   error: (frame) =>
@@ -274,6 +435,13 @@ const isOptional = (value: unknown, check: (value: unknown) => boolean): boolean
 /** -1 stands before the first record of a partition. */
 const isCursor = (value: unknown): boolean =>
   Array.isArray(value) && value.length === 2 && Number.isSafeInteger(value[0]) && value[0] >= -1 && isCount(value[1]);
+const isCursorList = (value: unknown): boolean =>
+  Array.isArray(value) && value.length <= MAX_ACK_CURSORS && value.every(isEventCursor);
+const isEventCursor = (value: unknown): boolean => Array.isArray(value) && value.length === 3 && value.every(isCount);
+const isAttempts = (value: unknown): boolean => Array.isArray(value) && value.every(isCount);
+const isKey = (value: unknown): boolean =>
+  isStringArray(value) && Array.isArray(value) && value.length > 0 && value.length <= MAX_KEY_PATHS;
+const isRate = (value: unknown): boolean => typeof value === 'number' && value >= MIN_RATE && value <= MAX_RATE;
 const isLimits = (value: unknown): boolean =>
   isObject(value) && isCount(value.subscriptions) && isCount(value.messageBytes) && isCount(value.messagesPerSecond);
 const isTimes = (value: unknown): boolean =>

@@ -109,8 +109,10 @@ const MESSAGES: readonly (readonly [name: string, schema: TSchema, arbitrary: fc
       edgeId: text,
       requestId: count,
       topicId: count,
-      channel: anyChannel,
-      plan,
+      channels: fc.oneof(
+        fc.array(record({ channel: anyChannel, plan }), { minLength: 1, maxLength: 3 }),
+        fc.constant('interest'),
+      ),
       ranges: fc.array(record({ partition: count, from: cursor, to: cursor }), { maxLength: 3 }),
       maxBytes: count,
       deadlineMs: count,

@@ -17,6 +17,7 @@ const partly = <Shape extends object, Key extends keyof Shape>(
   requiredKeys: Key[],
 ) => fc.record(shape, { requiredKeys, noNullPrototype: true });
 
+const eventCursors = fc.array(fc.tuple(count, count, count), { maxLength: 4 });
 const CLIENT_MESSAGES: readonly fc.Arbitrary<object>[] = [
   partly(
     {
@@ -26,9 +27,40 @@ const CLIENT_MESSAGES: readonly fc.Arbitrary<object>[] = [
       filter: fc.string(),
       fields: fc.array(fc.string()),
       resume: fc.string(),
-      overflow: fc.constant('resume'),
+      overflow: fc.constantFrom('resume', 'drop'),
+      key: fc.array(fc.string(), { minLength: 1, maxLength: 8 }),
     },
     ['type', 'id', 'topic'],
+  ),
+  record({
+    type: fc.constant('subscribe'),
+    id,
+    topic: fc.string({ minLength: 1 }),
+    overflow: fc.constant('latest'),
+    key: fc.array(fc.string(), { minLength: 1, maxLength: 8 }),
+    maxRate: fc.double({ min: 0.1, max: 1_000_000, noNaN: true }),
+  }),
+  partly(
+    {
+      type: fc.constant('consume'),
+      id,
+      subscription: id,
+      consumer: id,
+      maxInFlight: fc.integer({ min: 1, max: 1000 }),
+    },
+    ['type', 'id', 'subscription', 'consumer'],
+  ),
+  partly({ type: fc.constant('ack'), id, seq: count, upTo: eventCursors, cursors: eventCursors }, ['type', 'id']),
+  partly(
+    {
+      type: fc.constant('nack'),
+      id,
+      seq: count,
+      cursors: eventCursors,
+      reason: fc.string({ maxLength: 100 }),
+      delayMs: count,
+    },
+    ['type', 'id', 'cursors'],
   ),
   record({ type: fc.constant('unsubscribe'), id }),
   partly({ type: fc.constant('ping'), id }, ['type']),
@@ -63,6 +95,7 @@ const SERVER_FRAMES: Readonly<Record<ServerFrame['type'], fc.Arbitrary<object>>>
       to: wireCursor,
       times,
       events: fc.array(record({ at: wireCursor, data: json }), { maxLength: 4 }),
+      attempts: fc.array(count, { maxLength: 4 }),
     },
     ['type', 'channel', 'partition', 'from', 'to', 'times', 'events'],
   ),
@@ -76,6 +109,29 @@ const SERVER_FRAMES: Readonly<Record<ServerFrame['type'], fc.Arbitrary<object>>>
     to: wireCursor,
     code,
     message: fc.string(),
+  }),
+  consuming: record({
+    type: fc.constant('consuming'),
+    id,
+    subscription: fc.string(),
+    name: fc.string(),
+    topic: fc.string(),
+    filter: fc.string(),
+    state: fc.constantFrom('active', 'standby', 'paused'),
+    shards: fc.array(count, { maxLength: 4 }),
+    shardCount: count,
+    ackTimeoutMs: count,
+    maxInFlight: count,
+  }),
+  acked: record({ type: fc.constant('acked'), id, seq: count }),
+  shed: record({
+    type: fc.constant('shed'),
+    id,
+    partition: count,
+    from: wireCursor,
+    to: wireCursor,
+    count,
+    reason: fc.constantFrom('dropped', 'conflated'),
   }),
   unsubscribed: record({ type: fc.constant('unsubscribed'), id }),
   pong: partly({ type: fc.constant('pong'), id }, ['type']),
@@ -161,7 +217,8 @@ t.test('every required member of every frame is required', async (t) => {
   for (const [type, arbitrary] of Object.entries(SERVER_FRAMES)) {
     const frame: Record<string, unknown> = { ...fc.sample(arbitrary, { numRuns: 1, seed: 7 })[0] };
     for (const key of Object.keys(frame)) {
-      if (['sub', 'details'].includes(key) || (key === 'id' && (type === 'error' || type === 'pong'))) continue;
+      if (['sub', 'details', 'attempts'].includes(key) || (key === 'id' && (type === 'error' || type === 'pong')))
+        continue;
       const { [key]: _, ...rest } = frame;
       t.equal(readServer(JSON.stringify(rest)), 'MDS_FRAME_CORRUPT', `${type} without ${key}`);
     }
@@ -169,7 +226,7 @@ t.test('every required member of every frame is required', async (t) => {
 });
 
 t.test('all problems of a subscribe are told at once', async (t) => {
-  const message = { type: 'subscribe', id: '', topic: 1, filter: null, fields: ['a', 2], resume: {}, overflow: 'drop' };
+  const message = { type: 'subscribe', id: '', topic: 1, filter: null, fields: ['a', 2], resume: {}, overflow: 'x' };
   t.throws(() => parseClientMessage(JSON.stringify(message)), {
     code: 'MDS_REQUEST_INVALID',
     details: { problems: { length: 6 } },
@@ -180,7 +237,7 @@ t.test('all problems of a subscribe are told at once', async (t) => {
 
 t.test('an unknown type is an error for a client and ignored from an edge', async (t) => {
   t.throws(() => parseClientMessage('{"type":"shout"}'), {
-    message: 'There is no message type "shout"; use subscribe, unsubscribe or ping.',
+    message: 'There is no message type "shout"; use subscribe, consume, ack, nack, unsubscribe or ping.',
   });
   t.equal(readClient('{}'), 'MDS_UNKNOWN_MESSAGE_TYPE');
   t.equal(parseServerFrame('{"type":"later-version"}'), null);

@@ -1,15 +1,16 @@
 // A channel at the edge: all equal subscriptions of its clients, which share one interest and the same frames. A client
-// with several live subscriptions on one channel gets each frame once.
+// with several live subscriptions on one channel gets each frame once; a follower gets each batch.
 
 import type { CatalogTopic } from '../../schemas/coordination.ts';
 import type { EnvelopeReader } from '../../schemas/envelope-reader.ts';
 import type { Plan } from '../../schemas/plan/plan.ts';
 import type { Client } from './client.ts';
 import type { FrameBuilder } from './events-frame.ts';
+import { batchOf, type Follower } from './follower.ts';
 import type { CountSent } from './gather.ts';
 import { GatheredEvents } from './gathered-events.ts';
 import type { AppliedStep } from './partition-state.ts';
-import type { Subscription } from './subscription.ts';
+import type { Audience, Subscription } from './subscription.ts';
 
 export class Channel {
   readonly id: string;
@@ -27,6 +28,7 @@ export class Channel {
   readonly catchingUp = new Set<Subscription>();
   /** Clients that get the channel's frames, with the number of their live subscriptions. */
   readonly #members = new Map<Client, number>();
+  readonly #followers = new Set<Follower>();
   /** By partition; kept for the next time when they are empty. */
   readonly #gathered: (GatheredEvents | undefined)[] = [];
   /** Those of them that hold events. */
@@ -40,22 +42,27 @@ export class Channel {
   }
 
   get hasAudience(): boolean {
-    return this.#members.size > 0 || this.catchingUp.size > 0;
+    return this.#members.size > 0 || this.#followers.size > 0 || this.catchingUp.size > 0;
   }
 
   get hasGathered(): boolean {
     return this.#inOrder.length > 0;
   }
 
-  /** From now on the client gets every frame of the channel. */
-  addMember(client: Client): void {
-    this.#members.set(client, (this.#members.get(client) ?? 0) + 1);
+  /** From now on it gets everything of the channel. */
+  addMember(audience: Audience): void {
+    if (audience.kind === 'follower') this.#followers.add(audience.follower);
+    else this.#members.set(audience.client, (this.#members.get(audience.client) ?? 0) + 1);
   }
 
-  removeMember(client: Client): void {
-    const count = this.#members.get(client) ?? 0;
-    if (count > 1) this.#members.set(client, count - 1);
-    else this.#members.delete(client);
+  removeMember(audience: Audience): void {
+    if (audience.kind === 'follower') {
+      this.#followers.delete(audience.follower);
+      return;
+    }
+    const count = this.#members.get(audience.client) ?? 0;
+    if (count > 1) this.#members.set(audience.client, count - 1);
+    else this.#members.delete(audience.client);
   }
 
   /**
@@ -95,14 +102,22 @@ export class Channel {
 
   #publishPartition(builder: FrameBuilder, events: GatheredEvents, sentMs: number, count: CountSent): void {
     const members = this.#members.size;
-    let frames = 0;
-    builder.build(this.id, this.plan.format, events, sentMs, (frame) => {
-      frames += 1;
-      for (const client of this.#members.keys()) client.send(frame.bytes);
-      if (this.catchingUp.size === 0) return;
-      const kept = { ...frame, bytes: Buffer.from(frame.bytes) };
-      for (const subscription of this.catchingUp) subscription.hold(kept);
-    });
-    if (members > 0) count(events.oldestRecordMs, frames * members, events.count * members);
+    if (members > 0 || this.catchingUp.size > 0) {
+      let frames = 0;
+      builder.build(this.id, this.plan.format, events, sentMs, (frame) => {
+        frames += 1;
+        for (const client of this.#members.keys()) client.send(frame.bytes);
+        if (this.catchingUp.size === 0) return;
+        const kept = { ...frame, bytes: Buffer.from(frame.bytes) };
+        for (const subscription of this.catchingUp) subscription.holdFrame(kept);
+      });
+      if (members > 0) count(events.oldestRecordMs, frames * members, events.count * members);
+    }
+    if (this.#followers.size === 0 && this.catchingUp.size === 0) return;
+    const batch = batchOf(events);
+    for (const follower of [...this.#followers]) follower.onEvents(batch);
+    for (const subscription of this.catchingUp) subscription.holdBatch(batch);
+    if (this.#followers.size > 0)
+      count(events.oldestRecordMs, this.#followers.size, events.count * this.#followers.size);
   }
 }

@@ -2,11 +2,26 @@
 // implements it with a socket, tests with an array.
 
 import type { MdsError } from '../../schemas/errors.ts';
+import type { AckMessage, NackMessage } from '../../schemas/frames.ts';
 import type { PlanFormat } from '../../schemas/plan/plan.ts';
-import type { Subscription } from './subscription.ts';
 
 /** Bytes, or text that becomes bytes when it is sent. */
 export type FrameBytes = Uint8Array | string;
+
+/** What a client has asked for and may end: a subscription, or its part of a durable one. */
+export interface ClientSubscription {
+  /** As the client named it. */
+  readonly id: string;
+  readonly isEnded: boolean;
+  /** True while it has something to send as soon as the client has room. */
+  readonly wantsRoom: boolean;
+  /** The client has read: go on. */
+  advance(): void;
+  /** At the client's wish, or because its connection is gone. */
+  end(): void;
+  /** Absent: nothing of it can be acknowledged. */
+  readonly onAcknowledgement?: (message: AckMessage | NackMessage) => void;
+}
 
 export interface Client {
   /** In which the client takes events: given by the subprotocol of its connection. */
@@ -19,7 +34,9 @@ export interface Client {
    */
   send(frame: FrameBytes): void;
   /** One of its subscriptions has ended, for whatever reason. */
-  onSubscriptionEnded(subscription: Subscription): void;
+  onSubscriptionEnded(subscription: Pick<ClientSubscription, 'id'>): void;
+  /** Some subscription of it has something to send that waits for room: each is told when there is. */
+  awaitRoom(): void;
   /** Says why, and closes. Nothing that is sent afterwards reaches the client. */
   close(closeCode: number, error: MdsError): void;
 }

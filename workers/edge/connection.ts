@@ -7,17 +7,19 @@
 import { CLOSE_CODES, isResumable } from '../../schemas/close-codes.ts';
 import { MdsError } from '../../schemas/errors.ts';
 import {
+  type AckMessage,
   type ClientMessage,
+  type ConsumeMessage,
   type ErrorFrame,
   type GoodbyeFrame,
+  type NackMessage,
   parseClientMessage,
   type ServerFrame,
   type SubscribeMessage,
 } from '../../schemas/frames.ts';
 import type { PlanFormat } from '../../schemas/plan/plan.ts';
-import type { Client, FrameBytes } from './client.ts';
+import type { Client, ClientSubscription, FrameBytes } from './client.ts';
 import type { Outgoing, Writable } from './outgoing.ts';
-import type { Subscription } from './subscription.ts';
 import { TokenBucket } from './token-bucket.ts';
 
 /** The part of a uWebSockets.js WebSocket that is used; without a limit on backpressure it never drops. */
@@ -52,8 +54,8 @@ export interface ConnectionContext {
   readonly limits: ConnectionLimits;
   readonly heartbeatMs: number;
   readonly outgoing: Outgoing;
-  readonly subscribe: (client: Client, message: SubscribeMessage) => Subscription;
-  readonly unsubscribe: (subscription: Subscription) => void;
+  readonly subscribe: (client: Client, message: SubscribeMessage | ConsumeMessage) => ClientSubscription;
+  readonly unsubscribe: (subscription: ClientSubscription) => void;
   readonly now: () => number;
   readonly random: () => number;
   readonly onClosing: (closeCode: number) => void;
@@ -77,7 +79,7 @@ export class Connection implements Client, Writable {
   readonly #socket: Socket;
   readonly #number: number;
   #bucket: TokenBucket | null = null;
-  #subscriptions: Map<string, Subscription> | null = null;
+  #subscriptions: Map<string, ClientSubscription> | null = null;
   /** The first frame that waits to be written; mostly it is the only one. */
   #first: FrameBytes | null = null;
   #others: FrameBytes[] | null = null;
@@ -85,8 +87,8 @@ export class Connection implements Client, Writable {
   /** The network did not take everything at the last write. */
   #isBehind = false;
   #isClosed = false;
-  /** Some subscription replays, or did a moment ago. */
-  isReplaying = false;
+  /** Some subscription waits for room, or did a moment ago. */
+  isAwaitingRoom = false;
 
   /** @param number unique in the edge */
   constructor(context: ConnectionContext, socket: Socket, number: number, format: PlanFormat) {
@@ -142,8 +144,12 @@ export class Connection implements Client, Writable {
     this.#handle(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString('utf8'));
   }
 
-  onSubscriptionEnded({ id }: Subscription): void {
+  onSubscriptionEnded({ id }: Pick<ClientSubscription, 'id'>): void {
     this.#subscriptions?.delete(id);
+  }
+
+  awaitRoom(): void {
+    this.isAwaitingRoom = true;
   }
 
   /** The client has read: what waits for room may go on. */
@@ -233,21 +239,34 @@ export class Connection implements Client, Writable {
       case 'unsubscribe':
         this.#unsubscribe(message.id);
         return;
+      case 'ack':
+      case 'nack':
+        this.#acknowledge(message);
+        return;
       case 'subscribe':
+      case 'consume':
         this.#subscribe(message);
     }
   }
 
-  #subscribe(message: SubscribeMessage): void {
+  #subscribe(message: SubscribeMessage | ConsumeMessage): void {
     const { id } = message;
     const { maxSubscriptions: limit } = this.#context.limits;
     this.#subscriptions ??= new Map();
     const subscriptions = this.#subscriptions;
     if (subscriptions.has(id)) throw new MdsError('MDS_SUBSCRIPTION_ID_IN_USE', { id });
     if (subscriptions.size >= limit) throw new MdsError('MDS_TOO_MANY_SUBSCRIPTIONS', { limit });
-    if (message.resume !== undefined) this.isReplaying = true;
+    if (message.type === 'subscribe' && message.resume !== undefined) this.awaitRoom();
     const subscription = this.#context.subscribe(this, message);
-    if (subscription.state !== 'ended') subscriptions.set(id, subscription);
+    if (!subscription.isEnded) subscriptions.set(id, subscription);
+  }
+
+  #acknowledge(message: AckMessage | NackMessage): void {
+    const { id } = message;
+    const subscription = this.#subscriptions?.get(id);
+    if (!subscription) throw new MdsError('MDS_SUBSCRIPTION_UNKNOWN', { id });
+    if (!subscription.onAcknowledgement) throw new MdsError('MDS_NOT_DURABLE', { id });
+    subscription.onAcknowledgement(message);
   }
 
   #unsubscribe(id: string): void {
@@ -288,12 +307,12 @@ export class Connection implements Client, Writable {
   }
 
   #advance(): void {
-    if (!this.isReplaying) return;
-    this.isReplaying = false;
-    for (const { session } of [...(this.#subscriptions?.values() ?? [])]) {
-      if (session === null) continue;
-      this.isReplaying = true;
-      session.advance();
+    if (!this.isAwaitingRoom) return;
+    this.isAwaitingRoom = false;
+    for (const subscription of [...(this.#subscriptions?.values() ?? [])]) {
+      if (!subscription.wantsRoom) continue;
+      this.isAwaitingRoom = true;
+      subscription.advance();
     }
   }
 

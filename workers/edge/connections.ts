@@ -6,8 +6,8 @@ import { CLOSE_CODES } from '../../schemas/close-codes.ts';
 import { reasonOf } from '../../schemas/errors.ts';
 import type { PlanFormat } from '../../schemas/plan/plan.ts';
 import { Connection, type ConnectionContext, type ConnectionLimits, type Socket } from './connection.ts';
-import type { Delivery } from './delivery.ts';
 import type { Outgoing } from './outgoing.ts';
+import type { SubscriptionDoor } from './subscription-door.ts';
 import type { Telemetry } from './telemetry.ts';
 
 export interface ConnectionsOptions {
@@ -15,7 +15,7 @@ export interface ConnectionsOptions {
   readonly maxConnections: number;
   readonly limits: ConnectionLimits;
   readonly heartbeatMs: number;
-  readonly delivery: Delivery;
+  readonly door: SubscriptionDoor;
   readonly outgoing: Outgoing;
   readonly telemetry: Telemetry;
   readonly log: Logger;
@@ -29,15 +29,15 @@ export class Connections {
   #lastNumber = 0;
 
   constructor(options: ConnectionsOptions) {
-    const { edgeId, limits, heartbeatMs, delivery, outgoing, telemetry, log } = options;
+    const { edgeId, limits, heartbeatMs, door, outgoing, telemetry, log } = options;
     this.#options = options;
     this.#context = {
       edgeId,
       limits,
       heartbeatMs,
       outgoing,
-      subscribe: (client, message) => delivery.subscribe(client, message),
-      unsubscribe: (subscription) => delivery.unsubscribe(subscription),
+      subscribe: (client, message) => door.subscribe(client, message),
+      unsubscribe: (subscription) => door.unsubscribe(subscription),
       now: () => performance.now(),
       random: Math.random,
       onClosing: (closeCode) => telemetry.onClosing(closeCode),

@@ -12,12 +12,14 @@ import type { Plan, PlanFormat } from '../../schemas/plan/plan.ts';
 import { encodeResumeToken } from '../../schemas/resume-token.ts';
 import { Channel } from './channel.ts';
 import type { Client } from './client.ts';
+import type { Follower } from './follower.ts';
 import { type CountSent, Gather } from './gather.ts';
 import type { IgnoredReason } from './partition-state.ts';
 import type { ReplayClient } from './replay-client.ts';
+import { BatchOutput, FrameOutput } from './replay-output.ts';
 import { type ReplayLimits, ReplaySession } from './replay-session.ts';
 import { readResumePosition } from './resume-position.ts';
-import { Subscription } from './subscription.ts';
+import { type Audience, type OutputOf, Subscription } from './subscription.ts';
 import { type EnvelopeOutcome, TopicDelivery } from './topic-delivery.ts';
 
 /** Where the edge's wishes for channels go. The latest wish for a channel counts. */
@@ -42,6 +44,8 @@ export interface ChannelPlan {
 }
 
 export interface DeliveryLimits extends ReplayLimits {
+  /** Nothing of a replay is sent while more than this waits in the client's buffer. */
+  readonly lowWaterBytes: number;
   readonly frameBytes: number;
   readonly joinTimeoutMs: number;
   readonly lingerMs: number;
@@ -115,26 +119,21 @@ export class Delivery {
    * @throws MdsError when the request cannot be met; nothing has begun then
    */
   subscribe(client: Client, message: SubscribeMessage): Subscription {
-    const { topics, interest, limits, now } = this.#options;
+    const { topics } = this.#options;
     const topic = topics.topicNamed(message.topic);
     const resume = message.resume === undefined ? null : readResumePosition(message.resume, topic);
     const plan = topics.planFor(topic, message, client.format);
-    interest.assertReachable();
-    const delivery = this.#topicDelivery(topic);
-    const channel = this.#channel(delivery, plan);
-    const joinDeadlineMs = now() + limits.joinTimeoutMs;
-    const subscription: Subscription = new Subscription({
-      id: message.id,
-      client,
-      channel,
-      resume,
-      joinDeadlineMs,
-      onEnded: this.#onEnded,
-    });
-    this.#subscriptionCount += 1;
-    if (delivery.isJoined(channel)) this.#start(delivery, subscription);
-    else this.#joining.add(subscription);
-    return subscription;
+    return this.#begin({ kind: 'client', id: message.id, client }, topic, plan, resume);
+  }
+
+  /**
+   * Begins to give a channel's events to a follower.
+   *
+   * @param resume everything behind it comes first; null: from now on
+   * @throws MdsError when it cannot be begun
+   */
+  follow(follower: Follower, topic: CatalogTopic, plan: ChannelPlan, resume: Position | null): Subscription {
+    return this.#begin({ kind: 'follower', follower }, topic, plan, resume);
   }
 
   /** Ends a subscription at its client's wish: what came for it until now goes out before. */
@@ -217,6 +216,20 @@ export class Delivery {
     this.#lastTickMs = nowMs;
   }
 
+  #begin(audience: Audience, topic: CatalogTopic, plan: ChannelPlan, resume: Position | null): Subscription {
+    const { interest, limits, now } = this.#options;
+    interest.assertReachable();
+    const delivery = this.#topicDelivery(topic);
+    const channel = this.#channel(delivery, plan);
+    const joinDeadlineMs = now() + limits.joinTimeoutMs;
+    const onEnded = this.#onEnded;
+    const subscription = new Subscription({ audience, channel, resume, joinDeadlineMs, onEnded });
+    this.#subscriptionCount += 1;
+    if (delivery.isJoined(channel)) this.#start(delivery, subscription);
+    else this.#joining.add(subscription);
+    return subscription;
+  }
+
   #topicDelivery(topic: CatalogTopic): TopicDelivery {
     let delivery = this.#topics.get(topic.topicId);
     if (!delivery) {
@@ -291,29 +304,44 @@ export class Delivery {
       return;
     }
     const position = completed(subscription.resume, lanePosition);
-    const session = this.#session(delivery, subscription, position);
+    const output = this.#outputOf(subscription);
+    const session = this.#session(delivery, subscription, position, output);
     delivery.catchingUp.add(subscription);
-    subscription.startReplay(position, partitions, session);
+    subscription.startReplay(position, partitions, session, output);
     session.advance();
   }
 
-  #session(delivery: TopicDelivery, subscription: Subscription, position: Position): ReplaySession {
+  #outputOf({ audience, channel }: Subscription): OutputOf {
+    const { limits, now } = this.#options;
+    if (audience.kind === 'follower') return { kind: 'follower', output: new BatchOutput(audience.follower) };
+    const { client, id: subscriptionId } = audience;
+    const { builder } = this.#gather;
+    const { lowWaterBytes } = limits;
+    const output = new FrameOutput({ client, subscriptionId, channel: channel.id, builder, lowWaterBytes, now });
+    return { kind: 'client', output };
+  }
+
+  #session(
+    delivery: TopicDelivery,
+    subscription: Subscription,
+    position: Position,
+    { output }: OutputOf,
+  ): ReplaySession {
     const { replays, limits, observer, now } = this.#options;
-    const { channel, client, id } = subscription;
+    const { channel } = subscription;
     const { topicId } = delivery.topic;
+    const channels = [{ channel: channel.id, plan: channel.plan }];
     return new ReplaySession(
       {
-        subscriptionId: id,
         channel: channel.id,
-        client,
+        output,
         limits,
         now,
         isJoined: () => delivery.isJoined(channel),
         hasReached: (wanted) => delivery.lane.hasReached(wanted),
         lanePosition: () => delivery.lane.position(),
-        builder: this.#gather.builder,
         flushLive: () => this.#gather.flushChannel(channel),
-        ask: (session, ranges) => replays.ask(session, { topicId, channel: channel.id, plan: channel.plan, ranges }),
+        ask: (session, ranges) => replays.ask(session, { topicId, channels, ranges }),
         release: (session) => replays.release(session),
         onSent: (frameCount, eventCount) => observer.onReplaySent(frameCount, eventCount),
         onFailed: (error) => subscription.fail(error),
@@ -335,8 +363,8 @@ export class Delivery {
     this.#subscriptionCount -= 1;
     this.#joining.delete(subscription);
     this.#live.delete(subscription);
-    const { channel, client } = subscription;
-    client.onSubscriptionEnded(subscription);
+    const { channel, audience } = subscription;
+    if (audience.kind === 'client') audience.client.onSubscriptionEnded(subscription);
     this.#topics.get(channel.topic.topicId)?.catchingUp.delete(subscription);
     if (channel.subscriptions.size > 0) return;
     channel.lingerUntilMs = this.#options.now() + this.#options.limits.lingerMs;
@@ -381,7 +409,7 @@ export class Delivery {
   /** Walks over all live subscriptions once in each interval, a few at every tick, so that many make no spike. */
   #sendPositions(elapsedMs: number): void {
     const share = Math.min(1, elapsedMs / this.#options.limits.positionIntervalMs);
-    const tokens = new Map<TopicDelivery, string>();
+    const reached = new Map<TopicDelivery, { readonly token: string; readonly position: Position }>();
     for (let due = Math.ceil(this.#live.size * share); due > 0; due--) {
       this.#livePass ??= this.#live.values();
       const { value, done } = this.#livePass.next();
@@ -390,16 +418,21 @@ export class Delivery {
         return;
       }
       const delivery = this.#topics.get(value.channel.topic.topicId);
-      if (!delivery || value.client.bufferedBytes > this.#options.limits.lowWaterBytes) continue;
-      let token = tokens.get(delivery);
-      if (token === undefined) {
-        token = encodeResumeToken({ topicId: delivery.topic.topicId, position: delivery.lane.position() });
-        tokens.set(delivery, token);
+      if (!delivery || isFull(value.audience, this.#options.limits.lowWaterBytes)) continue;
+      let known = reached.get(delivery);
+      if (known === undefined) {
+        const position = delivery.lane.position();
+        known = { token: encodeResumeToken({ topicId: delivery.topic.topicId, position }), position };
+        reached.set(delivery, known);
       }
-      value.sendPosition(token);
+      value.sendPosition(known.token, known.position);
     }
   }
 }
+
+/** A position that waits behind unread frames helps nobody. A follower always wants to know. */
+const isFull = (audience: Audience, lowWaterBytes: number): boolean =>
+  audience.kind === 'client' && audience.client.bufferedBytes > lowWaterBytes;
 
 /** What waited for the lane to move may go on. */
 function advanceAll({ catchingUp }: TopicDelivery): void {
@@ -419,12 +452,22 @@ function completed(resume: Position, lanePosition: Position): Position {
   return new Map([...lanePosition.keys()].map((partition) => [partition, resume.get(partition) ?? beforeRecord(0)]));
 }
 
-/** Live subscriptions on the channel must resume; those that replay only begin another round. @returns clients closed */
+/** Live subscriptions on the channel must resume; those that replay only begin another round. @returns how many ended */
 function closeLive(channel: Channel): number {
   for (const subscription of channel.catchingUp) subscription.session?.dropHold();
-  const clients = new Set<Client>();
-  for (const { client, state } of channel.subscriptions) if (state === 'live') clients.add(client);
+  const live = [...channel.subscriptions].filter(({ state }) => state === 'live');
   const error = new MdsError('MDS_GAP', { topic: channel.topic.name });
+  const clients = new Set<Client>();
+  let followers = 0;
+  for (const subscription of live) {
+    const { audience } = subscription;
+    if (audience.kind === 'client') {
+      clients.add(audience.client);
+    } else {
+      followers += 1;
+      subscription.fail(error);
+    }
+  }
   for (const client of clients) client.close(CLOSE_CODES.GAP, error);
-  return clients.size;
+  return clients.size + followers;
 }

@@ -23,6 +23,7 @@ import { Outgoing } from './outgoing.ts';
 import { RedisInterestStore } from './redis-interest-store.ts';
 import { ReplayClient } from './replay-client.ts';
 import { pushReplayRequest } from './replay-queue.ts';
+import { SubscriptionDoor } from './subscription-door.ts';
 import { type Levels, Telemetry } from './telemetry.ts';
 import { STREAM_PATH, startWebSocketServer, type WebSocketServer } from './websocket-server.ts';
 
@@ -140,7 +141,7 @@ function assemble({ config, log, metrics, health }: Context, { commands }: Conne
     maxConnections: config.edgeMaxConnections,
     limits: connectionLimits(config),
     heartbeatMs: config.edgeIdleTimeoutMs,
-    delivery,
+    door: new SubscriptionDoor(delivery),
     outgoing,
     telemetry,
     log,

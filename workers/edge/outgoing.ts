@@ -6,7 +6,7 @@ export interface Writable {
   /** Gives everything queued to the socket. */
   flush(): void;
   /** True while something waits for the client to have room. */
-  readonly isReplaying: boolean;
+  readonly isAwaitingRoom: boolean;
   /** It was written to: what waits for room may go on, if there is some. */
   onWritten(): void;
 }
@@ -14,14 +14,14 @@ export interface Writable {
 export class Outgoing {
   #marked: Writable[] = [];
   #spare: Writable[] = [];
-  #replaying: Writable[] = [];
+  #waiting: Writable[] = [];
   #isPlanned = false;
   readonly #run = (): void => {
     this.#isPlanned = false;
     this.writeAll();
-    const replaying = this.#replaying;
-    this.#replaying = [];
-    for (const connection of replaying) connection.onWritten();
+    const waiting = this.#waiting;
+    this.#waiting = [];
+    for (const connection of waiting) connection.onWritten();
   };
 
   /** It has something to write; called once until it is flushed. */
@@ -36,11 +36,11 @@ export class Outgoing {
     this.#marked = this.#spare;
     for (const connection of marked) {
       connection.flush();
-      if (connection.isReplaying) this.#replaying.push(connection);
+      if (connection.isAwaitingRoom) this.#waiting.push(connection);
     }
     marked.length = 0;
     this.#spare = marked;
-    if (this.#replaying.length > 0) this.#plan();
+    if (this.#waiting.length > 0) this.#plan();
   }
 
   #plan(): void {

@@ -11,7 +11,8 @@ export interface ReplayListener {
   onReplayStalled(): void;
 }
 
-export type ReplayBody = Pick<ReplayRequest, 'topicId' | 'channel' | 'plan' | 'ranges'>;
+export type ReplayRanges = ReplayRequest['ranges'];
+export type ReplayBody = Pick<ReplayRequest, 'topicId' | 'channels' | 'ranges'>;
 
 export interface ReplayClientOptions {
   readonly edgeId: string;

@@ -10,15 +10,11 @@
 import { beforeRecord, type Cursor, compareCursors, type Position } from '../../schemas/cursor.ts';
 import type { EnvelopeReader } from '../../schemas/envelope-reader.ts';
 import { MdsError } from '../../schemas/errors.ts';
-import type { GapFrame } from '../../schemas/frames.ts';
-import type { Client, FrameBytes } from './client.ts';
-import { addressedTo, type BuiltFrame, type FrameBuilder } from './events-frame.ts';
 import { GatheredEvents } from './gathered-events.ts';
-import type { ReplayBody, ReplayListener } from './replay-client.ts';
+import type { ReplayListener, ReplayRanges } from './replay-client.ts';
+import type { Piece, ReplayOutput } from './replay-output.ts';
 
 export interface ReplayLimits {
-  /** Nothing is sent, and nothing asked for, while more than this waits in the client's buffer. */
-  readonly lowWaterBytes: number;
   readonly holdBytes: number;
   /** Requests in a row without any answer. */
   readonly maxTries: number;
@@ -27,9 +23,9 @@ export interface ReplayLimits {
 }
 
 export interface ReplayContext {
-  readonly subscriptionId: string;
   readonly channel: string;
-  readonly client: Client;
+  /** Nothing is given, and nothing asked for, while it is full. */
+  readonly output: ReplayOutput;
   readonly limits: ReplayLimits;
   /** True when every partition has joined the channel. */
   isJoined(): boolean;
@@ -37,10 +33,9 @@ export interface ReplayContext {
   hasReached(position: Position): boolean;
   /** How far the lane is. */
   lanePosition(): Map<number, Cursor>;
-  readonly builder: FrameBuilder;
   /** Publishes what was gathered for the channel, so that the lane's position and its live frames agree. */
   flushLive(): void;
-  ask(listener: ReplayListener, ranges: ReplayBody['ranges']): void;
+  ask(listener: ReplayListener, ranges: ReplayRanges): void;
   release(listener: ReplayListener): void;
   now(): number;
   /** Everything up to the lane's position has been sent; called once, in the tick in which that is so. */
@@ -51,20 +46,15 @@ export interface ReplayContext {
 
 type Phase = 'waiting' | 'replaying' | 'seam' | 'ended';
 
-interface OutboxFrame {
-  readonly bytes: FrameBytes;
-  readonly eventCount: number;
-}
-
 export class ReplaySession implements ReplayListener {
   readonly #context: ReplayContext;
   /** Everything up to here is sent, or waits in the outbox. */
   readonly #received: Map<number, Cursor>;
   #target: Position = new Map();
   /** One answer at most: the next is asked for when it is empty. */
-  readonly #outbox: OutboxFrame[] = [];
+  readonly #outbox: Piece[] = [];
   /** Null: nothing is held in this round (any more). */
-  #hold: BuiltFrame[] | null = null;
+  #hold: Piece[] | null = null;
   #heldBytes = 0;
   #phase: Phase = 'waiting';
   #waitingSinceMs: number;
@@ -101,11 +91,11 @@ export class ReplaySession implements ReplayListener {
     }
   }
 
-  /** A live frame of the channel. */
-  hold(frame: BuiltFrame): void {
+  /** Live events of the channel. */
+  hold(piece: Piece): void {
     if (this.#hold === null) return;
-    this.#hold.push(frame);
-    this.#heldBytes += frame.bytes.length;
+    this.#hold.push(piece);
+    this.#heldBytes += piece.byteLength;
     if (this.#heldBytes > this.#context.limits.holdBytes) this.dropHold();
   }
 
@@ -175,7 +165,7 @@ export class ReplaySession implements ReplayListener {
 
   /** @returns false when the target is reached */
   #askForMore(): boolean {
-    const ranges: ReplayBody['ranges'] = [];
+    const ranges: ReplayRanges = [];
     for (const [partition, to] of this.#target) {
       const from = this.#received.get(partition);
       if (from === undefined || compareCursors(from, to) >= 0) continue;
@@ -198,71 +188,55 @@ export class ReplaySession implements ReplayListener {
 
   #take(envelope: EnvelopeReader, after: Cursor, to: Cursor): void {
     this.#received.set(envelope.partition, to);
+    const { channel, output } = this.#context;
     if (envelope.expired) {
-      this.#outbox.push({ bytes: this.#gapFrame(envelope.partition, after, to), eventCount: 0 });
+      this.#outbox.push(output.expired({ partition: envelope.partition, from: after, to }));
       return;
     }
-    const { channel, client, subscriptionId, builder, now } = this.#context;
     const at = envelope.sectionOf(channel);
     if (at < 0) return;
     const events = new GatheredEvents(envelope.partition);
     events.from = after;
     events.to = to;
     events.take(envelope, at, after, to);
-    builder.build(channel, client.format, events, now(), (frame) => {
-      this.#outbox.push({ bytes: addressedTo(frame, subscriptionId), eventCount: frame.eventCount });
-    });
+    this.#outbox.push(...output.pieces(events));
   }
 
-  #gapFrame(partition: number, from: Cursor, to: Cursor): string {
-    const error = new MdsError('MDS_REPLAY_EXPIRED');
-    const frame: GapFrame = {
-      type: 'gap',
-      id: this.#context.subscriptionId,
-      partition,
-      from: [from.offset, from.index],
-      to: [to.offset, to.index],
-      code: error.code,
-      message: error.message,
-    };
-    return JSON.stringify(frame);
-  }
-
-  /** Sending may have closed the client, and with it this session. */
+  /** Giving may have closed the client, and with it this session. */
   #isEnded(): boolean {
     return this.#phase === 'ended';
   }
 
-  /** @returns false when the client must read first */
+  /** @returns false when the receiver must take what it has first */
   #sendOutbox(): boolean {
     while (this.#outbox.length > 0) {
-      if (this.#isClientFull()) return false;
-      const frame = this.#outbox.shift();
-      if (frame) this.#send(frame.bytes, frame.eventCount);
+      if (this.#isFull()) return false;
+      const piece = this.#outbox.shift();
+      if (piece) this.#give(piece);
     }
     return true;
   }
 
-  /** @returns false when the client must read first */
+  /** @returns false when the receiver must take what it has first */
   #sendHeld(): boolean {
     while (this.#hold !== null && this.#hold.length > 0) {
-      if (this.#isClientFull()) return false;
-      const frame = this.#hold.shift();
-      if (!frame) continue;
-      this.#heldBytes -= frame.bytes.length;
-      this.#received.set(frame.partition, frame.to);
-      this.#send(addressedTo(frame, this.#context.subscriptionId), frame.eventCount);
+      if (this.#isFull()) return false;
+      const piece = this.#hold.shift();
+      if (!piece) continue;
+      this.#heldBytes -= piece.byteLength;
+      this.#received.set(piece.partition, piece.to);
+      this.#give(piece);
     }
     return true;
   }
 
-  #isClientFull(): boolean {
-    return this.#isEnded() || this.#context.client.bufferedBytes >= this.#context.limits.lowWaterBytes;
+  #isFull(): boolean {
+    return this.#isEnded() || this.#context.output.isFull;
   }
 
-  #send(bytes: FrameBytes, eventCount: number): void {
-    this.#context.client.send(bytes);
-    this.#context.onSent(1, eventCount);
+  #give(piece: Piece): void {
+    piece.give();
+    this.#context.onSent(1, piece.eventCount);
   }
 
   #fail(reason: string): void {

@@ -1,4 +1,4 @@
-// One subscription of one client, from `subscribe` to its end.
+// One subscription of one client or follower, from `subscribe` to its end.
 //
 //   joining ──joined everywhere──▶ live                      (start now)
 //      └─────joined everywhere──▶ replaying ──▶ live         (start at a resume token)
@@ -11,13 +11,19 @@ import { encodeResumeToken } from '../../schemas/resume-token.ts';
 import type { Channel } from './channel.ts';
 import type { Client } from './client.ts';
 import type { BuiltFrame } from './events-frame.ts';
+import type { EventBatch, Follower } from './follower.ts';
+import type { BatchOutput, FrameOutput } from './replay-output.ts';
 import type { ReplaySession } from './replay-session.ts';
 
 export type SubscriptionState = 'joining' | 'replaying' | 'live' | 'ended';
 
+/** Who gets the events: a client, as a member of the channel, or a follower, batch by batch. */
+export type Audience =
+  | { readonly kind: 'client'; readonly id: string; readonly client: Client }
+  | { readonly kind: 'follower'; readonly follower: Follower };
+
 export interface SubscriptionStart {
-  readonly id: string;
-  readonly client: Client;
+  readonly audience: Audience;
   readonly channel: Channel;
   /** From a resume token; null: start now. */
   readonly resume: Position | null;
@@ -26,20 +32,24 @@ export interface SubscriptionStart {
   readonly onEnded: (subscription: Subscription) => void;
 }
 
+/** Where a replay of the subscription goes. */
+export type OutputOf =
+  | { readonly kind: 'client'; readonly output: FrameOutput }
+  | { readonly kind: 'follower'; readonly output: BatchOutput };
+
 export class Subscription {
-  readonly id: string;
-  readonly client: Client;
+  readonly audience: Audience;
   readonly channel: Channel;
   readonly resume: Position | null;
   readonly joinDeadlineMs: number;
   readonly #onEnded: (subscription: Subscription) => void;
   #state: SubscriptionState = 'joining';
   #session: ReplaySession | null = null;
+  #output: OutputOf | null = null;
   #lastToken = '';
 
   constructor(start: SubscriptionStart) {
-    this.id = start.id;
-    this.client = start.client;
+    this.audience = start.audience;
     this.channel = start.channel;
     this.resume = start.resume;
     this.joinDeadlineMs = start.joinDeadlineMs;
@@ -47,82 +57,134 @@ export class Subscription {
     this.channel.subscriptions.add(this);
   }
 
+  /** As its client named it; empty for a follower. */
+  get id(): string {
+    return this.audience.kind === 'client' ? this.audience.id : '';
+  }
+
   get state(): SubscriptionState {
     return this.#state;
+  }
+
+  get isEnded(): boolean {
+    return this.#state === 'ended';
   }
 
   get session(): ReplaySession | null {
     return this.#session;
   }
 
-  /** Live from this very moment: the position in the answer is where the lane is now. */
+  /** True while it may go on as soon as its client or follower has room. */
+  get wantsRoom(): boolean {
+    return this.#session !== null;
+  }
+
+  /** There is room: a replay goes on. */
+  advance(): void {
+    this.#session?.advance();
+  }
+
+  /** Live from this very moment: the position is where the lane is now. */
   startLive(position: Position, partitions: number): void {
-    this.#sendSubscribed(position, partitions, false);
+    this.#tellStart(position, partitions, false);
     this.#becomeMember();
   }
 
   /** @param position the token's, completed with the partitions it did not know */
-  startReplay(position: ReadonlyMap<number, Cursor>, partitions: number, session: ReplaySession): void {
+  startReplay(
+    position: ReadonlyMap<number, Cursor>,
+    partitions: number,
+    session: ReplaySession,
+    output: OutputOf,
+  ): void {
     this.#state = 'replaying';
     this.#session = session;
+    this.#output = output;
     this.channel.catchingUp.add(this);
-    this.#sendSubscribed(position, partitions, true);
+    this.#tellStart(position, partitions, true);
   }
 
   finishReplay(): void {
     this.channel.catchingUp.delete(this);
     this.#session = null;
-    this.#send({ type: 'live', id: this.id });
+    this.#output = null;
+    if (this.audience.kind === 'client') this.#send({ type: 'live', id: this.audience.id });
+    else this.audience.follower.onLive();
     this.#becomeMember();
   }
 
-  hold(frame: BuiltFrame): void {
-    this.#session?.hold(frame);
+  /** A live frame for the seam of a replay to a client. */
+  holdFrame(frame: BuiltFrame): void {
+    if (this.#output?.kind === 'client') this.#session?.hold(this.#output.output.heldPieceOf(frame));
+  }
+
+  /** Live events for the seam of a replay to a follower. */
+  holdBatch(batch: EventBatch): void {
+    if (this.#output?.kind === 'follower') this.#session?.hold(this.#output.output.pieceOf(batch));
   }
 
   /** Tells a live subscription how far it has come, unless it knows. */
-  sendPosition(token: string): void {
+  sendPosition(token: string, position: Position): void {
     if (this.#state !== 'live' || token === this.#lastToken) return;
     this.#lastToken = token;
-    this.#send({ type: 'position', id: this.id, token });
+    if (this.audience.kind === 'client') this.#send({ type: 'position', id: this.audience.id, token });
+    else this.audience.follower.onPosition(position);
   }
 
-  /** Ends it with an error the client is told. */
-  fail({ code, message, retryable, details }: MdsError): void {
+  /** Ends it with an error that its client or follower is told. */
+  fail(error: MdsError): void {
     if (this.#state === 'ended') return;
-    const frame: ErrorFrame = { type: 'error', id: this.id, code, message, retryable, details };
-    this.end();
+    const { audience } = this;
+    this.#finish();
+    if (audience.kind === 'follower') {
+      audience.follower.onEnd(error);
+      return;
+    }
+    const { code, message, retryable, details } = error;
+    const frame: ErrorFrame = { type: 'error', id: audience.id, code, message, retryable, details };
     this.#send(frame);
   }
 
+  /** Ends it at the wish of its client or follower. */
   end(): void {
     if (this.#state === 'ended') return;
-    if (this.#state === 'live') this.channel.removeMember(this.client);
+    this.#finish();
+    if (this.audience.kind === 'follower') this.audience.follower.onEnd(null);
+  }
+
+  #finish(): void {
+    if (this.#state === 'live') this.channel.removeMember(this.audience);
     this.#state = 'ended';
     this.channel.catchingUp.delete(this);
     this.channel.subscriptions.delete(this);
     this.#session?.cancel();
     this.#session = null;
+    this.#output = null;
     this.#onEnded(this);
   }
 
   #becomeMember(): void {
-    if (this.#state === 'ended') return; // sending may have closed the client
+    if (this.isEnded) return; // telling may have closed the client
     this.#state = 'live';
-    this.channel.addMember(this.client);
+    this.channel.addMember(this.audience);
   }
 
-  #sendSubscribed(position: Position, partitions: number, replaying: boolean): void {
+  #tellStart(position: Position, partitions: number, replaying: boolean): void {
     const { id: channel, topic, plan } = this.channel;
     const token = encodeResumeToken({ topicId: topic.topicId, position });
     this.#lastToken = token;
-    const { id } = this;
+    if (this.audience.kind === 'follower') {
+      this.audience.follower.onStart(position, replaying);
+      return;
+    }
+    const { id } = this.audience;
+    const { filter } = plan;
     this.#send({
       type: 'subscribed',
       id,
       channel,
       topic: topic.name,
-      filter: plan.filter,
+      filter,
       position: token,
       partitions,
       replaying,
@@ -130,6 +192,6 @@ export class Subscription {
   }
 
   #send(frame: ServerFrame): void {
-    this.client.send(JSON.stringify(frame));
+    if (this.audience.kind === 'client') this.audience.client.send(JSON.stringify(frame));
   }
 }

@@ -29,6 +29,12 @@ export class InterestTable {
     return this.#edges.get(edgeId)?.seq ?? -1;
   }
 
+  /** All that an edge wants of a topic; null when nothing is known of the edge. */
+  interestOf(edgeId: string, topicId: number): Interest[] | null {
+    const edge = this.#edges.get(edgeId);
+    return edge ? [...edge.channels.values()].filter((interest) => interest.topicId === topicId) : null;
+  }
+
   get channelCount(): number {
     let count = 0;
     for (const { channels } of this.#edges.values()) count += channels.size;

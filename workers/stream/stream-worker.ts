@@ -223,7 +223,10 @@ export class StreamWorker {
     this.#rangeWatch.start();
     this.#interestReader.start();
     this.#ownership.start();
-    this.#replay.start((outcome) => this.#metrics.replayed(outcome));
+    this.#replay.start({
+      interestOf: (edgeId, topicId) => this.#interest.interestOf(edgeId, topicId),
+      answered: (outcome) => this.#metrics.replayed(outcome),
+    });
     this.#explain.start({
       answers: this.#connections.control,
       catalog: this.#catalog,

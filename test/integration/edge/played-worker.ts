@@ -250,7 +250,8 @@ export class PlayedWorker {
     }
   }
 
-  #answer({ edgeId, requestId, channel, plan, ranges, maxBytes }: ReplayRequest): void {
+  #answer({ edgeId, requestId, channels, ranges, maxBytes }: ReplayRequest): void {
+    if (channels === 'interest') throw new Error('this worker answers no repairs');
     for (const { partition, from, to } of ranges) {
       let at: Cursor = { offset: from[0], index: from[1] };
       const end: Cursor = { offset: to[0], index: to[1] };
@@ -269,10 +270,7 @@ export class PlayedWorker {
         bytes += this.#log[partition]?.[stop]?.length ?? 0;
       }
       const reached = stop >= end.offset ? end : afterRecord(stop);
-      this.#send(
-        edgeId,
-        this.#envelope(partition, at, reached, [{ channel, plan }], { kind: 'replay', requestId, last: true }),
-      );
+      this.#send(edgeId, this.#envelope(partition, at, reached, channels, { kind: 'replay', requestId, last: true }));
     }
   }
 

@@ -34,7 +34,7 @@ async function replayed(
   maxBytes = 1 << 20,
 ) {
   const requestId = nextRequest++;
-  await edge.replay({ requestId, topicId: topic.topicId, channel, plan, ranges, maxBytes });
+  await edge.replay({ requestId, topicId: topic.topicId, channels: [{ channel, plan }], ranges, maxBytes });
   const ends = () => edge.replayEnvelopes(requestId).filter(({ last }) => last);
   await until(
     'the replay to end',

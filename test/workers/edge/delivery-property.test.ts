@@ -111,11 +111,14 @@ class World {
   answerReplay(maxRecords: number, isLost: boolean): void {
     const request = this.requests.shift();
     if (!request) return;
-    const { requestId, ranges, channel, plan } = request;
+    const { requestId, ranges, channels } = request;
+    if (channels === 'interest') throw new Error('repairs are not played here');
+    const [wanted] = channels;
+    if (!wanted) return;
     for (const { partition, from, to } of ranges) {
       const [start, end] = [from, to].map(([offset, index]) => ({ offset, index }));
       if (!start || !end) continue;
-      const answer = this.partition(partition).replay(requestId, { channel, plan }, start, end, maxRecords);
+      const answer = this.partition(partition).replay(requestId, wanted, start, end, maxRecords);
       if (!isLost) this.delivery.onEnvelope(overTheWire(answer));
     }
   }

@@ -93,6 +93,7 @@ function subscriber(delivery: Delivery, id: string) {
       const parsed = parseServerFrame(String(frame));
       if (parsed) frames.push(parsed);
     },
+    awaitRoom: () => {},
     onSubscriptionEnded: () => {},
     close: (code) => void frames.push({ type: 'pong', id: `closed ${code}` }),
   };

@@ -4,7 +4,8 @@ import type { EnvelopeReader } from '../../../schemas/envelope-reader.ts';
 import type { MdsError } from '../../../schemas/errors.ts';
 import type { Envelope } from '../../../schemas/lane-envelope.ts';
 import { type BuiltFrame, FrameBuilder } from '../../../workers/edge/events-frame.ts';
-import type { ReplayBody } from '../../../workers/edge/replay-client.ts';
+import type { ReplayRanges } from '../../../workers/edge/replay-client.ts';
+import { FrameOutput } from '../../../workers/edge/replay-output.ts';
 import { ReplaySession } from '../../../workers/edge/replay-session.ts';
 import { anArena, anEnvelope, CHANNEL, gathered } from './gathering.ts';
 
@@ -33,25 +34,32 @@ function setUp(lane: number) {
     buffered: 0,
     isJoined: true,
     sent: [] as { type: string; events?: { data: number }[]; sub?: string }[],
-    asked: [] as ReplayBody['ranges'][],
+    asked: [] as ReplayRanges[],
     live: 0,
     failed: null as MdsError | null,
   };
+  const output = new FrameOutput({
+    client: {
+      format: 'json',
+      onSubscriptionEnded: () => {},
+      awaitRoom: () => {},
+      get bufferedBytes() {
+        return world.buffered;
+      },
+      send: (frame) => void world.sent.push(JSON.parse(String(frame))),
+      close: () => {},
+    },
+    subscriptionId: 's',
+    channel: CHANNEL,
+    builder: new FrameBuilder(anArena(), 1000),
+    lowWaterBytes: 100,
+    now: () => world.nowMs,
+  });
   const session = new ReplaySession(
     {
-      subscriptionId: 's',
       channel: CHANNEL,
-      client: {
-        format: 'json',
-        onSubscriptionEnded: () => {},
-        get bufferedBytes() {
-          return world.buffered;
-        },
-        send: (frame) => void world.sent.push(JSON.parse(String(frame))),
-        close: () => {},
-      },
-      limits: { lowWaterBytes: 100, holdBytes: 500, maxTries: 3, catchUpTimeoutMs: 1000 },
-      builder: new FrameBuilder(anArena(), 1000),
+      output,
+      limits: { holdBytes: 500, maxTries: 3, catchUpTimeoutMs: 1000 },
       flushLive: () => {},
       isJoined: () => world.isJoined,
       hasReached: (position) => [...position.values()].every((cursor) => compareCursors(cursor, at(world.lane)) <= 0),
@@ -70,7 +78,8 @@ function setUp(lane: number) {
     new Map([[0, at(0)]]),
   );
   const numbers = (): number[] => world.sent.flatMap(({ events = [] }) => events.map(({ data }) => data));
-  return { world, session, numbers };
+  const hold = (from: number, to: number): void => session.hold(output.heldPieceOf(liveFrame(from, to)));
+  return { world, session, hold, numbers };
 }
 
 t.test('with nothing to replay it is live at once', async (t) => {
@@ -80,11 +89,11 @@ t.test('with nothing to replay it is live at once', async (t) => {
 });
 
 t.test('the replay comes first, then what was held, then live', async (t) => {
-  const { world, session, numbers } = setUp(3);
+  const { world, session, hold, numbers } = setUp(3);
   session.advance();
   t.same(world.asked, [[{ partition: 0, from: [0, 0], to: [3, 0] }]]);
   world.lane = 4;
-  session.hold(liveFrame(3, 4));
+  hold(3, 4);
   session.onReplayEnvelope(answer(0, 3));
   t.same(numbers(), [1, 2, 3, 4]);
   t.ok(world.sent.every(({ sub }) => sub === 's'));
@@ -106,9 +115,9 @@ t.test('an answer that stops early is continued from there, once the client has 
 });
 
 t.test('a hold that overflows is read from Kafka in another round', async (t) => {
-  const { world, session, numbers } = setUp(1);
+  const { world, session, hold, numbers } = setUp(1);
   session.advance();
-  for (let offset = 1; offset < 6; offset++) session.hold(liveFrame(offset, offset + 1));
+  for (let offset = 1; offset < 6; offset++) hold(offset, offset + 1);
   world.lane = 6;
   session.onReplayEnvelope(answer(0, 1));
   t.equal(world.live, 0);
@@ -119,9 +128,9 @@ t.test('a hold that overflows is read from Kafka in another round', async (t) =>
 });
 
 t.test('a token ahead of the lane waits for the lane, and holds nothing of what it has already', async (t) => {
-  const { world, session, numbers } = setUp(-1);
+  const { world, session, hold, numbers } = setUp(-1);
   session.advance();
-  session.hold(liveFrame(-1, 0));
+  hold(-1, 0);
   t.equal(world.live, 0);
   world.lane = 0;
   session.advance();

@@ -28,8 +28,10 @@ class SimulatedClient implements Client {
     if (!this.isClosed) this.#onFrame(typeof frame === 'string' ? frame : Buffer.from(frame).toString());
   }
 
-  onSubscriptionEnded(subscription: Subscription): void {
-    this.subscriptions.delete(subscription);
+  awaitRoom(): void {}
+
+  onSubscriptionEnded({ id }: Pick<Subscription, 'id'>): void {
+    for (const subscription of this.subscriptions) if (subscription.id === id) this.subscriptions.delete(subscription);
   }
 
   close(): void {

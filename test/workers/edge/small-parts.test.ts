@@ -88,7 +88,7 @@ t.test('replays: few are outstanding, the others wait in order, and a silent one
     (i): ReplayListener => ({ onReplayEnvelope: () => {}, onReplayStalled: () => stalled.push(i) }),
   );
   for (const [i, listener] of listeners.entries())
-    replays.ask(listener, { topicId: i, channel: 'c', plan: {}, ranges: [] });
+    replays.ask(listener, { topicId: i, channels: [{ channel: 'c', plan: {} }], ranges: [] });
   t.match([replays.outstandingCount, replays.waitingCount], [2, 1]);
   const [first] = listeners;
   if (first) replays.release(first);

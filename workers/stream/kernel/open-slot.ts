@@ -64,7 +64,7 @@ export class OpenSlot {
     return this.#rangeOf[lane];
   }
 
-  /** A lane that is new to the topic begins where the partition stands. A replay answers one lane and joins nobody. */
+  /** A lane that is new to the topic begins where the partition stands. A replay joins nobody, and may name what it runs. */
   join({ name, number }: Lane, channel: Channel, generation: number): void {
     let range = this.#ranges.get(number);
     if (!range) {
@@ -73,7 +73,7 @@ export class OpenSlot {
       for (let i = this.#rangeOf.length; i < number; i++) this.#rangeOf[i] = undefined; // holes would make it slow
       this.#rangeOf[number] = range;
     }
-    if (this.replay) return;
+    if (this.replay && !this.replay.namesChannels) return;
     range.join(channel, generation);
     this.joining.add(range);
   }

@@ -28,6 +28,8 @@ export interface ReplayRange {
   readonly requestId: number;
   /** The last cursor that belongs to the range. */
   readonly until: Cursor;
+  /** The first envelope tells which channels were run, as a live one tells which were joined. */
+  readonly namesChannels: boolean;
 }
 
 export interface ClosePartition {

@@ -1,4 +1,4 @@
-// Runs a kernel thread over the records of a replay: one lane, one channel, slots with an end. One step after the other;
+// Runs a kernel thread over the records of a replay: one lane, some channels, slots with an end. One step after the other;
 // each waits until Redis has accepted the one before.
 
 import type { KafkaMessage } from '../../../platform/kafka.ts';
@@ -18,7 +18,18 @@ export interface ReplayKernelOptions {
   readonly send: (lane: string, envelopes: readonly Uint8Array[]) => Promise<void>;
 }
 
-const GENERATION = 0;
+/** A channel to run; its generation is told when the answer names its channels. */
+export interface ReplayChannel {
+  readonly channel: string;
+  readonly plan: unknown;
+  readonly generation: number;
+}
+
+/** What one answer runs. */
+export interface ReplayRun {
+  readonly request: ReplayRequest;
+  readonly channels: readonly ReplayChannel[];
+}
 
 export class ReplayKernel {
   readonly #options: ReplayKernelOptions;
@@ -33,19 +44,26 @@ export class ReplayKernel {
   }
 
   async begin(
-    { edgeId, channel, topicId, plan, requestId }: ReplayRequest,
+    { request: { edgeId, topicId, requestId, channels: asked }, channels }: ReplayRun,
     slots: readonly ReplaySlot[],
   ): Promise<void> {
-    const add: PlanDelta = { kind: 'add', lane: edgeId, channel, generation: GENERATION, topicId, plan };
-    const open = slots.map(({ slot, partition, position, until }): PlanDelta => {
-      return { kind: 'open', slot, topicId, partition, epoch: 0, from: position, replay: { requestId, until } };
+    const add = channels.map(({ channel, generation, plan }): PlanDelta => {
+      return { kind: 'add', lane: edgeId, channel, generation, topicId, plan };
     });
-    await this.#run([add, ...open], null, null);
+    const namesChannels = asked === 'interest';
+    const open = slots.map(({ slot, partition, position, until }): PlanDelta => {
+      const replay = { requestId, until, namesChannels };
+      return { kind: 'open', slot, topicId, partition, epoch: 0, from: position, replay };
+    });
+    await this.#run([...add, ...open], null, null);
   }
 
-  async end({ edgeId, channel }: ReplayRequest, slots: readonly ReplaySlot[]): Promise<void> {
+  async end({ request: { edgeId }, channels }: ReplayRun, slots: readonly ReplaySlot[]): Promise<void> {
     const close = slots.map(({ slot }): PlanDelta => ({ kind: 'close', slot }));
-    await this.#run([{ kind: 'remove', lane: edgeId, channel, generation: GENERATION }, ...close], null, null);
+    const remove = channels.map(({ channel, generation }): PlanDelta => {
+      return { kind: 'remove', lane: edgeId, channel, generation };
+    });
+    await this.#run([...remove, ...close], null, null);
     // A giant record made it grow; that was for once.
     if (this.#output.byteLength > this.#options.outputBytes) {
       this.#output = new SharedArrayBuffer(this.#options.outputBytes);

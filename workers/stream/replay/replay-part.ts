@@ -9,14 +9,16 @@ import { startKernelThread } from '../kernel-pool.ts';
 import type { SchemaCache } from '../schema-cache.ts';
 import { TopicCatalog } from '../topic-catalog.ts';
 import { ReplayKernel } from './replay-kernel.ts';
-import { ReplayRunner } from './replay-runner.ts';
+import { ReplayRunner, type ReplayRunnerOptions } from './replay-runner.ts';
 import { ReplayServer, type ReplayServerOptions } from './replay-server.ts';
 
 /** 4 MiB: an answer is rarely longer, and what was fetched beyond its end is thrown away. */
 const PREFETCH_BYTES = 4_194_304;
 
+export type ReplayEnds = Pick<ReplayServerOptions, 'answered'> & Pick<ReplayRunnerOptions, 'interestOf'>;
+
 export interface ReplayPart {
-  start(answered: ReplayServerOptions['answered']): void;
+  start(ends: ReplayEnds): void;
   stop(): Promise<void>;
 }
 
@@ -58,18 +60,19 @@ export async function startReplay(
     schema: (schemaId) => schemas.resolve(schemaId),
     send,
   });
-  const runner = new ReplayRunner({
-    consumer,
-    kernel,
-    topic: (topicId) => catalog.topic(topicId),
-    send,
-    bytesPerSecond: config.replayBytesPerSecond,
-    log,
-    now: Date.now,
-  });
   let server: ReplayServer | undefined;
   return {
-    start: (answered) => {
+    start: ({ answered, interestOf }) => {
+      const runner = new ReplayRunner({
+        consumer,
+        kernel,
+        topic: (topicId) => catalog.topic(topicId),
+        interestOf,
+        send,
+        bytesPerSecond: config.replayBytesPerSecond,
+        log,
+        now: Date.now,
+      });
       server = new ReplayServer({ redis: requests, keys, runner, log, now: Date.now, answered });
       server.start();
     },

@@ -1,4 +1,4 @@
-// Answers one replay request: reads its ranges from Kafka, runs the one plan over them, sends the envelopes to the lane.
+// Answers one replay request: reads its ranges from Kafka, runs its channels over them, sends the envelopes to the lane.
 //
 //   per partition:  [expired envelope] envelope* last envelope        contiguous, from range.from on
 //
@@ -12,7 +12,7 @@ import type { CatalogTopic, ReplayRequest } from '../../../schemas/coordination.
 import { type Cursor, compareCursors } from '../../../schemas/cursor.ts';
 import { MdsError } from '../../../schemas/errors.ts';
 import { type Envelope, envelopeByteLength, writeEnvelope } from '../../../schemas/lane-envelope.ts';
-import type { ReplayKernel } from './replay-kernel.ts';
+import type { ReplayChannel, ReplayKernel, ReplayRun } from './replay-kernel.ts';
 import { firstOffsetAfter, planRange } from './replay-range.ts';
 
 /** Time one request gets before the next one's turn. */
@@ -23,6 +23,8 @@ export interface ReplayRunnerOptions {
   readonly consumer: KafkaConsumer;
   readonly kernel: ReplayKernel;
   readonly topic: (topicId: number) => Promise<CatalogTopic | undefined>;
+  /** What an edge wants of a topic; null when nothing is known of the edge. */
+  readonly interestOf: (edgeId: string, topicId: number) => readonly ReplayChannel[] | null;
   readonly send: (lane: string, envelopes: readonly Uint8Array[]) => Promise<void>;
   readonly bytesPerSecond: number;
   readonly log: Logger;
@@ -68,15 +70,26 @@ export class ReplayRunner {
       );
       return 'refused';
     }
+    const channels = this.#channelsOf(request);
+    if (channels === null) {
+      const { edgeId, requestId } = request;
+      this.#options.log.warn({ edgeId, requestId }, 'a repair is asked for by an edge whose interest is not known');
+      return 'refused';
+    }
     const slots = await this.#begin(request, topic.kafkaTopic);
     this.#active = new Map(slots.map((slot) => [slot.partition, slot]));
     try {
-      if (slots.length > 0) await this.#read(request, topic.kafkaTopic, slots);
+      if (slots.length > 0) await this.#read({ request, channels }, topic.kafkaTopic, slots);
     } finally {
       this.#active = new Map();
       this.#options.consumer.unassign();
     }
     return 'done';
+  }
+
+  #channelsOf({ channels, edgeId, topicId }: ReplayRequest): readonly ReplayChannel[] | null {
+    if (channels === 'interest') return this.#options.interestOf(edgeId, topicId);
+    return channels.map(({ channel, plan }) => ({ channel, plan, generation: 0 }));
   }
 
   /** Answers what needs no reading; the rest becomes slots. */
@@ -101,12 +114,13 @@ export class ReplayRunner {
     return slots;
   }
 
-  async #read(request: ReplayRequest, topic: string, slots: readonly ReplaySlot[]): Promise<void> {
+  async #read(run: ReplayRun, topic: string, slots: readonly ReplaySlot[]): Promise<void> {
+    const { request } = run;
     const { consumer, kernel, now, bytesPerSecond } = this.#options;
     const startedMs = now();
     let sentBytes = 0;
     let readBytes = 0;
-    await kernel.begin(request, slots);
+    await kernel.begin(run, slots);
     try {
       consumer.assign(slots.map(({ partition, nextOffset }) => ({ topic, partition, offset: nextOffset })));
       let open = [...slots];
@@ -120,7 +134,7 @@ export class ReplayRunner {
       }
       for (const slot of open) await this.#sendLast(request, slot, slot.position);
     } finally {
-      await kernel.end(request, slots);
+      await kernel.end(run, slots);
     }
   }
 

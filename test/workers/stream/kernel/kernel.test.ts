@@ -215,7 +215,7 @@ t.test('a replay begins and ends inside batch records, tells no joins, and skips
     partition: 3,
     epoch: 0,
     from: { offset: 5, index: 1 },
-    replay: { requestId: 77, until: { offset: 6, index: 0 } },
+    replay: { requestId: 77, namesChannels: false, until: { offset: 6, index: 0 } },
   });
   const records = [5, 6, 7].map((offset) => ({ offset, value: encodeBatch([0, 1, 2]) }));
   const { envelopes } = driver.run(records, true);
