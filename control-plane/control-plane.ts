@@ -8,6 +8,7 @@ import { connectRedis, type Redis } from '../platform/redis.ts';
 import { createRegistry } from '../platform/registry.ts';
 import { redisKeys } from '../schemas/coordination.ts';
 import { MdsError } from '../schemas/errors.ts';
+import { routeKeys } from '../schemas/route.ts';
 import type { App } from './api/app.ts';
 import { buildServer } from './api/server.ts';
 import type { ControlPlaneConfig } from './config.ts';
@@ -78,6 +79,8 @@ export async function startControlPlane(context: ProcessContext<ControlPlaneConf
     leadership,
     redis,
     keys,
+    routes: routeKeys(config.redisPrefix),
+    db: pool,
     unfinished,
     evolved,
     housekeeping: new Housekeeping(pool, redis, keys),
@@ -94,7 +97,10 @@ export async function startControlPlane(context: ProcessContext<ControlPlaneConf
     db: pool,
     redis,
     keys,
+    redisPrefix: config.redisPrefix,
     topics,
+    kafka,
+    onChange: () => loop?.look(),
     explanations,
     schemas: registry,
     status: new StatusReader({ db: pool, redis, keys, version }),

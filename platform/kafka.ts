@@ -10,3 +10,9 @@ export {
   type PartitionCommit,
 } from './kafka-consumer.ts';
 export { createProducer, type KafkaProducer } from './kafka-producer.ts';
+export {
+  createGroupConsumer,
+  createTransactionalProducer,
+  type GroupConsumer,
+  type TransactionalProducer,
+} from './kafka-transactions.ts';

@@ -128,6 +128,11 @@ export const ERROR_KINDS = {
   // Control plane
   MDS_NOT_FOUND: kind(404, false, 'There is no {what} {id}.'),
   MDS_ALREADY_EXISTS: kind(409, false, 'A {what} named {id} already exists.'),
+  MDS_ROUTE_CIRCULAR: kind(
+    409,
+    false,
+    'A route from {topic} to {target} would go round: events of {target} come back to {topic} already.',
+  ),
   MDS_IDEMPOTENCY_MISMATCH: kind(422, false, 'The idempotency key {key} was already used for a different request.'),
   MDS_NO_ROUTE: kind(404, false, 'There is nothing at {method} {path}; see /docs.'),
   MDS_PAGE_TOKEN_INVALID: kind(400, false, 'The page token is not valid; start again without it.'),

@@ -5,6 +5,7 @@ import { checkCommand } from './check.ts';
 import { EXIT_CODES_HELP } from './exit-codes.ts';
 import { explainCommand } from './explain.ts';
 import { publishCommand } from './publish.ts';
+import { routesCommand } from './routes.ts';
 import { statusCommand } from './status.ts';
 import { subscribeCommand } from './subscribe.ts';
 import { subscriptionsCommand } from './subscriptions.ts';
@@ -35,6 +36,7 @@ export function createProgram(): Command {
     subscribeCommand(),
     publishCommand(),
     subscriptionsCommand(),
+    routesCommand(),
     checkCommand(),
     explainCommand(),
     statusCommand(),

@@ -2,6 +2,7 @@
 // Every failure is an MdsError: the server's own, or MDS_DEPENDENCY_UNAVAILABLE when nothing that speaks REST answered.
 
 import type { FilterVerdict } from '../../schemas/api/filter-check.ts';
+import type { NewRoute, Route } from '../../schemas/api/route.ts';
 import type { WriterSchema } from '../../schemas/api/schema.ts';
 import type { EdgeSummary, ServiceStatus } from '../../schemas/api/status.ts';
 import type { NewSubscription, Subscription } from '../../schemas/api/subscription.ts';
@@ -61,6 +62,10 @@ export class RestClient {
   /** Takes about a second: a stream worker tries the filter on the last events. */
   explainFilter = (topic: string, filter: string, options: ExplainOptions = {}): Promise<FilterVerdict> =>
     this.#call('POST', '/v1/filters/check', { topic, filter, explain: true, ...options });
+  routes = (): Promise<readonly Route[]> => this.#listAll('/v1/routes');
+  route = (id: string): Promise<Route> => this.#call('GET', `/v1/routes/${encodeURIComponent(id)}`);
+  createRoute = (route: NewRoute): Promise<Route> => this.#call('POST', '/v1/routes', route);
+  deleteRoute = (id: string): Promise<void> => this.#call('DELETE', `/v1/routes/${encodeURIComponent(id)}`);
   subscriptions = (): Promise<readonly Subscription[]> => this.#listAll('/v1/subscriptions');
   createSubscription = (subscription: NewSubscription): Promise<Subscription> =>
     this.#call('POST', '/v1/subscriptions', subscription);

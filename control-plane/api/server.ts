@@ -10,9 +10,11 @@ import type { Redis } from '../../platform/redis.ts';
 import { PROBLEM_CONTENT_TYPE, Problem } from '../../schemas/api/problem.ts';
 import type { RedisKeys } from '../../schemas/coordination.ts';
 import { MdsError } from '../../schemas/errors.ts';
+import { routeKeys } from '../../schemas/route.ts';
 import type { Explanations } from '../explain/explanations.ts';
 import type { StatusReader } from '../status/status-reader.ts';
 import type { Queryable } from '../store/queryable.ts';
+import type { KafkaTopics } from '../topics/ports.ts';
 import type { TopicService } from '../topics/topic-service.ts';
 import type { App } from './app.ts';
 import { registerDocumentation } from './documentation.ts';
@@ -22,6 +24,7 @@ import { filterRoutes } from './routes/filters.ts';
 import { schemaRoutes, type WriterSchemas } from './routes/schemas.ts';
 import { statusRoutes } from './routes/status.ts';
 import { subscriptionRoutes } from './routes/subscriptions.ts';
+import { topicRouteRoutes } from './routes/topic-routes.ts';
 import { topicRoutes } from './routes/topics.ts';
 import { compileValidator } from './validator.ts';
 
@@ -31,7 +34,12 @@ export interface ServerParts {
   readonly db: Queryable;
   readonly redis: Redis;
   readonly keys: RedisKeys;
+  /** Separates installations that share a Redis. */
+  readonly redisPrefix: string;
   readonly topics: TopicService;
+  readonly kafka: KafkaTopics;
+  /** What a leader tells others has changed. */
+  readonly onChange: () => void;
   readonly explanations: Pick<Explanations, 'ask'>;
   readonly schemas: WriterSchemas;
   readonly status: StatusReader;
@@ -59,6 +67,7 @@ export async function buildServer(parts: ServerParts): Promise<App> {
   await registerDocumentation(app, parts.version);
   topicRoutes(app, db, topics);
   subscriptionRoutes(app, db, topics);
+  topicRouteRoutes(app, { ...parts, keys: routeKeys(parts.redisPrefix) });
   filterRoutes(app, topics, parts.explanations);
   schemaRoutes(app, parts.schemas);
   statusRoutes(app, status, redis, keys);

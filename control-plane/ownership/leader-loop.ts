@@ -7,7 +7,11 @@ import type { Logger } from '../../platform/log.ts';
 import type { Redis } from '../../platform/redis.ts';
 import { HEARTBEAT_TTL_MS, type RedisKeys } from '../../schemas/coordination.ts';
 import { reasonOf } from '../../schemas/errors.ts';
+import type { RouteKeys } from '../../schemas/route.ts';
+import { routeDefinitionsOf, writeRoutes } from '../routes/route-catalog.ts';
 import { type Fleet, readFleet } from '../status/fleet.ts';
+import type { Queryable } from '../store/queryable.ts';
+import { allRoutes } from '../store/routes.ts';
 import { catalogOf, writeCatalog } from '../topics/catalog.ts';
 import type { EvolvedSchemas } from '../topics/evolved-schemas.ts';
 import type { UnfinishedTopics } from '../topics/unfinished-topics.ts';
@@ -22,6 +26,8 @@ export interface LeaderLoopParts {
   readonly leadership: Leadership;
   readonly redis: Redis;
   readonly keys: RedisKeys;
+  readonly routes: RouteKeys;
+  readonly db: Queryable;
   readonly unfinished: UnfinishedTopics;
   readonly evolved: EvolvedSchemas;
   readonly housekeeping: Housekeeping;
@@ -99,13 +105,14 @@ export class LeaderLoop {
   }
 
   async #lead(): Promise<void> {
-    const { redis, keys, metrics, unfinished, evolved, housekeeping } = this.#parts;
+    const { redis, keys, routes, db, metrics, unfinished, evolved, housekeeping } = this.#parts;
     const stopTimer = metrics.roundSeconds.startTimer();
     const fleet = await readFleet(redis, keys);
     const step = await this.#takeStep(fleet);
     if (step === null) return;
     const told = await writeAssignments(redis, keys, assignmentsOf(step.revisions, step.ownership));
     await writeCatalog(redis, keys, catalogOf(step.topics, topicsInUse(step)));
+    await writeRoutes(redis, routes, routeDefinitionsOf(await allRoutes(db)));
     unfinished.look(step.topics, step.ownership);
     evolved.look(step.topics);
     await housekeeping.look(fleet, step.revisions);

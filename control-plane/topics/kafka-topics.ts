@@ -17,6 +17,17 @@ export class AdminKafkaTopics implements KafkaTopics {
     return (await admin.describeTopic(kafkaTopic))?.partitions.length ?? null;
   }
 
+  async endOffsets(kafkaTopic: string, partitions: number): Promise<Map<number, number>> {
+    const admin = await this.#connect();
+    const ends = await Promise.all(
+      Array.from({ length: partitions }, async (_, partition) => {
+        const { highOffset } = await admin.queryWatermarkOffsets(kafkaTopic, partition);
+        return [partition, highOffset] as const;
+      }),
+    );
+    return new Map(ends);
+  }
+
   async create({ kafkaTopic, partitions, settings }: KafkaTopicSettings): Promise<void> {
     const admin = await this.#connect();
     await admin.createTopic({ topic: kafkaTopic, partitions, config: settings });

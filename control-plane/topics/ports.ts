@@ -14,6 +14,8 @@ export interface KafkaTopics {
   partitionsOf(kafkaTopic: string): Promise<number | null>;
   /** Does nothing when the topic is there. */
   create(topic: KafkaTopicSettings): Promise<void>;
+  /** One more than the last offset of each partition, 0 … partitions-1. */
+  endOffsets(kafkaTopic: string, partitions: number): Promise<Map<number, number>>;
   /** Does nothing when the topic is not there. */
   delete(kafkaTopic: string): Promise<void>;
 }

@@ -15,6 +15,10 @@ export class InMemoryKafka implements KafkaTopics {
     return this.topics.get(kafkaTopic)?.partitions ?? null;
   }
 
+  async endOffsets(_kafkaTopic: string, partitions: number): Promise<Map<number, number>> {
+    return new Map(Array.from({ length: partitions }, (_, partition) => [partition, 0]));
+  }
+
   async create(topic: KafkaTopicSettings): Promise<void> {
     const isDeadLetters = topic.kafkaTopic.endsWith('.dead-letter');
     if (this.failing === 'everything' || (this.failing === 'create' && !isDeadLetters)) throw away('Kafka');

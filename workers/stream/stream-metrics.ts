@@ -28,6 +28,9 @@ export class StreamMetrics {
   readonly #publishRetries;
   readonly #replays;
   readonly #explanations;
+  readonly #routedRecords;
+  readonly #routedEvents;
+  readonly #routeFailures;
   readonly #runSeconds;
   readonly #cpuSeconds;
   readonly #owned;
@@ -51,6 +54,9 @@ export class StreamMetrics {
     this.#publishRetries = metrics.counter('publish_retries_total', 'Times that Redis refused or did not answer');
     this.#replays = metrics.counter('replays_total', 'Replay requests', ['outcome']);
     this.#explanations = metrics.counter('explanations_total', 'Questions about filters', ['outcome']);
+    this.#routedRecords = metrics.counter('route_records_total', 'Records that routes have read and committed');
+    this.#routedEvents = metrics.counter('route_events_total', 'Events that routes have written and committed');
+    this.#routeFailures = metrics.counter('route_failures_total', 'Times that a route began anew');
     this.#runSeconds = metrics.histogram(
       'kernel_run_seconds',
       'Time a kernel thread works on a run',
@@ -92,6 +98,15 @@ export class StreamMetrics {
 
   explained(outcome: string): void {
     this.#explanations.inc({ outcome });
+  }
+
+  forwarded(records: number, events: number): void {
+    this.#routedRecords.inc(records);
+    this.#routedEvents.inc(events);
+  }
+
+  routeFailed(): void {
+    this.#routeFailures.inc();
   }
 
   owns(partitions: number, channels: number, lagRecords: number): void {

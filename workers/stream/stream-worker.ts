@@ -9,6 +9,7 @@ import { connectRedis, type Redis } from '../../platform/redis.ts';
 import { createRegistry, type SchemaRegistry } from '../../platform/registry.ts';
 import { redisKeys, WATERMARK_INTERVAL_MS, type WorkerHeartbeat } from '../../schemas/coordination.ts';
 import { reasonOf } from '../../schemas/errors.ts';
+import { routeKeys } from '../../schemas/route.ts';
 import { CommitLog } from './commit-log.ts';
 import type { StreamConfig } from './config.ts';
 import { ConsumerLoop } from './consumer-loop.ts';
@@ -24,6 +25,7 @@ import { OwnershipClient } from './ownership-client.ts';
 import { PartitionOwner } from './partition-owner.ts';
 import { RangeWatch } from './range-watch.ts';
 import { type ReplayPart, startReplay } from './replay/replay-part.ts';
+import { RoutePart } from './routes/route-part.ts';
 import { SchemaCache } from './schema-cache.ts';
 import { SlabPipeline } from './slab-pipeline.ts';
 import { StreamMetrics } from './stream-metrics.ts';
@@ -74,6 +76,7 @@ export class StreamWorker {
   readonly #rangeWatch: RangeWatch;
   readonly #replay: ReplayPart;
   readonly #explain: ExplainPart;
+  readonly #routes: RoutePart;
   readonly #timers: NodeJS.Timeout[] = [];
   readonly #startedAtMs = Date.now();
   #isDraining = false;
@@ -152,6 +155,11 @@ export class StreamWorker {
       onRetry: (reason) => this.#publishRetried(reason),
       signal: stopped.signal,
     });
+    this.#routes = new RoutePart(context, schemas, registry, control, {
+      onForwarded: (records, events) => this.#metrics.forwarded(records, events),
+      onFailed: () => this.#metrics.routeFailed(),
+      onBug: hooks.onFailure,
+    });
     const deadLetters = new DeadLetters({ producer, registry, log, health, signal: stopped.signal, now: Date.now });
     this.#pipelines = threads.map((thread, place) =>
       this.#startPipeline(thread, place, publisher, deadLetters, schemas),
@@ -210,13 +218,15 @@ export class StreamWorker {
 
   async #begin(): Promise<void> {
     const keys = redisKeys(this.#context.config.redisPrefix);
+    const routes = routeKeys(this.#context.config.redisPrefix);
     const { notices } = this.#connections;
     notices.on('message', (channel: string, text: string) => {
       if (channel === keys.notifyInterest) this.#hear(() => this.#interestReader.hear(text));
       else if (channel === keys.notifyCatalog) this.#readCatalog();
+      else if (channel === routes.notify) this.#routes.look();
       else if (text === this.#context.config.processId) this.#ownership.beat();
     });
-    await notices.subscribe(keys.notifyInterest, keys.notifyCatalog, keys.notifyAssignment);
+    await notices.subscribe(keys.notifyInterest, keys.notifyCatalog, keys.notifyAssignment, routes.notify);
     this.#readCatalog();
     this.#loop.start(this.#hooks.onFailure);
     this.#committer.start();
@@ -232,6 +242,7 @@ export class StreamWorker {
       catalog: this.#catalog,
       answered: (outcome) => this.#metrics.explained(outcome),
     });
+    this.#routes.start();
     this.#timers.push(
       setInterval(() => {
         for (const pipeline of this.#pipelines) pipeline.watermark();
@@ -255,6 +266,7 @@ export class StreamWorker {
     const explainStopped = this.#explain
       .stop()
       .catch((err: unknown) => log.warn({ err }, 'explain did not stop cleanly'));
+    const routesStopped = this.#routes.stop().catch((err: unknown) => log.warn({ err }, 'routes did not stop cleanly'));
     await this.#untilOwnsNothing(startedMs + LEADER_WAIT_MS);
     if (this.#owner.count > 0) {
       log.warn({ partitions: this.#owner.count }, 'no leader takes the partitions back, they are given back anyway');
@@ -263,7 +275,7 @@ export class StreamWorker {
     }
     if (this.#owner.count > 0)
       log.error({ partitions: this.#owner.count }, 'stopping before everything was given back');
-    await this.#close();
+    await this.#close(routesStopped);
     await Promise.all([replayStopped, explainStopped]);
   }
 
@@ -273,7 +285,8 @@ export class StreamWorker {
     }
   }
 
-  async #close(): Promise<void> {
+  /** @param routesStopped they still need the registry for their last transaction */
+  async #close(routesStopped: Promise<void>): Promise<void> {
     const { control, notices, lanes, consumer, producer, registry } = this.#connections;
     for (const timer of this.#timers) clearInterval(timer);
     this.#rangeWatch.stop();
@@ -281,6 +294,7 @@ export class StreamWorker {
     this.#interestReader.stop();
     await this.#ownership.leave();
     this.#stopped.abort();
+    await routesStopped;
     await Promise.all(this.#pipelines.map((pipeline) => pipeline.stop()));
     await this.#loop.stop();
     for (const redis of [control, notices, lanes]) redis.disconnect();

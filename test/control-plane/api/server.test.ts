@@ -27,11 +27,15 @@ async function aServer(t: Test, overrides: Partial<ServerParts> = {}) {
   const redis = new Redis(`redis://${NOBODY}`, { lazyConnect: true, enableOfflineQueue: false });
   const keys = redisKeys('test');
   const known = { monitoringEvent: { type: 'record', name: 'E', fields: [] }, deadLetter: '{}' };
-  const work = new TopicWork({ db, kafka: new InMemoryKafka(), schemas: new InMemorySchemas(), known });
+  const kafka = new InMemoryKafka();
+  const work = new TopicWork({ db, kafka, schemas: new InMemorySchemas(), known });
   const app = await buildServer({
     db,
     redis,
     keys,
+    redisPrefix: 'test',
+    kafka,
+    onChange: () => {},
     topics: new TopicService({ db, work, known, onChange: () => {} }),
     schemas: { getSchemaById: async () => 'unknown' },
     explanations: { ask: () => Promise.reject(new Error('nobody explains here')) },
