@@ -3,9 +3,10 @@
 //
 //   durables                      hash: id → DurableDefinition           written by the control plane from Postgres
 //   durable:{id}:consumers        hash: consumer → DurableConsumer       written by edges; entries expire by `seenMs`
-//   durable:{id}:shard:{n}        hash: owner, epoch, leaseUntilMs, state (ShardState)    written by the owner, fenced
+//   durable:{id}:shard:{n}        hash: owner (ShardOwner), epoch, leaseUntilMs, state (ShardState)
+//                                 `state` is put there first by the control plane; then written by the owner, fenced
 //   durable:{id}:redrive:{n}      hash: wire cursor → RedriveState       control plane asks, the shard's owner answers
-//   durable:{id}:trail            stream: TrailEntry                     what happened to which cursors, for `mds why`
+//   durable:{id}:trail            stream: field `entry`: TrailEntry      what happened to which cursors, for `mds why`
 //   ledger:{id}:{minute}          hash: {shard}.{epoch}.{count} → n      absolute numbers, so that writing twice is harmless
 //   dead-letters                  list: DeadLetterRequest                taken by any stream worker
 //   notify:durables               pub/sub: id of a subscription of which something changed
@@ -42,9 +43,9 @@ export const LEDGER_COUNTS = [
   'redelivered',
   'negative',
   'deadLettered',
-  /** Will never be delivered because Kafka no longer had them. */
+  /** Records that Kafka no longer had; which of their events would have matched, nobody knows. */
   'expired',
-  /** Skipped by a seek that went forward. */
+  /** In flight when a seek went forward over them; what it skipped besides was never met. */
   'skipped',
 ] as const;
 export type LedgerCount = (typeof LEDGER_COUNTS)[number];
@@ -81,18 +82,37 @@ export const DurableConsumer = Type.Object({
   connection: Type.String(),
   /** When it first came, by Redis' clock; the longest present is the active one. */
   joinedMs: Count,
+  /** When this connection of it came: of two with one name the later one counts. */
+  connectedMs: Count,
   seenMs: Count,
 });
 export type DurableConsumer = Static<typeof DurableConsumer>;
 
-/** Where a shard stands. Everything at or before `floor` is settled: acknowledged, dead-lettered, or never matched. */
+/** The consumer on whose behalf an edge owns a shard; as the text of the field `owner`. */
+export const ShardOwner = Type.Object({ consumer: Type.String(), edgeId: Type.String(), connection: Type.String() });
+export type ShardOwner = Static<typeof ShardOwner>;
+
+/** [partition, offset, index, attempts] */
+const AttemptedEvent = Type.Tuple([Count, Count, Count, Count]);
+
+/**
+ * Where a shard stands. Everything at or before `floor` is settled: acknowledged, dead-lettered, or never matched.
+ *
+ *   settled ┤floor      settled, but for those in `attempts`      taken├      not met yet
+ *
+ * So the state is as long as what is in flight, however far the consumer went on beside an event that keeps failing.
+ */
 export const ShardState = Type.Object({
   seekRevision: Count,
   floor: Type.Array(EventCursor),
-  /** Settled single events behind the floor. */
+  /** Further settled single events behind the floor. */
   settled: Type.Array(EventCursor),
-  /** Attempts made so far of events that are not settled; those missing have had none. */
-  attempts: Type.Array(Type.Tuple([Count, Count, Count, Count])),
+  /** How far the shard's events were met; absent: to the floor. */
+  taken: Type.Optional(Type.Array(EventCursor)),
+  /** Events up to `taken` that are not settled, with the attempts made so far; an event behind it has had none. */
+  attempts: Type.Array(AttemptedEvent),
+  /** Settled events that are being delivered again at an operator's wish. */
+  redriven: Type.Optional(Type.Array(AttemptedEvent)),
 });
 export type ShardState = Static<typeof ShardState>;
 

@@ -96,6 +96,26 @@ export const ERROR_KINDS = {
     false,
     'The subscription {id} is not durable: it takes no acknowledgements. Use consume for a durable one.',
   ),
+  MDS_DURABLE_NEEDS_JSON: kind(
+    400,
+    false,
+    'Durable subscriptions are delivered as JSON only; connect with subprotocol mds.v1.json.',
+  ),
+  MDS_CONSUMER_SUPERSEDED: kind(
+    409,
+    false,
+    'A newer connection consumes {subscription} as {consumer}; give each consumer a name of its own.',
+  ),
+  MDS_NOT_ACKNOWLEDGED: kind(
+    504,
+    true,
+    'The event was delivered {attempts} times and not acknowledged; see why its consumer does not finish.',
+  ),
+  MDS_ACK_NOT_STORED: kind(
+    503,
+    true,
+    'Acknowledgements up to number {seq} may not be stored, because another edge took over shards {shards}; their events come again.',
+  ),
   MDS_TOO_MANY_SUBSCRIPTIONS: kind(429, false, 'The connection already has {limit} subscriptions, which is the limit.'),
   MDS_TOO_MANY_CONNECTIONS: kind(
     503,
@@ -123,6 +143,16 @@ export const ERROR_KINDS = {
     503,
     false,
     'The subscription holds {limit} events that were not read; read faster or raise bufferEvents.',
+  ),
+  MDS_EVENTS_SHED: kind(
+    503,
+    true,
+    'The edge left out {count} events ({reason}), as overflow and maxRate say; give onShed to be told of each range.',
+  ),
+  MDS_POSITION_CONFLICT: kind(
+    409,
+    false,
+    'The stored position is not where this instance left it: another one has taken over. End this one.',
   ),
 
   // Control plane
