@@ -151,12 +151,17 @@ const REVOKE_PARTITIONS = -174;
 /** Joins the group. Only committed records are read. @throws MdsError as `connectClient` */
 export async function createGroupConsumer(options: GroupConsumerOptions): Promise<GroupConsumer> {
   const waiting: Rebalance[] = [];
+  let isClosing = false;
   const onRebalance = (error: LibrdKafkaError, partitions: TopicPartition[]): void => {
+    if (isClosing) {
+      handle.unassign(); // nobody takes it any more, and leaving the group waits for an answer
+      return;
+    }
     const places = partitions.map(({ topic, partition }) => ({ topic, partition }));
     if (error.code === ASSIGN_PARTITIONS) waiting.push({ kind: 'assigned', partitions: places });
     else if (error.code === REVOKE_PARTITIONS) waiting.push({ kind: 'revoked', partitions: places });
   };
-  const handle = await connectClient(
+  const handle: ConsumerHandle = await connectClient(
     options,
     () =>
       new kafka.KafkaConsumer(
@@ -201,6 +206,10 @@ export async function createGroupConsumer(options: GroupConsumerOptions): Promis
         throw error;
       }
     },
-    close: () => disconnectClient(handle),
+    close: () => {
+      isClosing = true;
+      if (waiting.length > 0 && handle.isConnected()) handle.unassign();
+      return disconnectClient(handle);
+    },
   };
 }
