@@ -73,6 +73,10 @@ export interface KafkaConsumer {
   commit(offsets: readonly PartitionCommit[]): Promise<void>;
   /** First offset that still exists, and one more than the last. */
   queryWatermarkOffsets(topic: string, partition: number): Promise<WatermarkOffsets>;
+  /** The first offset at or after a time (ms since 1970) in each partition; null when there is none yet. */
+  offsetsForTimes(
+    times: readonly (PartitionPlace & { readonly timeMs: number })[],
+  ): Promise<readonly (PartitionPlace & { readonly offset: number | null })[]>;
   disconnect(): Promise<void>;
 }
 
@@ -100,6 +104,7 @@ export async function createConsumer(options: ConsumerOptions): Promise<KafkaCon
     commit: (offsets) => committer.commit(offsets),
     queryWatermarkOffsets: (topic, partition) =>
       call('Kafka (offsets)', (done) => handle.queryWatermarkOffsets(topic, partition, QUERY_TIMEOUT_MS, done)),
+    offsetsForTimes: (times) => offsetsForTimes(handle, times),
     disconnect: async () => {
       await Promise.all([committer.disconnect(), disconnectClient(handle)]);
     },
@@ -152,6 +157,19 @@ async function committed(handle: Handle, partitions: readonly PartitionPlace[]) 
   if (partitions.length === 0) return [];
   const found = await call<TopicPartitionOffset[]>('Kafka (committed)', (done) =>
     handle.committed([...partitions], QUERY_TIMEOUT_MS, done),
+  );
+  return found.map(({ topic, partition, offset }) => ({
+    topic,
+    partition,
+    offset: typeof offset === 'number' && offset >= 0 ? offset : null,
+  }));
+}
+
+async function offsetsForTimes(handle: Handle, times: readonly (PartitionPlace & { readonly timeMs: number })[]) {
+  if (times.length === 0) return [];
+  const asked = times.map(({ topic, partition, timeMs }) => ({ topic, partition, offset: timeMs }));
+  const found = await call<TopicPartitionOffset[]>('Kafka (offsets for times)', (done) =>
+    handle.offsetsForTimes(asked, QUERY_TIMEOUT_MS, done),
   );
   return found.map(({ topic, partition, offset }) => ({
     topic,

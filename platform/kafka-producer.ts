@@ -45,6 +45,7 @@ export interface KafkaProducer {
     value: Uint8Array | null,
     key?: Uint8Array | string | null,
     timestampMs?: number,
+    headers?: Readonly<Record<string, string>>,
   ): Promise<Delivered>;
   /** Resolves when a call of `produce` would not have to wait. */
   room(): Promise<void>;
@@ -133,9 +134,11 @@ class AcknowledgingProducer implements KafkaProducer {
     value: Uint8Array | null,
     key: Uint8Array | string | null = null,
     timestampMs?: number,
+    headers?: Readonly<Record<string, string>>,
   ): Promise<Delivered> {
+    const list = headers === undefined ? undefined : Object.entries(headers).map(([name, text]) => ({ [name]: text }));
     const send = (waiting: Waiting): void => {
-      this.handle.produce(topic, partition, asBuffer(value), asKey(key), timestampMs ?? null, waiting);
+      this.handle.produce(topic, partition, asBuffer(value), asKey(key), timestampMs ?? null, waiting, list);
     };
     if (this.#unsent.length >= this.#maxInFlight) {
       const reason = `${this.inFlight} records are not acknowledged yet; wait for room() before producing more`;

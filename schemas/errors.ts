@@ -155,6 +155,14 @@ export const ERROR_KINDS = {
     'The stored position is not where this instance left it: another one has taken over. End this one.',
   ),
 
+  // Ingest
+  MDS_EVENT_IN_PROGRESS: kind(
+    409,
+    true,
+    'An event with this id is being written by another request; send it again to learn what became of it.',
+  ),
+  MDS_INGEST_BUSY: kind(503, true, 'The ingest door works on {limit} requests, which is its limit; send again.'),
+
   // Control plane
   MDS_NOT_FOUND: kind(404, false, 'There is no {what} {id}.'),
   MDS_ALREADY_EXISTS: kind(409, false, 'A {what} named {id} already exists.'),

@@ -2,9 +2,9 @@
 
 import { randomUUID } from 'node:crypto';
 import { type AvroField, type AvroRecord, eventSchemaOf } from '../../schemas/avro/avro-type.ts';
+import { eventFromJson } from '../../schemas/avro/event-json.ts';
 import { parseAvroSchema } from '../../schemas/avro/parse.ts';
 import { MdsError, reasonOf } from '../../schemas/errors.ts';
-import { eventFromJson } from './event-json.ts';
 
 export interface PublishableEvent {
   readonly value: unknown;
@@ -36,7 +36,7 @@ export class EventReader {
   read(text: string, line: number): PublishableEvent | null {
     if (text.trim() === '') return null;
     const json = this.#filled(parse(text, line));
-    const value = eventFromJson(json, this.#record, line);
+    const value = eventFromJson(json, this.#record, { index: `in line ${line}`, line });
     if (this.#keyField === undefined) return { value, key: null };
     const key: unknown = Reflect.get(Object(json), this.#keyField);
     return { value, key: typeof key === 'string' ? key : JSON.stringify(key ?? null) };

@@ -3,6 +3,7 @@
 import { readFile, rename, writeFile } from 'node:fs/promises';
 import { Command, InvalidArgumentError, Option } from 'commander';
 import { MdsError } from '../../schemas/errors.ts';
+import { OVERFLOW_POLICIES, type OverflowPolicy } from '../../schemas/frames.ts';
 import {
   type ClientState,
   type ConnectOptions,
@@ -10,6 +11,7 @@ import {
   type Gap,
   type MdsClient,
   type ReceivedEvent,
+  type Shed,
   type Subscription,
 } from '../library/index.ts';
 import { type CommandContext, FilterFailure, runCommand } from './command-context.ts';
@@ -24,7 +26,9 @@ Examples:
   mds subscribe host.metrics --fields host,name,value --count 10
   mds subscribe host.metrics --from-token-file ~/.host-metrics.token | my-program
   mds subscribe host.metrics --with-cursor | jq .cursor
+  mds subscribe host.metrics --overflow latest --key host,name --max-rate 10
 
+With --overflow latest or drop, what is left out is counted on stderr.
 Ctrl-C ends it and prints a resume token on stderr: with --resume TOKEN the next event follows.
 ${EXIT_CODES_HELP}`;
 
@@ -38,6 +42,9 @@ interface SubscribeFlags {
   readonly withCursor?: boolean;
   readonly resume?: string;
   readonly fromTokenFile?: string;
+  readonly overflow?: OverflowPolicy;
+  readonly key?: string[];
+  readonly maxRate?: number;
   readonly count?: number;
   readonly edge?: string;
 }
@@ -61,6 +68,14 @@ export function subscribeCommand(): Command {
       ),
     )
     .option('--from-token-file <file>', 'continue from the token in this file, where it exists, and keep it there')
+    .addOption(
+      new Option(
+        '--overflow <policy>',
+        'when this reader is too slow: resume (closed, and continues where it was; the default); latest (of equal --key only the latest); drop (left out)',
+      ).choices([...OVERFLOW_POLICIES]),
+    )
+    .option('--key <paths>', 'fields whose values together are the key of --overflow latest', fieldList)
+    .option('--max-rate <n>', 'most events a second; the rest goes as --overflow latest or drop says', positiveNumber)
     .option('--count <n>', 'end after this many events', wholeNumber)
     .option('--edge <url>', 'connect to this edge (ws://…) instead of asking the control plane')
     .addHelpText('after', EXAMPLES)
@@ -104,7 +119,7 @@ async function follow(
   context: CommandContext,
   client: MdsClient,
   topic: string,
-  { filter, fields, count, fromTokenFile }: SubscribeFlags,
+  { filter, fields, overflow, key, maxRate, count, fromTokenFile }: SubscribeFlags,
   resume: string | undefined,
   write: Write,
 ): Promise<void> {
@@ -114,7 +129,11 @@ async function follow(
     ...(filter === undefined ? {} : { filter }),
     ...(fields === undefined ? {} : { fields }),
     ...(resume === undefined ? {} : { resume }),
+    ...(overflow === undefined ? {} : { overflow }),
+    ...(key === undefined ? {} : { key }),
+    ...(maxRate === undefined ? {} : { maxRate }),
     onGap: (gap) => output.note(gapNote(gap)),
+    onShed: (shed) => output.note(shedNote(shed)),
   });
   const stop = (): void => subscription.unsubscribe();
   process.once('SIGINT', stop).once('SIGTERM', stop);
@@ -181,6 +200,15 @@ function noteState(note: (text: string) => void, state: ClientState): void {
 
 const gapNote = ({ partition, from, to, code, message }: Gap): string =>
   `mds: partition ${partition} lacks (${from.offset}:${from.index}, ${to.offset}:${to.index}]: ${message} [${code}]`;
+
+const shedNote = ({ partition, from, to, count, reason }: Shed): string =>
+  `mds: ${count} events ${reason} in partition ${partition} (${from.offset}:${from.index}, ${to.offset}:${to.index}]`;
+
+function positiveNumber(text: string): number {
+  const value = Number(text);
+  if (!(value > 0) || !Number.isFinite(value)) throw new InvalidArgumentError('It must be a number above 0.');
+  return value;
+}
 
 function wholeNumber(text: string): number {
   const value = Number(text);

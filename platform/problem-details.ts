@@ -1,9 +1,9 @@
 // Every error as RFC 9457 problem details, whatever was thrown: the project's own errors, requests that do not fit their
 // schema, what Fastify itself refuses, and bugs.
 
-import { asPostgresError } from '../../platform/postgres.ts';
-import type { Problem, RequestProblem } from '../../schemas/api/problem.ts';
-import { MdsError, reasonOf } from '../../schemas/errors.ts';
+import type { Problem, RequestProblem } from '../schemas/api/problem.ts';
+import { MdsError, reasonOf } from '../schemas/errors.ts';
+import { asPostgresError } from './postgres.ts';
 
 /** @param status where HTTP has a more exact one than the code's */
 export function problemOf(error: MdsError, status: number = error.status): Problem {

@@ -2,35 +2,34 @@
 // topic's schema completely. Plain JSON: no type names around union values, enums as strings, timestamps as a number in
 // the schema's unit or as ISO 8601, bytes as base64, longs beyond 2^53 as a string of digits.
 
-import {
-  type AvroRecord,
-  type AvroType,
-  branchName,
-  type LogicalType,
-  nullableBranch,
-} from '../../schemas/avro/avro-type.ts';
-import { normalLong } from '../../schemas/avro/decoded-event.ts';
-import { decodedDefault } from '../../schemas/avro/default-value.ts';
-import { MdsError } from '../../schemas/errors.ts';
-import { nearestName } from '../../schemas/nearest-name.ts';
+import { MdsError } from '../errors.ts';
+import { nearestName } from '../nearest-name.ts';
+import { type AvroRecord, type AvroType, branchName, type LogicalType, nullableBranch } from './avro-type.ts';
+import { normalLong } from './decoded-event.ts';
+import { decodedDefault } from './default-value.ts';
 
-/** Where in the input a value stands: line from 1, path from `$`. */
+/** Where an event stands in its input, as errors say it: `index` in words or as a number, and further facts for programs. */
+export interface InputPlace {
+  readonly index: string | number;
+  readonly line?: number;
+}
+
+/** Where in the input a value stands: path from `$`. */
 interface Place {
-  readonly line: number;
+  readonly input: InputPlace;
   readonly path: string;
 }
 
 /**
- * @param json one parsed line
- * @param line its number, from 1
+ * @param json one event, parsed
  * @throws MdsError `MDS_EVENT_INVALID` with the path of the first problem
  */
-export function eventFromJson(json: unknown, record: AvroRecord, line: number): unknown {
-  return avroValueOf(json, record, { line, path: '$' });
+export function eventFromJson(json: unknown, record: AvroRecord, input: InputPlace): unknown {
+  return avroValueOf(json, record, { input, path: '$' });
 }
 
-const invalid = ({ line, path }: Place, reason: string): MdsError =>
-  new MdsError('MDS_EVENT_INVALID', { index: `in line ${line}`, line, path, reason });
+const invalid = ({ input, path }: Place, reason: string): MdsError =>
+  new MdsError('MDS_EVENT_INVALID', { ...input, path, reason });
 
 const isObject = (json: unknown): json is Readonly<Record<string, unknown>> =>
   typeof json === 'object' && json !== null && !Array.isArray(json);

@@ -2,15 +2,15 @@
 
 import avsc from 'avsc';
 import t from 'tap';
-import { eventFromJson } from '../../../client/command/event-json.ts';
 import { EventReader } from '../../../client/command/event-reader.ts';
 import { EventTable } from '../../../client/command/event-table.ts';
 import { readLines } from '../../../client/command/lines.ts';
 import { RecordWriter } from '../../../client/command/record-writer.ts';
 import { formatTable } from '../../../client/command/table.ts';
 import { avscTypeOf } from '../../../schemas/avro/decoded-event.ts';
+import { eventFromJson } from '../../../schemas/avro/event-json.ts';
 import { parseAvroSchema } from '../../../schemas/avro/parse.ts';
-import { aTopic, EVENT_SCHEMA } from '../test-service.ts';
+import { aTopic, EVENT_SCHEMA } from '../../client/test-service.ts';
 
 const SCHEMA = {
   type: 'record',
@@ -41,7 +41,7 @@ const avroType = avscTypeOf<avsc.Type>(avsc, SCHEMA);
 
 function encoded(json: object): Record<string, unknown> {
   if (TYPE.kind !== 'record') throw new Error('not a record');
-  const value = eventFromJson(json, TYPE, 7);
+  const value = eventFromJson(json, TYPE, { index: 'in line 7', line: 7 });
   return avroType.fromBuffer(avroType.toBuffer(value));
 }
 

@@ -1,8 +1,8 @@
 // Problem details of whatever may be thrown.
 
 import t from 'tap';
-import { problemOf, problemOfThrown } from '../../../control-plane/api/problem-details.ts';
-import { MdsError } from '../../../schemas/errors.ts';
+import { problemOf, problemOfThrown } from '../../platform/problem-details.ts';
+import { MdsError } from '../../schemas/errors.ts';
 
 const noBug = (): string => {
   throw new Error('this is not a bug');
