@@ -3,7 +3,6 @@
 
 import { MdsError, reasonOf } from '../../schemas/errors.ts';
 import type { AvroDatum } from '../../schemas/frames-avro.ts';
-import type { EventBatch } from './events.ts';
 
 /**
  * Makes the function that decodes events of one writer's schema.
@@ -16,6 +15,10 @@ export interface AvroOptions {
   readonly decoder: AvroDecoder;
   /** Gets the Avro JSON of one event by the id of its writer's schema. Default: asks the control plane at `api`. */
   readonly schemaOf?: (schemaId: number) => Promise<unknown>;
+}
+
+interface Events {
+  readonly events: readonly { readonly data: unknown }[];
 }
 
 /** 1,000 schemas: topics have some dozens of versions; a stream that has more gets them again now and then. */
@@ -32,12 +35,12 @@ export class AvroDecoding {
     this.#schemaOf = schemaOf;
   }
 
-  isReadyFor({ events }: EventBatch<unknown>): boolean {
+  isReadyFor({ events }: Events): boolean {
     return events.every(({ data }) => !isDatum(data) || this.#decoders.has(data.schemaId));
   }
 
   /** Gets the schemas that are missing. @throws MdsError when one cannot be had (now) */
-  async prepareFor({ events }: EventBatch<unknown>): Promise<void> {
+  async prepareFor({ events }: Events): Promise<void> {
     const missing = new Set<number>();
     for (const { data } of events) if (isDatum(data) && !this.#decoders.has(data.schemaId)) missing.add(data.schemaId);
     if (this.#decoders.size + missing.size > MAX_SCHEMAS) {

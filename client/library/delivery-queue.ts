@@ -1,16 +1,20 @@
 // What was received and not yet handed to the user, in order and bounded. When it is full the subscription stops receiving
 // (see subscription.ts); this file only says how much room is left and keeps the user's position exact.
 //
-//   received ──▶ │ batch │ gap │ position │ batch … │ ──▶ handed out: position moves to the end of what was taken
+//   received ──▶ │ batch │ gap │ position │ shed │ batch … │ ──▶ handed out: position moves to the end of what was taken
 
 import { type Cursor, compareCursors, type Position } from '../../schemas/cursor.ts';
-import type { EventBatch, Gap, ReceivedEvent } from './events.ts';
+import type { EventBatch, Gap, ReceivedEvent, Shed } from './events.ts';
 import type { Progress } from './progress.ts';
 
 type Entry<T> =
   | { readonly kind: 'batch'; readonly batch: EventBatch<T> }
   | { readonly kind: 'gap'; readonly gap: Gap }
-  | { readonly kind: 'position'; readonly position: Map<number, Cursor> };
+  | { readonly kind: 'position'; readonly position: Map<number, Cursor> }
+  | { readonly kind: 'shed'; readonly sheds: Map<string, Shed> };
+
+/** What is told between the events. */
+type Notice = { readonly kind: 'gap'; readonly gap: Gap } | { readonly kind: 'shed'; readonly shed: Shed };
 
 /** Taken entries are cut off the array in bulk: cutting at each take would be quadratic. */
 const CUT_ENTRIES = 1024;
@@ -69,13 +73,34 @@ export class DeliveryQueue<T> {
     this.#applyPositions();
   }
 
-  takeGap(): Gap | undefined {
+  /** Costs no room: neighbours of the same partition and reason melt into one. Moves no position: events inside may come. */
+  pushShed(shed: Shed): void {
+    let last = this.#entries.at(-1);
+    if (last?.kind === 'position' && this.#entries.length - this.#head > 1) last = this.#entries.at(-2);
+    if (last?.kind !== 'shed' || this.#entries.length === this.#head) {
+      last = { kind: 'shed', sheds: new Map() };
+      this.#entries.push(last);
+    }
+    const key = `${shed.partition} ${shed.reason}`;
+    const known = last.sheds.get(key);
+    last.sheds.set(key, known ? { ...known, to: shed.to, count: known.count + shed.count } : shed);
+  }
+
+  takeNotice(): Notice | undefined {
     this.#applyPositions();
     const entry = this.#opened ? undefined : this.#entries[this.#head];
-    if (entry?.kind !== 'gap') return undefined;
-    this.#cut(1);
-    this.#delivered.advance(entry.gap.partition, entry.gap.to);
-    return entry.gap;
+    if (entry?.kind === 'gap') {
+      this.#cut(1);
+      this.#delivered.advance(entry.gap.partition, entry.gap.to);
+      return entry;
+    }
+    if (entry?.kind !== 'shed') return undefined;
+    for (const [key, shed] of entry.sheds) {
+      entry.sheds.delete(key);
+      if (entry.sheds.size === 0) this.#cut(0);
+      return { kind: 'shed', shed };
+    }
+    return undefined;
   }
 
   /** The batch that is taken from next; undefined when there is none or a gap stands before it. */

@@ -44,3 +44,19 @@ export interface Gap {
   readonly code: MdsErrorCode;
   readonly message: string;
 }
+
+/** Matching events in `(from, to]` of one partition that were left out, as the subscription's own `overflow` says. */
+export interface Shed {
+  readonly partition: number;
+  readonly from: Cursor;
+  readonly to: Cursor;
+  readonly count: number;
+  /** `dropped`: left out; `conflated`: a later event of the same key came instead. */
+  readonly reason: 'dropped' | 'conflated';
+}
+
+/** How many events were left out since the subscription began. */
+export interface ShedCounts {
+  readonly dropped: number;
+  readonly conflated: number;
+}

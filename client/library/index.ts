@@ -7,15 +7,16 @@ export { MdsError, type MdsErrorCode } from '../../schemas/errors.ts';
 export type { AvroDatum } from '../../schemas/frames-avro.ts';
 export type { AvroDecoder, AvroOptions } from './avro-decoding.ts';
 export type { EventFormat } from './connection.ts';
-export type { EventBatch, EventCursor, FrameTimes, Gap, ReceivedEvent } from './events.ts';
+export type { EventBatch, EventCursor, FrameTimes, Gap, ReceivedEvent, Shed, ShedCounts } from './events.ts';
 export type { ClientState, ConnectOptions, MdsClient } from './mds-client.ts';
+export type { Store } from './store.ts';
+export type { Subscription } from './subscription.ts';
 export type {
   SubscribeOptions,
-  Subscription,
   SubscriptionHandlers,
   SubscriptionStart,
   SubscriptionState,
-} from './subscription.ts';
+} from './subscription-options.ts';
 
 /**
  * Connects, and stays connected: the client reconnects by itself and resumes every subscription where it was.

@@ -2,21 +2,18 @@
 //
 //   connecting ─▶ open ─▶ (lost) waiting ─▶ connecting …        closed: by close(), or for good when an edge refuses
 
-import { ERROR_KINDS, MdsError } from '../../schemas/errors.ts';
-import type { ClientMessage, ErrorFrame, EventsFrame, ServerFrame, WelcomeFrame } from '../../schemas/frames.ts';
+import { MdsError } from '../../schemas/errors.ts';
+import type { ClientMessage, WelcomeFrame } from '../../schemas/frames.ts';
 import { AvroDecoding, type AvroOptions } from './avro-decoding.ts';
 import { type Backoff, backoffMs, DEFAULT_BACKOFF } from './backoff.ts';
 import { Connection, type ConnectionEnd, type EventFormat } from './connection.ts';
 import { EdgeDirectory, type EdgeSource } from './edge-directory.ts';
+import { FrameRouter } from './frame-router.ts';
 import { readWriterSchema } from './rest.ts';
 import { type Fetch, type Runtime, systemRuntime } from './runtime.ts';
-import {
-  type RoutedSubscription,
-  type SubscribeOptions,
-  Subscription,
-  type SubscriptionHandlers,
-  type SubscriptionHost,
-} from './subscription.ts';
+import { Subscription } from './subscription.ts';
+import type { HostedSubscription, SubscriptionHost } from './subscription-host.ts';
+import type { SubscribeOptions, SubscriptionHandlers } from './subscription-options.ts';
 
 /** A connection that lived this long was a good one: the next failure counts as the first. */
 const STABLE_MS = 10_000;
@@ -55,10 +52,8 @@ export class MdsClient {
   readonly #maxAttempts: number;
   readonly #directory: EdgeDirectory;
   readonly #onStateChange: ((state: ClientState) => void) | undefined;
-  readonly #subscriptions = new Set<RoutedSubscription>();
-  readonly #byWireId = new Map<string, RoutedSubscription>();
-  readonly #byChannel = new Map<string, Set<RoutedSubscription>>();
-  readonly #routes = new Map<RoutedSubscription, { wireId: string | null; channel: string | null }>();
+  readonly #subscriptions = new Set<HostedSubscription>();
+  readonly #router = new FrameRouter();
   readonly #host: SubscriptionHost;
   readonly #format: EventFormat;
   #state: ClientState = { state: 'connecting', url: null };
@@ -83,7 +78,7 @@ export class MdsClient {
       backoff: this.#backoff,
       send: (message: ClientMessage) => this.#connection?.send(message),
       connected: () => this.#state.state === 'open',
-      route: (subscription, wireId, channel) => this.#route(subscription, wireId, channel),
+      route: (subscription, wireId, channel) => this.#router.route(subscription, wireId, channel),
       ended: (subscription) => this.#subscriptions.delete(subscription),
     };
     this.#connect();
@@ -94,24 +89,36 @@ export class MdsClient {
   }
 
   /**
-   * Begins a subscription; it is confirmed when its `ready` is fulfilled. Iterate over it, or pass handlers.
+   * Begins a subscription; it is confirmed when its `ready` is fulfilled. Iterate over it, or pass handlers, or a store.
    *
    * `T` is the type of an event's data as the caller knows it from the topic's schema; it is not checked.
    * @throws MdsError `MDS_CLIENT_CLOSED`, `MDS_TOKEN_CORRUPT` or `MDS_REQUEST_INVALID`
    */
-  subscribe<T = unknown>(options: SubscribeOptions, handlers?: SubscriptionHandlers<T>): Subscription<T> {
-    if (this.#state.state === 'closed') throw new MdsError('MDS_CLIENT_CLOSED');
-    this.#subscribed += 1;
-    const subscription = new Subscription<T>(this.#host, `s${this.#subscribed}`, options, handlers?.onGap);
-    this.#subscriptions.add(subscription);
+  subscribe<T = unknown>(options: SubscribeOptions<T>, handlers?: SubscriptionHandlers<T>): Subscription<T> {
+    if (handlers && options.store) {
+      throw new MdsError('MDS_REQUEST_INVALID', { problems: ['events go to handlers or to a store, not to both'] });
+    }
+    const subscription = new Subscription<T>(this.#host, this.#nextName(), options, handlers);
     if (handlers) void subscription.deliverTo(handlers);
-    if (this.#state.state === 'open') subscription.attach();
+    if (options.store) void subscription.commitTo(options.store);
+    this.#begin(subscription.hosted);
     return subscription;
   }
 
   /** Ends every subscription and the connection, for good. */
   close(): void {
     this.#close(null);
+  }
+
+  #nextName(): string {
+    if (this.#state.state === 'closed') throw new MdsError('MDS_CLIENT_CLOSED');
+    this.#subscribed += 1;
+    return `s${this.#subscribed}`;
+  }
+
+  #begin(subscription: HostedSubscription): void {
+    this.#subscriptions.add(subscription);
+    if (this.#state.state === 'open') subscription.attach();
   }
 
   #connect(): void {
@@ -127,7 +134,7 @@ export class MdsClient {
     this.#setState({ state: 'connecting', url });
     this.#connection = new Connection(url, this.#format, this.#runtime, {
       onWelcome: (welcome) => this.#onWelcome(url, welcome),
-      onFrame: (frame) => this.#onFrame(frame),
+      onFrame: (frame) => this.#router.give(frame, this.#runtime.clock.now()),
       onEnd: (end) => this.#onEnd(end),
     });
   }
@@ -186,66 +193,6 @@ export class MdsClient {
   #setState(state: ClientState): void {
     this.#state = state;
     this.#onStateChange?.(state);
-  }
-
-  #onFrame(frame: ServerFrame): void {
-    switch (frame.type) {
-      case 'events':
-        this.#onEvents(frame);
-        break;
-      case 'subscribed':
-        this.#byWireId.get(frame.id)?.onSubscribed(frame);
-        break;
-      case 'live':
-        this.#byWireId.get(frame.id)?.onLive();
-        break;
-      case 'position':
-        this.#byWireId.get(frame.id)?.onPosition(frame.token);
-        break;
-      case 'gap':
-        this.#byWireId.get(frame.id)?.onGap(frame);
-        break;
-      case 'error':
-        this.#onError(frame);
-        break;
-    }
-  }
-
-  #onEvents(frame: EventsFrame): void {
-    const receivedMs = this.#runtime.clock.now();
-    if (frame.sub !== undefined) {
-      this.#byWireId.get(frame.sub)?.onEvents(frame, receivedMs);
-      return;
-    }
-    for (const subscription of this.#byChannel.get(frame.channel) ?? []) subscription.onEvents(frame, receivedMs);
-  }
-
-  #onError(frame: ErrorFrame): void {
-    if (frame.id === undefined) return;
-    const known: boolean = Object.hasOwn(ERROR_KINDS, frame.code);
-    this.#byWireId
-      .get(frame.id)
-      ?.onError({ ...frame, retryable: frame.retryable ?? (known && ERROR_KINDS[frame.code].retryable) });
-  }
-
-  #route(subscription: RoutedSubscription, wireId: string | null, channel: string | null): void {
-    const before = this.#routes.get(subscription);
-    if (before?.wireId) this.#byWireId.delete(before.wireId);
-    if (before?.channel) {
-      const sharing = this.#byChannel.get(before.channel);
-      sharing?.delete(subscription);
-      if (sharing?.size === 0) this.#byChannel.delete(before.channel);
-    }
-    if (wireId === null) {
-      this.#routes.delete(subscription);
-      return;
-    }
-    this.#routes.set(subscription, { wireId, channel });
-    this.#byWireId.set(wireId, subscription);
-    if (channel === null) return;
-    const sharing = this.#byChannel.get(channel);
-    if (sharing) sharing.add(subscription);
-    else this.#byChannel.set(channel, new Set([subscription]));
   }
 }
 

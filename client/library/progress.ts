@@ -38,6 +38,13 @@ export class Progress {
     if (!this.covers(partition, cursor)) this.#cursors.set(partition, cursor);
   }
 
+  /** Takes over what is not known yet. @returns that part; null when there is none */
+  complete(position: Position): Position | null {
+    const added = new Map([...position].filter(([partition]) => !this.#cursors.has(partition)));
+    for (const [partition, cursor] of added) this.#cursors.set(partition, cursor);
+    return added.size > 0 ? added : null;
+  }
+
   merge(position: Position): void {
     for (const [partition, cursor] of position) this.advance(partition, cursor);
   }
