@@ -9,9 +9,10 @@ import { busyPortMessage, isPortFree } from './port-holder.ts';
 import { LOOPBACK, type PortName, type PortPlan, portPlan, portVariable } from './port-plan.ts';
 import { isAlive, type ProcessRecord, readProcessRecords } from './process-file.ts';
 import { SERVICE_NAMES, serviceNamed } from './services/index.ts';
+import { bootstrapOf, KAFKA_BROKERS } from './services/kafka.ts';
 import { postgresUrl } from './services/postgres.ts';
 import { registryUrl } from './services/registry.ts';
-import type { ServiceContext, ServiceName } from './services/service.ts';
+import type { KafkaLayout, ServiceContext, ServiceName } from './services/service.ts';
 import { waitUntil } from './wait-until.ts';
 
 /** What `alsoNeedsPorts` is called in a message about a busy port. */
@@ -36,6 +37,8 @@ export interface StackOptions {
   readonly alsoNeedsPorts?: readonly PortName[];
   /** Kafka's log.segment.bytes: a new segment of each partition costs a write to the disk, which a bench must not meet. */
   readonly kafkaSegmentBytes?: number;
+  /** Three brokers, a log elsewhere, a listener behind a proxy: for tests that break Kafka. */
+  readonly kafkaLayout?: KafkaLayout;
   /** Told what happens: `Kafka ready after 3.1 s`. */
   readonly onProgress?: (line: string) => void;
   /** Where MDS_PORT_… are read from. Default: process.env */
@@ -70,10 +73,11 @@ export async function startStack(options: StackOptions = {}): Promise<Stack> {
       places: placesOf(options.home ?? env.MDS_HOME),
       ports: portPlan(env, options.portBase),
       kafkaSegmentBytes: options.kafkaSegmentBytes,
+      kafkaLayout: options.kafkaLayout,
     },
     options,
   );
-  const names = options.services ?? SERVICE_NAMES;
+  const names = [...(options.services ?? SERVICE_NAMES), ...furtherBrokers(options.kafkaLayout)];
   await stack.refuseBusyPorts(names, options.alsoNeedsPorts ?? []);
   const results = await Promise.allSettled(names.map((name) => stack.start(name)));
   const failed = results.find((result) => result.status === 'rejected');
@@ -85,14 +89,17 @@ export async function startStack(options: StackOptions = {}): Promise<Stack> {
 }
 
 /** The variables by which processes find the services on these ports. */
-export function serviceEnv(ports: PortPlan): Readonly<Record<string, string>> {
+export function serviceEnv(ports: PortPlan, brokers: KafkaLayout['brokers'] = 1): Readonly<Record<string, string>> {
   return {
-    MDS_KAFKA_BROKERS: `${LOOPBACK}:${ports.kafka}`,
+    MDS_KAFKA_BROKERS: bootstrapOf(ports, brokers),
     MDS_REGISTRY_URL: registryUrl(ports),
     MDS_REDIS_URL: `redis://${LOOPBACK}:${ports.redis}`,
     MDS_POSTGRES_URL: postgresUrl(ports),
   };
 }
+
+const furtherBrokers = (layout: KafkaLayout | undefined): readonly ServiceName[] =>
+  KAFKA_BROKERS.slice(1, layout?.brokers ?? 1).map(({ name }) => name);
 
 class LocalStack implements Stack {
   readonly places: Places;
@@ -111,7 +118,7 @@ class LocalStack implements Stack {
     this.#options = options;
     this.places = context.places;
     this.ports = context.ports;
-    this.env = serviceEnv(context.ports);
+    this.env = serviceEnv(context.ports, context.kafkaLayout?.brokers);
     this.unexpectedEnd = new Promise((resolve) => {
       this.#reportUnexpectedEnd = resolve;
     });

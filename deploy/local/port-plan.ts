@@ -20,6 +20,12 @@ const OFFSETS = {
   edgeHealth: 12,
   streamWorkerHealth: 21,
   collectorHealth: 31,
+  // a cluster of three brokers, in tests
+  kafka2: 32,
+  kafkaController2: 33,
+  kafka3: 34,
+  kafkaController3: 35,
+  ingest: 36,
 } as const;
 
 export type PortName = keyof typeof OFFSETS;

@@ -1,6 +1,7 @@
-// The services of the local stack, in the order in which they are listed and (reversed) stopped.
+// The services of the local stack, in the order in which they are listed and (reversed) stopped. The second and third Kafka
+// broker belong to no ordinary stack: only tests that lose brokers have them.
 
-import { kafka } from './kafka.ts';
+import { KAFKA_BROKERS, kafka } from './kafka.ts';
 import { postgres } from './postgres.ts';
 import { redis } from './redis.ts';
 import { registry } from './registry.ts';
@@ -11,7 +12,7 @@ export const SERVICES: readonly Service[] = [redis, postgres, registry, kafka];
 export const SERVICE_NAMES: readonly ServiceName[] = SERVICES.map(({ name }) => name);
 
 export function serviceNamed(name: ServiceName): Service {
-  const service = SERVICES.find((candidate) => candidate.name === name);
+  const service = [...SERVICES, ...KAFKA_BROKERS].find((candidate) => candidate.name === name);
   if (service === undefined) throw new Error(`no service ${name}`);
   return service;
 }

@@ -7,7 +7,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import pg from 'pg';
-import { type Stack, startStack } from '../../../deploy/local/local-stack.ts';
+import { type Stack, type StackOptions, startStack } from '../../../deploy/local/local-stack.ts';
 import { isPortFree } from '../../../deploy/local/port-holder.ts';
 import { PORT_SPAN } from '../../../deploy/local/port-plan.ts';
 
@@ -39,10 +39,13 @@ export async function acquireStack(): Promise<TestStack> {
 }
 
 /** A stack of the caller's own, to stop and break as it likes. Removed with everything in it by `release`. */
-export async function ownStack(onProgress?: (line: string) => void): Promise<TestStack> {
+export async function ownStack(
+  onProgress?: (line: string) => void,
+  layout: Pick<StackOptions, 'kafkaLayout'> = {},
+): Promise<TestStack> {
   const home = mkdtempSync(join(tmpdir(), 'mds-test-'));
   const portBase = await freePortBase();
-  const services = await startStack({ home, portBase, ...(onProgress === undefined ? {} : { onProgress }) });
+  const services = await startStack({ home, portBase, ...layout, ...(onProgress === undefined ? {} : { onProgress }) });
   return {
     home,
     env: services.env,
