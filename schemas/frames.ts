@@ -67,7 +67,10 @@ export interface AckMessage {
   readonly id: string;
   /** Answered by `acked` with this number once it is stored; grows with each message of the subscription. */
   readonly seq?: number;
-  /** Of each partition named: every event that was delivered, up to this one. */
+  /**
+   * Of each partition named: every event up to this one that was delivered before it, unless it was negatively
+   * acknowledged. Not with several shards, whose deliveries overtake each other: there only `cursors` are exact.
+   */
   readonly upTo?: readonly WireEventCursor[];
   /** Single events. */
   readonly cursors?: readonly WireEventCursor[];
@@ -130,7 +133,10 @@ export interface SubscribedFrame {
 export interface EventsFrame {
   readonly type: 'events';
   readonly channel: string;
-  /** Set when the frame is for one subscription only (a replay); such a frame does not concern others of the channel. */
+  /**
+   * Set when the frame is for one subscription only; such a frame does not concern others of the channel. From then on
+   * the channel's shared frames are not for this one, until `live` (a repeated `subscribed` says the same beforehand).
+   */
   readonly sub?: string;
   readonly partition: number;
   /** Exclusive. Frames of one (subscription, partition) need not touch: between them nothing matched. */
@@ -184,6 +190,8 @@ export interface ConsumingFrame {
   readonly shardCount: number;
   readonly ackTimeoutMs: number;
   readonly maxInFlight: number;
+  /** Grows with each seek: what was acknowledged before may be wanted again, so the client forgets that it has it. */
+  readonly seekRevision?: number;
 }
 /** All acknowledgements of the subscription up to this number are stored. */
 export interface AckedFrame {
@@ -372,7 +380,8 @@ const FRAME_CHECKS: Readonly<Record<ServerFrame['type'], Check>> = {
     frame.shards.every(isCount) &&
     isCount(frame.shardCount) &&
     isCount(frame.ackTimeoutMs) &&
-    isCount(frame.maxInFlight),
+    isCount(frame.maxInFlight) &&
+    isOptional(frame.seekRevision, isCount),
   acked: (frame) => isString(frame.id) && isCount(frame.seq),
   shed: (frame) =>
     isString(frame.id) &&
