@@ -72,6 +72,12 @@ export class InterestReader {
     return this.#next;
   }
 
+  /** All that an edge wants of a topic, as Redis has it now; null when nothing is known of the edge there either. */
+  async interestOf(edgeId: string, topicId: number): Promise<Interest[] | null> {
+    await this.#readChanged([edgeId]);
+    return this.#options.table.interestOf(edgeId, topicId);
+  }
+
   #begin(): Promise<void> {
     this.#next = undefined;
     const running = this.#readEdges().finally(() => {
@@ -84,7 +90,18 @@ export class InterestReader {
   async #readEdges(): Promise<void> {
     const { redis, keys } = this.#options;
     const edgeIds = await redis.smembers(keys.edges);
-    await Promise.all([...new Set([...edgeIds, ...this.#options.table.edgeIds()])].map((id) => this.#readEdge(id)));
+    await this.#readChanged([...new Set([...edgeIds, ...this.#options.table.edgeIds()])]);
+  }
+
+  /** An edge whose last change is known is known altogether; with many channels that is most of the reading saved. */
+  async #readChanged(edgeIds: readonly string[]): Promise<void> {
+    const { redis, keys, table } = this.#options;
+    await Promise.all(
+      edgeIds.map(async (edgeId) => {
+        const seq = await redis.hget(keys.interest(edgeId), INTEREST_SEQ_FIELD);
+        if (seq !== null && Number(seq) !== table.seqOf(edgeId)) await this.#readEdge(edgeId);
+      }),
+    );
   }
 
   /** One reading of an edge at a time; another jump meanwhile means one more. */

@@ -27,6 +27,8 @@ export class StreamMetrics {
   readonly #planFailures;
   readonly #publishRetries;
   readonly #replays;
+  readonly #replaysMerged;
+  readonly #replayScannedBytes;
   readonly #explanations;
   readonly #routedRecords;
   readonly #routedEvents;
@@ -53,6 +55,11 @@ export class StreamMetrics {
     this.#planFailures = metrics.counter('plan_failures_total', "Plans that do not fit a writer's schema");
     this.#publishRetries = metrics.counter('publish_retries_total', 'Times that Redis refused or did not answer');
     this.#replays = metrics.counter('replays_total', 'Replay requests', ['outcome']);
+    this.#replaysMerged = metrics.counter(
+      'replays_merged_total',
+      'Replay requests answered from the reading of another',
+    );
+    this.#replayScannedBytes = metrics.counter('replay_scanned_bytes_total', 'Bytes of records read for replays');
     this.#explanations = metrics.counter('explanations_total', 'Questions about filters', ['outcome']);
     this.#routedRecords = metrics.counter('route_records_total', 'Records that routes have read and committed');
     this.#routedEvents = metrics.counter('route_events_total', 'Events that routes have written and committed');
@@ -92,8 +99,14 @@ export class StreamMetrics {
     this.#publishRetries.inc();
   }
 
-  replayed(outcome: string): void {
-    this.#replays.inc({ outcome });
+  /** @param merged how many of them needed no reading of their own */
+  replayed(outcome: string, count: number, merged = 0): void {
+    this.#replays.inc({ outcome }, count);
+    this.#replaysMerged.inc(merged);
+  }
+
+  replayScanned(bytes: number): void {
+    this.#replayScannedBytes.inc(bytes);
   }
 
   explained(outcome: string): void {

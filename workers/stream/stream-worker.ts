@@ -234,8 +234,10 @@ export class StreamWorker {
     this.#interestReader.start();
     this.#ownership.start();
     this.#replay.start({
-      interestOf: (edgeId, topicId) => this.#interest.interestOf(edgeId, topicId),
-      answered: (outcome) => this.#metrics.replayed(outcome),
+      interestOf: (edgeId, topicId) => this.#interestReader.interestOf(edgeId, topicId),
+      isLiveHeldUp: () => this.#loop.isBlocked,
+      onScanned: (bytes) => this.#metrics.replayScanned(bytes),
+      answered: (outcome, count, merged) => this.#metrics.replayed(outcome, count, merged),
     });
     this.#explain.start({
       answers: this.#connections.control,

@@ -106,6 +106,23 @@ export class PlayedEdge {
     if (this.channels.size === 0) this.last.clear();
   }
 
+  /** Many at once, as an edge does that has just met many clients; nobody is told of them. */
+  async wantAll(topic: CatalogTopic, filters: readonly string[]): Promise<PlayedChannel[]> {
+    const fields: string[] = [];
+    const all = filters.map((filter) => {
+      const plan = makePlan({ filter }, parseAvroSchema(topic.schema));
+      const channel = channelIdOf(topic.topicId, plan);
+      const interest: Interest = { channel, topicId: topic.topicId, generation: ++this.#generation, plan };
+      fields.push(channel, JSON.stringify(interest));
+      const played = { channel, generation: interest.generation, plan, joined: new Map(), deliveries: [] };
+      this.channels.set(channel, played);
+      return played;
+    });
+    this.#seq += 1;
+    await this.#redis.hset(this.#keys.interest(this.edgeId), ...fields, INTEREST_SEQ_FIELD, String(this.#seq));
+    return all;
+  }
+
   /** Resolves when every partition has told where the channel starts. */
   joined(played: PlayedChannel, partitions: number): Promise<unknown> {
     return until(`${played.channel} to be joined`, JOIN_TIMEOUT_MS, () => played.joined.size === partitions);

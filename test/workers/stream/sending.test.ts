@@ -195,6 +195,7 @@ t.test('callers of readAll share the reading after the one that runs, and its da
       readings++;
       return ['e'];
     },
+    hget: async () => '4',
     hgetall: async () => ({ '#seq': '4', bad: 'not json' }),
   } as unknown as Redis;
   const table = new InterestTable(() => {});

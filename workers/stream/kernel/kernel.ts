@@ -135,7 +135,7 @@ export class Kernel {
         return;
       }
       case 'remove':
-        this.#remove(delta.lane, delta.channel, delta.generation);
+        this.#remove(delta.lane, delta.channel, delta.generation, delta.topicId);
         return;
       case 'drop-lane':
         for (const { channel, generation } of this.#plans.allOf(delta.lane)) {
@@ -183,8 +183,8 @@ export class Kernel {
     for (const slot of this.#slots.values()) if (slot.topicId === topicId) yield slot;
   }
 
-  #remove(laneName: string, channel: string, generation: number): void {
-    const removed = this.#plans.remove(laneName, channel, generation);
+  #remove(laneName: string, channel: string, generation: number, topicId?: number): void {
+    const removed = this.#plans.remove(laneName, channel, generation, topicId);
     if (!removed) return;
     for (const slot of this.#slotsOf(removed.topicId)) slot.leave(removed.lane, channel, removed.wasLast);
   }

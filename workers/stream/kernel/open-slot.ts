@@ -48,7 +48,7 @@ export class OpenSlot {
     this.from = from;
     this.header = {
       kind: replay ? 'replay' : 'live',
-      topicId,
+      topicId: replay?.topicId ?? topicId,
       partition,
       epoch,
       requestId: replay?.requestId ?? 0,
@@ -64,7 +64,7 @@ export class OpenSlot {
     return this.#rangeOf[lane];
   }
 
-  /** A lane that is new to the topic begins where the partition stands. A replay joins nobody, and may name what it runs. */
+  /** A lane that is new to the topic begins where the partition stands. A replay joins nobody. */
   join({ name, number }: Lane, channel: Channel, generation: number): void {
     let range = this.#ranges.get(number);
     if (!range) {
@@ -73,7 +73,7 @@ export class OpenSlot {
       for (let i = this.#rangeOf.length; i < number; i++) this.#rangeOf[i] = undefined; // holes would make it slow
       this.#rangeOf[number] = range;
     }
-    if (this.replay && !this.replay.namesChannels) return;
+    if (this.replay) return;
     range.join(channel, generation);
     this.joining.add(range);
   }

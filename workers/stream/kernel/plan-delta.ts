@@ -26,10 +26,10 @@ export interface OpenPartition {
 
 export interface ReplayRange {
   readonly requestId: number;
+  /** Goes into the envelopes. The slot's own `topicId` is then a number of its own, which keeps replays apart. */
+  readonly topicId: number;
   /** The last cursor that belongs to the range. */
   readonly until: Cursor;
-  /** The first envelope tells which channels were run, as a live one tells which were joined. */
-  readonly namesChannels: boolean;
 }
 
 export interface ClosePartition {
@@ -61,6 +61,8 @@ export interface RemoveChannel {
   readonly channel: string;
   /** A channel that was added again since, with a newer generation, stays. */
   readonly generation: number;
+  /** Needed when the same channel may have been added under several topic ids, as replays do. */
+  readonly topicId?: number;
 }
 
 export interface DropLane {

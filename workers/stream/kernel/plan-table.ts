@@ -36,7 +36,7 @@ export interface Removed {
 export class PlanTable {
   readonly #newMatcher: (schema: WriterSchema) => TopicMatcher;
   readonly #topics = new Map<number, Topic>();
-  /** Channel ids are hashes of topic and plan, so one id means one topic. */
+  /** Channel ids are hashes of topic and plan, so one id means one topic, except to replays. */
   readonly #topicOfChannel = new Map<string, number>();
   readonly #lanes = new Map<string, Lane>();
   readonly #laneNumbers = new Numbers();
@@ -67,8 +67,7 @@ export class PlanTable {
   }
 
   /** @returns null when there was nothing to remove */
-  remove(laneName: string, id: string, generation: number): Removed | null {
-    const topicId = this.#topicOfChannel.get(id);
+  remove(laneName: string, id: string, generation: number, topicId = this.#topicOfChannel.get(id)): Removed | null {
     const topic = topicId === undefined ? undefined : this.#topics.get(topicId);
     const channel = topic?.channels.get(id);
     const lane = this.#lanes.get(laneName);

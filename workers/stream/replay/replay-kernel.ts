@@ -1,13 +1,12 @@
-// Runs a kernel thread over the records of a replay: one lane, some channels, slots with an end. One step after the other;
-// each waits until Redis has accepted the one before.
+// Runs a kernel thread over the records of replays: for each run a lane, its channels, and slots with an end. One step after
+// the other; each waits until Redis has accepted the one before. The kernel files channels by topic, so each run is given a
+// number of its own in place of its topic's: the channels of one never answer another.
 
 import type { KafkaMessage } from '../../../platform/kafka.ts';
-import type { ReplayRequest } from '../../../schemas/coordination.ts';
-import { afterRecord, compareCursors } from '../../../schemas/cursor.ts';
 import type { PlanDelta } from '../kernel/plan-delta.ts';
 import type { KernelThread } from '../kernel-pool.ts';
 import { type FilledSlab, SlabQueue } from '../slab-queue.ts';
-import type { ReplaySlot } from './replay-runner.ts';
+import { advance, type ReplayRun, type ReplaySlot } from './replay-run.ts';
 
 export interface ReplayKernelOptions {
   readonly thread: KernelThread;
@@ -18,23 +17,17 @@ export interface ReplayKernelOptions {
   readonly send: (lane: string, envelopes: readonly Uint8Array[]) => Promise<void>;
 }
 
-/** A channel to run; its generation is told when the answer names its channels. */
-export interface ReplayChannel {
-  readonly channel: string;
-  readonly plan: unknown;
-  readonly generation: number;
-}
-
-/** What one answer runs. */
-export interface ReplayRun {
-  readonly request: ReplayRequest;
-  readonly channels: readonly ReplayChannel[];
+/** A record that a run wants. */
+export interface WantedRecord {
+  readonly slot: ReplaySlot;
+  readonly message: KafkaMessage;
 }
 
 export class ReplayKernel {
   readonly #options: ReplayKernelOptions;
   readonly #slabs: SlabQueue;
   readonly #sentSchemas = new Set<number>();
+  readonly #runOfSlot = new Map<number, ReplayRun>();
   #output: SharedArrayBuffer;
 
   constructor(options: ReplayKernelOptions) {
@@ -43,68 +36,59 @@ export class ReplayKernel {
     this.#output = new SharedArrayBuffer(options.outputBytes);
   }
 
-  async begin(
-    { request: { edgeId, topicId, requestId, channels: asked }, channels }: ReplayRun,
-    slots: readonly ReplaySlot[],
-  ): Promise<void> {
-    const add = channels.map(({ channel, generation, plan }): PlanDelta => {
-      return { kind: 'add', lane: edgeId, channel, generation, topicId, plan };
+  async begin(runs: readonly ReplayRun[]): Promise<void> {
+    const deltas = runs.flatMap((run): PlanDelta[] => {
+      const { edgeId: lane, topicId, requestId } = run.request;
+      const scope = { lane, topicId: run.scope };
+      const open = [...run.open.values()].map(({ slot, partition, position, until }): PlanDelta => {
+        this.#runOfSlot.set(slot, run);
+        const replay = { requestId, topicId, until };
+        return { kind: 'open', slot, topicId: run.scope, partition, epoch: 0, from: position, replay };
+      });
+      return [
+        ...run.channels.map(({ channel, generation, plan }): PlanDelta => {
+          return { kind: 'add', ...scope, channel, generation, plan };
+        }),
+        ...open,
+      ];
     });
-    const namesChannels = asked === 'interest';
-    const open = slots.map(({ slot, partition, position, until }): PlanDelta => {
-      const replay = { requestId, until, namesChannels };
-      return { kind: 'open', slot, topicId, partition, epoch: 0, from: position, replay };
-    });
-    await this.#run([...add, ...open], null, null);
+    await this.#run(deltas, null);
   }
 
-  async end({ request: { edgeId }, channels }: ReplayRun, slots: readonly ReplaySlot[]): Promise<void> {
+  /** @param slots all that the run ever had */
+  async end({ request, channels, scope }: ReplayRun, slots: readonly ReplaySlot[]): Promise<void> {
     const close = slots.map(({ slot }): PlanDelta => ({ kind: 'close', slot }));
     const remove = channels.map(({ channel, generation }): PlanDelta => {
-      return { kind: 'remove', lane: edgeId, channel, generation };
+      return { kind: 'remove', lane: request.edgeId, channel, generation, topicId: scope };
     });
-    await this.#run([...remove, ...close], null, null);
+    for (const { slot } of slots) this.#runOfSlot.delete(slot);
+    await this.#run([...remove, ...close], null);
     // A giant record made it grow; that was for once.
     if (this.#output.byteLength > this.#options.outputBytes) {
       this.#output = new SharedArrayBuffer(this.#options.outputBytes);
     }
   }
 
-  /**
-   * @param slots by partition; their positions move on
-   * @returns bytes sent
-   */
-  async process(
-    { edgeId }: ReplayRequest,
-    messages: readonly KafkaMessage[],
-    slots: ReadonlyMap<number, ReplaySlot>,
-  ): Promise<number> {
-    let sentBytes = 0;
-    for (const message of messages) {
-      const slot = slots.get(message.partition);
-      if (!slot) continue;
-      if (this.#append(slot, message)) continue;
-      sentBytes += await this.#processSlab(edgeId);
-      this.#append(slot, message);
+  /** Resolves when Redis has accepted all envelopes; the positions of the slots have moved on then. */
+  async process(records: readonly WantedRecord[]): Promise<void> {
+    for (const record of records) {
+      if (this.#append(record)) continue;
+      await this.#processSlab();
+      this.#append(record);
     }
-    sentBytes += await this.#processSlab(edgeId);
-    for (const { partition, offset } of messages) {
-      const slot = slots.get(partition);
-      const to = afterRecord(offset);
-      if (slot) slot.position = compareCursors(to, slot.until) < 0 ? to : slot.until;
-    }
-    return sentBytes;
+    await this.#processSlab();
+    for (const { slot, message } of records) advance(slot, message.offset);
   }
 
-  #append({ slot }: ReplaySlot, { offset, timestamp, value }: KafkaMessage): boolean {
+  #append({ slot: { slot }, message: { offset, timestamp, value } }: WantedRecord): boolean {
     return this.#slabs.append({ slot, offset, timestampMs: timestamp ?? 0, receivedMs: Date.now(), value, key: null });
   }
 
-  async #processSlab(lane: string): Promise<number> {
+  async #processSlab(): Promise<void> {
     const slab = this.#slabs.take();
-    if (!slab) return 0;
+    if (!slab) return;
     try {
-      return await this.#run(await this.#schemaDeltas(slab), slab, lane);
+      await this.#run(await this.#schemaDeltas(slab), slab);
     } finally {
       this.#slabs.release(slab);
     }
@@ -122,12 +106,11 @@ export class ReplayKernel {
     return deltas;
   }
 
-  async #run(given: readonly PlanDelta[], slab: FilledSlab | null, lane: string | null): Promise<number> {
+  async #run(given: readonly PlanDelta[], slab: FilledSlab | null): Promise<void> {
     const memory = slab ? { slab: slab.writer.memory } : {};
     let deltas = given;
     let watermark = slab !== null;
     let firstRecord = 0;
-    let sentBytes = 0;
     for (;;) {
       const task = { ...memory, deltas, firstRecord, output: this.#output, watermark };
       const answer = await this.#options.thread.run(task);
@@ -137,18 +120,30 @@ export class ReplayKernel {
         this.#output = new SharedArrayBuffer(answer.neededBytes);
         continue;
       }
-      if (lane !== null) sentBytes += await this.#send(lane, answer.envelopes);
+      await this.#send(answer.envelopes);
       firstRecord = answer.nextRecord;
-      if (answer.done) return sentBytes;
+      if (answer.done) return;
     }
   }
 
   async #send(
-    lane: string,
-    places: readonly { readonly position: number; readonly length: number }[],
-  ): Promise<number> {
-    const envelopes = places.map(({ position, length }) => new Uint8Array(this.#output, position, length));
-    await this.#options.send(lane, envelopes);
-    return envelopes.reduce((bytes, { length }) => bytes + length, 0);
+    places: readonly {
+      readonly lane: string;
+      readonly slot: number;
+      readonly position: number;
+      readonly length: number;
+    }[],
+  ): Promise<void> {
+    const byLane = new Map<string, Uint8Array[]>();
+    for (const { lane, slot, position, length } of places) {
+      const run = this.#runOfSlot.get(slot);
+      if (!run) continue; // it has ended
+      run.sentBytes += length;
+      const envelopes = byLane.get(lane);
+      const envelope = new Uint8Array(this.#output, position, length);
+      if (envelopes) envelopes.push(envelope);
+      else byLane.set(lane, [envelope]);
+    }
+    await Promise.all([...byLane].map(([lane, envelopes]) => this.#options.send(lane, envelopes)));
   }
 }

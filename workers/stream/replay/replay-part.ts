@@ -8,6 +8,7 @@ import type { StreamConfig } from '../config.ts';
 import { startKernelThread } from '../kernel-pool.ts';
 import type { SchemaCache } from '../schema-cache.ts';
 import { TopicCatalog } from '../topic-catalog.ts';
+import { ReplayBudget } from './replay-budget.ts';
 import { ReplayKernel } from './replay-kernel.ts';
 import { ReplayRunner, type ReplayRunnerOptions } from './replay-runner.ts';
 import { ReplayServer, type ReplayServerOptions } from './replay-server.ts';
@@ -15,7 +16,8 @@ import { ReplayServer, type ReplayServerOptions } from './replay-server.ts';
 /** 4 MiB: an answer is rarely longer, and what was fetched beyond its end is thrown away. */
 const PREFETCH_BYTES = 4_194_304;
 
-export type ReplayEnds = Pick<ReplayServerOptions, 'answered'> & Pick<ReplayRunnerOptions, 'interestOf'>;
+export type ReplayEnds = Pick<ReplayServerOptions, 'answered'> &
+  Pick<ReplayRunnerOptions, 'interestOf' | 'isLiveHeldUp' | 'onScanned'>;
 
 export interface ReplayPart {
   start(ends: ReplayEnds): void;
@@ -62,14 +64,14 @@ export async function startReplay(
   });
   let server: ReplayServer | undefined;
   return {
-    start: ({ answered, interestOf }) => {
+    start: ({ answered, ...ends }) => {
       const runner = new ReplayRunner({
         consumer,
         kernel,
         topic: (topicId) => catalog.topic(topicId),
-        interestOf,
+        ...ends,
         send,
-        bytesPerSecond: config.replayBytesPerSecond,
+        budget: new ReplayBudget(config.replayBytesPerSecond),
         log,
         now: Date.now,
       });

@@ -1,155 +1,195 @@
-// Answers one replay request: reads its ranges from Kafka, runs its channels over them, sends the envelopes to the lane.
+// Answers replay requests, several from one reading: reads their ranges from Kafka once, runs the channels of each over what
+// lies in its ranges, sends the envelopes to its lane.
 //
-//   per partition:  [expired envelope] envelope* last envelope        contiguous, from range.from on
+//   per request and partition:  first envelope, envelope*, last envelope        contiguous, from range.from on
 //
-// It stops early, with `last` and a `to` before the end of the range, when the answer is long enough or has taken its share
-// of time; the edge then asks for the rest when its client has read. So one client's long past delays nobody else's.
+// An answer stops early, with `last` and a `to` before the end of the range, when it is long enough, has taken its share of
+// time, or has to make room for a shorter one; the edge then asks for the rest when its client has read. So one client's
+// long past delays nobody else's.
 
 import { setTimeout as delay } from 'node:timers/promises';
-import type { KafkaConsumer } from '../../../platform/kafka.ts';
+import type { KafkaConsumer, KafkaMessage } from '../../../platform/kafka.ts';
 import type { Logger } from '../../../platform/log.ts';
 import type { CatalogTopic, ReplayRequest } from '../../../schemas/coordination.ts';
-import { type Cursor, compareCursors } from '../../../schemas/cursor.ts';
+import { type Cursor, compareCursors, sameCursor } from '../../../schemas/cursor.ts';
 import { MdsError } from '../../../schemas/errors.ts';
 import { type Envelope, envelopeByteLength, writeEnvelope } from '../../../schemas/lane-envelope.ts';
-import type { ReplayChannel, ReplayKernel, ReplayRun } from './replay-kernel.ts';
+import type { ReplayBudget } from './replay-budget.ts';
+import type { ReplayKernel, WantedRecord } from './replay-kernel.ts';
 import { firstOffsetAfter, planRange } from './replay-range.ts';
+import { type ReplayChannel, ReplayRun } from './replay-run.ts';
 
-/** Time one request gets before the next one's turn. */
+/** Time one reading gets before the next one's turn. */
 const SHARE_MS = 1000;
+/** Time it gets when a shorter one waits: enough for a few polls, so that it still gets on. */
+const SHORT_SHARE_MS = 100;
 const POLL_RECORDS = 500;
+
+export type ReplayOutcome = 'done' | 'refused';
 
 export interface ReplayRunnerOptions {
   readonly consumer: KafkaConsumer;
   readonly kernel: ReplayKernel;
   readonly topic: (topicId: number) => Promise<CatalogTopic | undefined>;
   /** What an edge wants of a topic; null when nothing is known of the edge. */
-  readonly interestOf: (edgeId: string, topicId: number) => readonly ReplayChannel[] | null;
+  readonly interestOf: (edgeId: string, topicId: number) => Promise<readonly ReplayChannel[] | null>;
   readonly send: (lane: string, envelopes: readonly Uint8Array[]) => Promise<void>;
-  readonly bytesPerSecond: number;
+  readonly budget: ReplayBudget;
+  /** Live delivery waits for room: replays take less. */
+  readonly isLiveHeldUp: () => boolean;
+  /** Bytes of records taken from Kafka, once however many requests they answered. */
+  readonly onScanned: (bytes: number) => void;
   readonly log: Logger;
   /** ms since 1970. */
   readonly now: () => number;
 }
 
-/** A range that is being read. */
-export interface ReplaySlot {
-  readonly slot: number;
-  readonly partition: number;
-  readonly until: Cursor;
-  /** Everything up to here has been sent. */
-  position: Cursor;
-  nextOffset: number;
-  /** Kafka has no more records before the end of the range. */
-  isRead: boolean;
+interface WatermarkOffsets {
+  readonly lowOffset: number;
+  readonly highOffset: number;
 }
 
 export class ReplayRunner {
   readonly #options: ReplayRunnerOptions;
-  #active: Map<number, ReplaySlot> = new Map();
-  #nextSlot = 0;
+  #active: readonly ReplayRun[] = [];
+  /** Slots and scopes are never used again. */
+  #nextNumber = 1;
 
   constructor(options: ReplayRunnerOptions) {
     this.#options = options;
     options.consumer.handle.on('partition.eof', ({ partition, offset }) => {
-      const slot = this.#active.get(partition);
-      if (slot && offset > slot.until.offset) slot.isRead = true;
+      for (const run of this.#active) run.reachedEnd(partition, offset);
     });
   }
 
-  /** @throws when Kafka or Redis cannot be reached: nobody is told, the edge asks again */
-  async run(request: ReplayRequest): Promise<'done' | 'refused'> {
-    const topic = await this.#options.topic(request.topicId);
-    const partitions = new Set(request.ranges.map(({ partition }) => partition));
-    const isRefused = !topic || partitions.size < request.ranges.length || Math.max(...partitions) >= topic.partitions;
-    if (isRefused) {
-      const { edgeId, requestId, topicId } = request;
-      this.#options.log.warn(
-        { edgeId, requestId, topicId },
-        'a replay request names a topic or partition there is not',
-      );
-      return 'refused';
+  /**
+   * @param requests of one topic
+   * @param mustYield true when a shorter request waits
+   * @returns what became of each
+   * @throws when Kafka or Redis cannot be reached: nobody is told, the edges ask again
+   */
+  async run(requests: readonly ReplayRequest[], mustYield: () => boolean): Promise<ReplayOutcome[]> {
+    const [first] = requests;
+    const topic = first && (await this.#options.topic(first.topicId));
+    const found = await Promise.all(requests.map((request) => this.#admit(request, topic)));
+    const runs = found.filter((run) => run !== null);
+    if (topic && runs.length > 0) await this.#answer(runs, topic.kafkaTopic, mustYield);
+    return found.map((run) => (run ? 'done' : 'refused'));
+  }
+
+  async #admit(request: ReplayRequest, topic: CatalogTopic | undefined): Promise<ReplayRun | null> {
+    const { edgeId, requestId, topicId, ranges } = request;
+    const { log, interestOf } = this.#options;
+    const partitions = new Set(ranges.map(({ partition }) => partition));
+    if (!topic || partitions.size < ranges.length || Math.max(...partitions) >= topic.partitions) {
+      log.warn({ edgeId, requestId, topicId }, 'a replay request names a topic or partition there is not');
+      return null;
     }
-    const channels = this.#channelsOf(request);
+    const channels =
+      request.channels === 'interest'
+        ? await interestOf(edgeId, topicId)
+        : request.channels.map(({ channel, plan }) => ({ channel, plan, generation: 0 }));
     if (channels === null) {
-      const { edgeId, requestId } = request;
-      this.#options.log.warn({ edgeId, requestId }, 'a repair is asked for by an edge whose interest is not known');
-      return 'refused';
+      log.warn({ edgeId, requestId }, 'a repair is asked for by an edge that has written no interest');
+      return null;
     }
-    const slots = await this.#begin(request, topic.kafkaTopic);
-    this.#active = new Map(slots.map((slot) => [slot.partition, slot]));
+    return new ReplayRun(request, channels, this.#nextNumber++);
+  }
+
+  async #answer(runs: readonly ReplayRun[], topic: string, mustYield: () => boolean): Promise<void> {
+    const partitions = new Set(runs.flatMap(({ request }) => request.ranges.map(({ partition }) => partition)));
+    const logs = new Map(
+      await Promise.all(
+        [...partitions].map(
+          async (partition) =>
+            [partition, await this.#options.consumer.queryWatermarkOffsets(topic, partition)] as const,
+        ),
+      ),
+    );
+    await Promise.all(runs.map((run) => this.#sendFirst(run, logs)));
+    const reading = runs.filter(({ open }) => open.size > 0);
+    this.#active = reading;
     try {
-      if (slots.length > 0) await this.#read({ request, channels }, topic.kafkaTopic, slots);
+      if (reading.length > 0) await this.#read(reading, topic, mustYield);
     } finally {
-      this.#active = new Map();
+      this.#active = [];
       this.#options.consumer.unassign();
     }
-    return 'done';
   }
 
-  #channelsOf({ channels, edgeId, topicId }: ReplayRequest): readonly ReplayChannel[] | null {
-    if (channels === 'interest') return this.#options.interestOf(edgeId, topicId);
-    return channels.map(({ channel, plan }) => ({ channel, plan, generation: 0 }));
-  }
-
-  /** Answers what needs no reading; the rest becomes slots. */
-  async #begin(request: ReplayRequest, topic: string): Promise<ReplaySlot[]> {
-    const { consumer, send } = this.#options;
-    const slots: ReplaySlot[] = [];
+  /** Answers what needs no reading; the rest becomes slots. A repair is told which channels are run. */
+  async #sendFirst(run: ReplayRun, logs: ReadonlyMap<number, WatermarkOffsets>): Promise<void> {
+    const { request, channels } = run;
+    const isRepair = request.channels === 'interest';
+    const joined = isRepair ? channels : [];
+    const first: Uint8Array[] = [];
     for (const { partition, from, to } of request.ranges) {
       const range = { from: cursorOf(from), to: cursorOf(to) };
-      const plan = planRange(range, await consumer.queryWatermarkOffsets(topic, partition));
-      const isEmpty = compareCursors(plan.from, plan.until) >= 0;
-      const { from: position, until } = plan;
-      if (plan.expiredTo) {
-        const flags = { expired: true, last: isEmpty };
-        await send(request.edgeId, [this.#envelope(request, partition, range.from, plan.expiredTo, flags)]);
-      } else if (isEmpty) {
-        await send(request.edgeId, [this.#envelope(request, partition, position, position, LAST)]);
+      const log = logs.get(partition) ?? { lowOffset: 0, highOffset: 0 };
+      const { expiredTo, from: position, until } = planRange(range, log);
+      const isDone = channels.length === 0 || compareCursors(position, until) >= 0;
+      if (expiredTo) {
+        const last = isDone && sameCursor(expiredTo, until);
+        first.push(this.#envelope(request, partition, range.from, expiredTo, { expired: true, last }, joined));
+        if (isDone && !last) first.push(this.#envelope(request, partition, expiredTo, until, LAST));
+      } else if (isDone || isRepair) {
+        const end = isDone ? until : position;
+        first.push(this.#envelope(request, partition, position, end, { expired: false, last: isDone }, joined));
       }
-      if (isEmpty) continue;
+      if (isDone) continue;
       const nextOffset = firstOffsetAfter(position);
-      slots.push({ slot: this.#nextSlot++, partition, until, position, nextOffset, isRead: false });
+      run.open.set(partition, { slot: this.#nextNumber++, partition, until, position, nextOffset, isRead: false });
     }
-    return slots;
+    if (first.length > 0) await this.#options.send(request.edgeId, first);
   }
 
-  async #read(run: ReplayRun, topic: string, slots: readonly ReplaySlot[]): Promise<void> {
-    const { request } = run;
-    const { consumer, kernel, now, bytesPerSecond } = this.#options;
+  async #read(runs: readonly ReplayRun[], topic: string, mustYield: () => boolean): Promise<void> {
+    const { consumer, kernel, now, budget, isLiveHeldUp, onScanned } = this.#options;
     const startedMs = now();
-    let sentBytes = 0;
-    let readBytes = 0;
-    await kernel.begin(run, slots);
+    const slots = new Map(runs.map((run) => [run, [...run.open.values()]]));
+    await kernel.begin(runs);
     try {
-      consumer.assign(slots.map(({ partition, nextOffset }) => ({ topic, partition, offset: nextOffset })));
-      let open = [...slots];
-      while (open.length > 0 && sentBytes < request.maxBytes && now() - startedMs < SHARE_MS) {
+      consumer.assign(startsOf(runs).map(([partition, offset]) => ({ topic, partition, offset })));
+      const reading = new Set(startsOf(runs).map(([partition]) => partition));
+      let readBytes = 0;
+      for (let going = [...runs]; going.length > 0; ) {
         const messages = await consumer.consume(POLL_RECORDS);
-        for (const { size } of messages) readBytes += size;
-        const inRange = messages.filter((message) => take(this.#active.get(message.partition), message.offset));
-        sentBytes += await kernel.process(request, inRange, this.#active);
-        open = await this.#endRead(request, open);
-        await delay(Math.max(0, (readBytes / bytesPerSecond) * 1000 - (now() - startedMs)));
+        const bytes = messages.reduce((sum, { size }) => sum + size, 0);
+        onScanned(bytes);
+        readBytes += bytes;
+        await kernel.process(wantedOf(going, messages));
+        const elapsedMs = now() - startedMs;
+        const isOver = elapsedMs >= SHARE_MS || (elapsedMs >= SHORT_SHARE_MS && readBytes > 0 && mustYield());
+        await Promise.all(going.map((run) => this.#endRead(run, isOver)));
+        going = going.filter(({ open }) => open.size > 0);
+        this.#leave(reading, going, topic);
+        const waitMs = budget.spend(bytes, now(), isLiveHeldUp());
+        if (waitMs > 0) await delay(waitMs);
       }
-      for (const slot of open) await this.#sendLast(request, slot, slot.position);
     } finally {
-      await kernel.end(run, slots);
+      for (const [run, ofRun] of slots) await kernel.end(run, ofRun);
     }
   }
 
-  /** @returns the slots that go on */
-  async #endRead(request: ReplayRequest, open: readonly ReplaySlot[]): Promise<ReplaySlot[]> {
-    const goingOn: ReplaySlot[] = [];
-    for (const slot of open) {
-      if (slot.isRead) await this.#sendLast(request, slot, slot.until);
-      else goingOn.push(slot);
-    }
-    return goingOn;
+  /** Partitions that nobody wants more of are not fetched further. */
+  #leave(reading: Set<number>, runs: readonly ReplayRun[], topic: string): void {
+    const left = [...reading].filter((partition) => !runs.some(({ open }) => open.has(partition)));
+    if (left.length === 0 || left.length === reading.size) return; // all of them: the assignment ends with the reading
+    for (const partition of left) reading.delete(partition);
+    this.#options.consumer.incrementalUnassign(left.map((partition) => ({ topic, partition })));
   }
 
-  #sendLast(request: ReplayRequest, { partition, position }: ReplaySlot, to: Cursor): Promise<void> {
-    return this.#options.send(request.edgeId, [this.#envelope(request, partition, position, to, LAST)]);
+  /** Sends the last envelope of each partition that is read, or of all when the answer is over. */
+  async #endRead(run: ReplayRun, isOver: boolean): Promise<void> {
+    const { request, open } = run;
+    const endsAll = isOver || run.sentBytes >= request.maxBytes;
+    const last: Uint8Array[] = [];
+    for (const { partition, isRead, until, position } of [...open.values()]) {
+      if (!isRead && !endsAll) continue;
+      open.delete(partition);
+      last.push(this.#envelope(request, partition, position, isRead ? until : position, LAST));
+    }
+    if (last.length > 0) await this.#options.send(request.edgeId, last);
   }
 
   #envelope(
@@ -158,6 +198,7 @@ export class ReplayRunner {
     from: Cursor,
     to: Cursor,
     flags: { readonly last: boolean; readonly expired: boolean },
+    joined: readonly ReplayChannel[] = [],
   ): Uint8Array {
     const nowMs = this.#options.now();
     const envelope: Envelope = {
@@ -172,7 +213,7 @@ export class ReplayRunner {
       receivedMs: nowMs,
       publishedMs: nowMs,
       ...flags,
-      joined: [],
+      joined,
       events: [],
       channels: [],
     };
@@ -184,12 +225,24 @@ export class ReplayRunner {
 
 const LAST = { last: true, expired: false } as const;
 
-/** Notes how far the slot has been read. @returns whether the record belongs to its range */
-function take(slot: ReplaySlot | undefined, offset: number): boolean {
-  if (!slot || offset < slot.nextOffset) return false;
-  slot.nextOffset = offset + 1;
-  if (offset >= slot.until.offset) slot.isRead = true;
-  return offset <= slot.until.offset;
+/** Where the reading of each partition begins. */
+function startsOf(runs: readonly ReplayRun[]): [number, number][] {
+  const starts = new Map<number, number>();
+  for (const { open } of runs) {
+    for (const { partition, nextOffset } of open.values()) {
+      starts.set(partition, Math.min(nextOffset, starts.get(partition) ?? nextOffset));
+    }
+  }
+  return [...starts];
+}
+
+function wantedOf(runs: readonly ReplayRun[], messages: readonly KafkaMessage[]): WantedRecord[] {
+  return messages.flatMap((message) =>
+    runs.flatMap((run) => {
+      const slot = run.take(message);
+      return slot ? [{ slot, message }] : [];
+    }),
+  );
 }
 
 function cursorOf([offset, index]: readonly [number, number]): Cursor {

@@ -215,13 +215,14 @@ t.test('a replay begins and ends inside batch records, tells no joins, and skips
     partition: 3,
     epoch: 0,
     from: { offset: 5, index: 1 },
-    replay: { requestId: 77, namesChannels: false, until: { offset: 6, index: 0 } },
+    replay: { requestId: 77, topicId: 8, until: { offset: 6, index: 0 } },
   });
   const records = [5, 6, 7].map((offset) => ({ offset, value: encodeBatch([0, 1, 2]) }));
   const { envelopes } = driver.run(records, true);
   t.equal(envelopes.length, 1);
   t.match(envelopes[0], {
     kind: 'replay',
+    topicId: 8,
     requestId: 77,
     epoch: 0,
     joined: [],

@@ -76,7 +76,7 @@ function replayRound(choose: Choose): number {
   const [a, b] = [aCursor(), aCursor()];
   const [from, until] = compareCursors(a, b) <= 0 ? [a, b] : [b, a];
   for (const [i, { plan }] of PLANS.entries()) driver.add('edge', channelId(i), plan);
-  const replay = { requestId: 5, until, namesChannels: false };
+  const replay = { requestId: 5, topicId: 7, until };
   driver.kernel.applyDelta({ kind: 'open', slot: 0, topicId: 7, partition: 100, epoch: 0, from, replay });
   const books = new LaneBooks();
   let rest = log;
