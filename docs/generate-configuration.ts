@@ -18,6 +18,7 @@ const PROCESSES: readonly Omit<ProcessConfig, 'schema'>[] = [
   { title: 'Control plane', file: 'control-plane/config.ts' },
   { title: 'Stream worker', file: 'workers/stream/config.ts' },
   { title: 'Edge', file: 'workers/edge/config.ts' },
+  { title: 'Ingest door', file: 'workers/ingest/config.ts' },
   { title: 'Collector', file: 'workers/collector/config.ts' },
 ];
 

@@ -8,13 +8,14 @@ import { type Places, ROOT } from './places.ts';
 import { LOOPBACK, MAX_EDGES, MAX_STREAM_WORKERS, type PortPlan } from './port-plan.ts';
 import { waitUntil } from './wait-until.ts';
 
-export type Role = 'control-plane' | 'stream-worker' | 'edge' | 'collector';
+export type Role = 'control-plane' | 'stream-worker' | 'edge' | 'collector' | 'ingest';
 
 const ENTRIES: Readonly<Record<Role, string>> = {
   'control-plane': 'control-plane/main.ts',
   'stream-worker': 'workers/stream/main.ts',
   edge: 'workers/edge/main.ts',
   collector: 'workers/collector/main.ts',
+  ingest: 'workers/ingest/main.ts',
 };
 
 /**
@@ -98,12 +99,13 @@ export function howItEnded({ code, signal }: ChildEnd): string {
 
 /** The ports and variables of the index-th process of a role. */
 export function addressesOf(role: Role, index: number, ports: PortPlan) {
-  const healthPort = { 'control-plane': ports.controlPlane, collector: ports.collectorHealth };
+  const healthPort = { 'control-plane': ports.controlPlane, collector: ports.collectorHealth, ingest: ports.ingest };
   const on = (port: number) => `${LOOPBACK}:${port}`;
   switch (role) {
     case 'control-plane':
-    case 'collector': {
-      // several control planes or collectors have no place in the port plan: tests that need one pass MDS_HTTP_PORT
+    case 'collector':
+    case 'ingest': {
+      // several of these have no place in the port plan: tests that need one pass MDS_HTTP_PORT
       const port = healthPort[role];
       return { healthPort: port, variables: { MDS_HTTP_PORT: String(port) }, listens: [on(port)] };
     }

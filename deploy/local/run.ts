@@ -30,6 +30,7 @@ const PROCESS_PORTS: readonly PortName[] = [
   'edgeHealth',
   'streamWorkerHealth',
   'collectorHealth',
+  'ingest',
 ];
 
 let statusTimer: NodeJS.Timeout | undefined;
@@ -114,7 +115,7 @@ async function bringUp(): Promise<() => Promise<End>> {
     buildPage(),
   ]);
   const processes = await Promise.all(
-    (['control-plane', 'stream-worker', 'edge'] as const).map((role) => start(role, stack)),
+    (['control-plane', 'stream-worker', 'edge', 'ingest'] as const).map((role) => start(role, stack)),
   );
   processes.push(await start('collector', stack));
   say(welcome(apiUrl(stack.ports), stack.env));

@@ -86,12 +86,6 @@ export class DedupeWindow {
     const failed = (await pipeline.exec())?.find(([error]) => error !== null)?.[0];
     if (failed) throw failed;
   }
-
-  /** Nothing of them was given to Kafka: anybody may send them. */
-  async release(topicId: number, eventIds: readonly string[]): Promise<void> {
-    if (eventIds.length === 0) return;
-    await this.#redis.del(...eventIds.map((eventId) => ingestedKey(this.#prefix, topicId, eventId)));
-  }
 }
 
 function claimOf(answer: string): Claim {

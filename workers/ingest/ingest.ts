@@ -15,7 +15,7 @@ import type { EventSearch } from './event-search.ts';
 const FRESH_CLAIM_MS = 5000;
 
 export interface IngestOptions {
-  readonly window: Pick<DedupeWindow, 'claim' | 'settle' | 'release'>;
+  readonly window: Pick<DedupeWindow, 'claim' | 'settle'>;
   readonly search: Pick<EventSearch, 'find'>;
   readonly producer: Pick<KafkaProducer, 'produce' | 'room'>;
   readonly log: Logger;

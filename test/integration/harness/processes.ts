@@ -8,13 +8,14 @@ import { ROOT } from '../../../deploy/local/places.ts';
 import { freePort } from './stack.ts';
 import { until } from './until.ts';
 
-export type ProcessKind = 'control-plane' | 'stream' | 'edge' | 'collector';
+export type ProcessKind = 'control-plane' | 'stream' | 'edge' | 'collector' | 'ingest';
 
 const ENTRIES: Readonly<Record<ProcessKind, string>> = {
   'control-plane': 'control-plane/main.ts',
   stream: 'workers/stream/main.ts',
   edge: 'workers/edge/main.ts',
   collector: 'workers/collector/main.ts',
+  ingest: 'workers/ingest/main.ts',
 };
 
 /** Starting includes loading a native module, connecting to everything and, for the control plane, migrations. */

@@ -81,6 +81,11 @@ export class TestService {
     return edge;
   }
 
+  /** An ingest door, not started yet. */
+  async addIngest(env: Readonly<Record<string, string>> = {}): Promise<TestProcess> {
+    return this.#add('ingest', `ingest-${this.#processes.length}`, env);
+  }
+
   /** A collector, not started yet. */
   async addCollector(env: Readonly<Record<string, string>> = {}): Promise<TestProcess> {
     return this.#add('collector', 'collector-1', { MDS_API_URL: this.controlPlane.httpUrl, ...env });
