@@ -33,7 +33,7 @@ export interface RetryClock {
 
 const SYSTEM_CLOCK: RetryClock = {
   now: () => performance.now(),
-  random: Math.random,
+  random: () => Math.random(),
   sleep: (ms, signal) => delay(ms, undefined, signal ? { signal } : {}),
 };
 

@@ -45,7 +45,12 @@ export class Catalog implements TopicSource {
     return true;
   }
 
+  /** No topic at all is a catalog that was not read yet: nobody who comes back with a token may be sent away over it. */
   topicNamed(name: string): CatalogTopic {
+    if (this.#topics.size === 0) {
+      const reason = 'Redis holds no topic yet';
+      throw new MdsError('MDS_DEPENDENCY_UNAVAILABLE', { dependency: 'The topic catalog', reason });
+    }
     const names: string[] = [];
     for (const topic of this.#topics.values()) {
       if (topic.tenant !== TENANT) continue;

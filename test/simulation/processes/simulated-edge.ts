@@ -1,0 +1,221 @@
+// An edge: its real parts, put together as edge.ts does, on simulated connections.
+
+import { EventEmitter } from 'node:events';
+import { type EdgeHeartbeat, HEARTBEAT_INTERVAL_MS, redisKeys } from '../../../schemas/coordination.ts';
+import type { EnvelopeReader } from '../../../schemas/envelope-reader.ts';
+import { Catalog } from '../../../workers/edge/catalog.ts';
+import { CatalogReader } from '../../../workers/edge/catalog-reader.ts';
+import type { Connection, Socket } from '../../../workers/edge/connection.ts';
+import { Connections } from '../../../workers/edge/connections.ts';
+import { Delivery, type DeliveryObserver } from '../../../workers/edge/delivery.ts';
+import { writeHeartbeat } from '../../../workers/edge/heartbeat.ts';
+import { InterestRegister } from '../../../workers/edge/interest-register.ts';
+import { LaneReader } from '../../../workers/edge/lane-reader.ts';
+import { Outgoing } from '../../../workers/edge/outgoing.ts';
+import { RedisInterestStore } from '../../../workers/edge/redis-interest-store.ts';
+import { ReplayClient } from '../../../workers/edge/replay-client.ts';
+import { pushReplayRequest } from '../../../workers/edge/replay-queue.ts';
+import { SubscriptionDoor } from '../../../workers/edge/subscription-door.ts';
+import type { Telemetry } from '../../../workers/edge/telemetry.ts';
+import type { SimulatedProcess } from '../engine/simulated-process.ts';
+import { RedisConnection } from '../network/redis-connection.ts';
+import type { Listener } from '../network/simulated-socket.ts';
+import type { World } from '../world.ts';
+import { quietHealth, traceLogger } from './quiet-parts.ts';
+import { isReady, REDIS_PREFIX } from './simulated-worker.ts';
+
+const TICK_MS = 100;
+const CATALOG_INTERVAL_MS = 2000;
+export const MAX_BUFFERED_BYTES = 3000;
+export const MAX_OUTSTANDING = 3;
+/** Everything small and soon, so that a few seconds meet every limit. */
+const LIMITS = {
+  joinTimeoutMs: 2000,
+  lingerMs: 400,
+  positionIntervalMs: 700,
+  frameBytes: 60,
+  lowWaterBytes: 700,
+  holdBytes: 900,
+  catchUpTimeoutMs: 6000,
+  maxTries: 3,
+} as const;
+
+export class SimulatedEdge implements Listener {
+  readonly process: SimulatedProcess;
+  readonly connections: readonly RedisConnection[];
+  readonly #world: World;
+  readonly #edgeId: string;
+  readonly #keys = redisKeys(REDIS_PREFIX);
+  readonly #commands: RedisConnection;
+  readonly #interest: InterestRegister;
+  readonly #delivery: Delivery;
+  readonly #replays: ReplayClient;
+  readonly #lane: LaneReader;
+  readonly #catalogReader: CatalogReader;
+  readonly #open: Connections;
+  #isStarted = false;
+  #arriving: EnvelopeReader | null = null;
+
+  constructor(world: World, process: SimulatedProcess, edgeId: string) {
+    const { simulator } = world;
+    this.#world = world;
+    this.process = process;
+    this.#edgeId = edgeId;
+    const redis = (): RedisConnection => new RedisConnection(simulator, world.redis, process);
+    const [commands, lane, notices] = [redis(), redis(), redis()];
+    this.connections = [commands, lane, notices];
+    this.#commands = commands;
+    const keys = this.#keys;
+    const log = traceLogger(simulator, process.name);
+    const now = (): number => Date.now();
+    const catalog = new Catalog();
+    this.#replays = new ReplayClient({
+      edgeId,
+      push: (request) => void pushReplayRequest(commands.asRedis, keys, log, request),
+      maxOutstanding: MAX_OUTSTANDING,
+      answerTimeoutMs: 1500,
+      maxBytes: 600,
+      now,
+    });
+    const store = new RedisInterestStore(commands.asRedis);
+    this.#interest = new InterestRegister({ edgeId, keys, store, log, all: () => this.#delivery.interests() });
+    const outgoing = new Outgoing();
+    this.#delivery = new Delivery({
+      topics: catalog,
+      interest: this.#interest,
+      replays: this.#replays,
+      limits: LIMITS,
+      observer: this.#observer(),
+      now,
+      writeAll: () => outgoing.writeAll(),
+      whenIdle: (flush) => {
+        simulator.plan(simulator.random.between(0, 1), process, 'idle', flush);
+      },
+    });
+    this.#lane = new LaneReader({
+      lane: keys.lane(edgeId),
+      log,
+      onEnvelope: (envelope) => this.#onEnvelope(envelope),
+      onCorrupt: () => simulator.fail('an envelope could not be read'),
+      onSubscribed: () => this.#delivery.onLaneDisturbed(),
+      now,
+    });
+    const onChange = (): void => this.#delivery.onCatalog(catalog.topics);
+    const health = quietHealth;
+    this.#catalogReader = new CatalogReader({ catalog, redis: commands.asRedis, keys, health, log, onChange });
+    this.#open = new Connections({
+      edgeId,
+      maxConnections: 100,
+      limits: {
+        maxSubscriptions: 20,
+        maxMessageBytes: 4096,
+        messagesPerSecond: 100,
+        messageBurst: 1000,
+        compresses: false,
+        maxBufferedBytes: MAX_BUFFERED_BYTES,
+        reconnectSpreadMs: 300,
+      },
+      heartbeatMs: 2000,
+      door: new SubscriptionDoor(this.#delivery),
+      outgoing,
+      telemetry: quietTelemetry,
+      log,
+    });
+    this.#begin(lane, notices).catch(() => process.crash()); // started again by whoever watches it
+  }
+
+  accept(socket: Socket): Connection | { readonly closeCode: number; readonly reason: string } {
+    if (!this.#isStarted) return { closeCode: 1006, reason: '' };
+    return this.#open.accept(socket, 'json');
+  }
+
+  assertBounds(): void {
+    const { outstandingCount } = this.#replays;
+    if (outstandingCount > MAX_OUTSTANDING) this.#world.simulator.fail(`${outstandingCount} replays are outstanding`);
+    for (const { bufferedBytes } of this.#open.open) {
+      if (bufferedBytes > 3 * MAX_BUFFERED_BYTES)
+        this.#world.simulator.fail(`${bufferedBytes} bytes wait for a client`);
+    }
+  }
+
+  async #begin(lane: RedisConnection, notices: RedisConnection): Promise<void> {
+    await Promise.all(this.connections.map((connection) => isReady(connection)));
+    this.#commands.on('ready', () => this.#interest.writeAll());
+    this.#interest.writeAll();
+    await this.#lane.start(lane.asRedis);
+    await this.#catalogReader.start(notices.asRedis);
+    await this.#beat();
+    setInterval(() => this.#tick(), TICK_MS);
+    setInterval(() => void this.#beat(), HEARTBEAT_INTERVAL_MS);
+    setInterval(() => void this.#catalogReader.read(), CATALOG_INTERVAL_MS);
+    this.#isStarted = true;
+    this.#world.simulator.note(`edge ${this.#edgeId} started`, this.process.name);
+  }
+
+  #onEnvelope(envelope: EnvelopeReader): void {
+    this.#arriving = envelope;
+    this.#delivery.onEnvelope(envelope);
+    this.#arriving = null;
+    if (this.#delivery.channelCount === 0) this.#world.publishWatch.edgeForgets(this.#edgeId);
+  }
+
+  #observer(): DeliveryObserver {
+    const { simulator, publishWatch } = this.#world;
+    return {
+      onEnvelope: (outcome) => {
+        if (this.#arriving === null) return;
+        if (outcome === 'applied') publishWatch.applied(this.#edgeId, this.#arriving);
+        const { partition, epoch, from, to, joined } = this.#arriving;
+        if (outcome === 'applied' && joined.length === 0) return;
+        const range = `${from.offset}:${from.index}–${to.offset}:${to.index}`;
+        const names = joined.map(({ channel, generation }) => `${channel.slice(0, 4)}#${generation}`).join(' ');
+        simulator.note(`p${partition} e${epoch} ${range} ${outcome} ${names}`, this.process.name);
+      },
+      onSent: () => {},
+      onReplaySent: () => {},
+      onGap: (channel, clients) =>
+        simulator.note(`gap on ${channel.id.slice(0, 4)}, ${clients} clients`, this.process.name),
+    };
+  }
+
+  #tick(): void {
+    this.#delivery.tick();
+    if (this.#delivery.channelCount === 0) this.#world.publishWatch.edgeForgets(this.#edgeId);
+    if (this.#delivery.silentTopics().length > 0) this.#lane.checkSilence();
+  }
+
+  async #beat(): Promise<void> {
+    try {
+      await writeHeartbeat(this.#commands.asRedis, this.#keys, this.#heartbeat());
+      await this.#interest.refresh();
+    } catch {
+      // Redis is away: the next beat tries again
+    }
+  }
+
+  #heartbeat(): EdgeHeartbeat {
+    return {
+      edgeId: this.#edgeId,
+      host: 'h',
+      pid: 1,
+      httpUrl: 'http://h:1',
+      clientUrl: `ws://${this.process.name}:1`,
+      startedAtMs: 0,
+      state: 'running',
+      connections: this.#open.open.size,
+      subscriptions: this.#delivery.subscriptionCount,
+      channels: this.#delivery.channelCount,
+      deliveriesPerSecond: 0,
+      framesPerSecond: 0,
+      latencyP50Ms: null,
+      latencyP99Ms: null,
+    };
+  }
+}
+
+/** Connections tell it of bytes and closes, which nobody here counts. */
+const quietTelemetry = Object.assign(new EventEmitter(), {
+  onOpened: () => {},
+  onClosing: () => {},
+  onBytes: () => {},
+}) as unknown as Telemetry;

@@ -1,0 +1,123 @@
+// Looks at everything that workers publish and commit and that edges apply: who may speak for a partition, in which epoch,
+// and whether a commit claims more than was published.
+
+import { HEARTBEAT_INTERVAL_MS, HEARTBEAT_TTL_MS } from '../../../schemas/coordination.ts';
+import { EnvelopeReader } from '../../../schemas/envelope-reader.ts';
+import type { KernelAnswer, KernelTask } from '../../../workers/stream/kernel/kernel-task.ts';
+import { SlabReader } from '../../../workers/stream/slab.ts';
+import { type Simulator, Violation } from '../engine/simulator.ts';
+
+/** Proof of life that a worker may act on at most this long: what lease.ts promises. */
+const PROOF_MS = HEARTBEAT_TTL_MS - HEARTBEAT_INTERVAL_MS;
+
+interface Unaccepted {
+  readonly partition: number;
+  readonly firstOffset: number;
+}
+
+export class PublishWatch {
+  readonly #simulator: Simulator;
+  /** partition/epoch → the worker's id. */
+  readonly #speakers = new Map<string, string>();
+  /** Highest epoch in which somebody has sent, by partition. */
+  readonly #highest = new Map<number, number>();
+  /** When the last heartbeat of a process was taken by Redis. */
+  readonly #provenAtMs = new Map<string, number>();
+  /** process → envelopes with events that its kernel made and Redis has not accepted. */
+  readonly #unaccepted = new Map<string, Map<string, Unaccepted>>();
+  /** process/partition → one more than the last offset its kernel has dealt with. */
+  readonly #processed = new Map<string, number>();
+  /** edge → partition → highest epoch applied. */
+  readonly #applied = new Map<string, Map<number, number>>();
+
+  constructor(simulator: Simulator) {
+    this.#simulator = simulator;
+  }
+
+  proven(process: string): void {
+    this.#provenAtMs.set(process, this.#simulator.nowMs);
+  }
+
+  ran(
+    process: string,
+    { slab, output, firstRecord, deltas }: KernelTask,
+    { envelopes, nextRecord, neededBytes }: KernelAnswer,
+  ): void {
+    for (const delta of deltas) if (delta.kind === 'open') this.#forget(process, delta.partition);
+    if (neededBytes > 0) return;
+    for (const { lane, position, length, partition } of envelopes) {
+      const envelope = new EnvelopeReader(Buffer.from(output, position, length));
+      if (envelope.eventCount === 0) continue;
+      this.#unacceptedOf(process).set(nameOf(lane, envelope), { partition, firstOffset: envelope.eventOffset(0) });
+    }
+    if (!slab) return;
+    const reader = new SlabReader(slab);
+    for (let i = firstRecord; i < nextRecord; i++) {
+      this.#processed.set(`${process} ${reader.slot(i)}`, reader.offset(i) + 1);
+    }
+  }
+
+  /** A worker gives a live envelope to its connection. */
+  sending(process: string, bytes: Uint8Array): void {
+    const { kind, partition, epoch } = new EnvelopeReader(bytes);
+    if (kind !== 'live') return;
+    const who = process.split('.')[0] ?? '';
+    const speaker = this.#speakers.get(`${partition}/${epoch}`) ?? who;
+    this.#speakers.set(`${partition}/${epoch}`, speaker);
+    if (speaker !== who) throw new Violation(`p${partition} epoch ${epoch}: ${who} sends, and ${speaker} did`);
+    const highest = this.#highest.get(partition) ?? 0;
+    if (epoch < highest)
+      throw new Violation(`p${partition}: ${process} sends in epoch ${epoch} although ${highest} has begun`);
+    this.#highest.set(partition, epoch);
+    this.#assertProven(process, `sends p${partition}`);
+  }
+
+  accepted(process: string, lane: string, bytes: Uint8Array): void {
+    const envelope = new EnvelopeReader(bytes);
+    if (envelope.kind === 'live')
+      this.#unacceptedOf(process).delete(nameOf(lane.slice(lane.lastIndexOf(':') + 1), envelope));
+  }
+
+  /** Kafka has taken a commit; what lies before it is never read again unless it is asked for. */
+  committed(process: string, partition: number, offset: number): void {
+    for (const [name, { partition: of, firstOffset }] of this.#unacceptedOf(process)) {
+      if (of === partition && firstOffset < offset)
+        throw new Violation(`${process} commits p${partition} ${offset} before ${name} was accepted`);
+    }
+  }
+
+  applied(edgeId: string, { partition, epoch }: EnvelopeReader): void {
+    const epochs = this.#applied.get(edgeId) ?? new Map<number, number>();
+    this.#applied.set(edgeId, epochs);
+    const highest = epochs.get(partition) ?? 0;
+    if (epoch < highest) throw new Violation(`${edgeId} applies p${partition} epoch ${epoch} after ${highest}`);
+    epochs.set(partition, epoch);
+  }
+
+  /** It wants nothing of the topic any more: what it knew of epochs is gone with it. */
+  edgeForgets(edgeId: string): void {
+    this.#applied.delete(edgeId);
+  }
+
+  #assertProven(process: string, what: string): void {
+    const ageMs = this.#simulator.nowMs - (this.#provenAtMs.get(process) ?? Number.NEGATIVE_INFINITY);
+    if (ageMs > PROOF_MS) throw new Violation(`${process} ${what} ${Math.round(ageMs)} ms after its last heartbeat`);
+  }
+
+  /** A partition begun anew: envelopes of the time before were dropped, and their records come again. */
+  #forget(process: string, partition: number): void {
+    const unaccepted = this.#unacceptedOf(process);
+    for (const [name, { partition: of }] of unaccepted) if (of === partition) unaccepted.delete(name);
+  }
+
+  #unacceptedOf(process: string): Map<string, Unaccepted> {
+    const known = this.#unaccepted.get(process);
+    if (known) return known;
+    const made = new Map<string, Unaccepted>();
+    this.#unaccepted.set(process, made);
+    return made;
+  }
+}
+
+const nameOf = (lane: string, { partition, epoch, from, to }: EnvelopeReader): string =>
+  `${lane} p${partition} e${epoch} ${from.offset}:${from.index}–${to.offset}:${to.index}`;

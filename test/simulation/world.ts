@@ -1,0 +1,164 @@
+// Everything there is in one run: brokers, processes, and what is true. Processes come and go; the world starts each again
+// after a while, as whoever runs the service does.
+
+import type { TopicRow } from '../../control-plane/store/topics.ts';
+import type { Simulator } from './engine/simulator.ts';
+import { KAFKA_TOPIC, SimulatedKafka } from './network/simulated-kafka.ts';
+import { SimulatedPostgres } from './network/simulated-postgres.ts';
+import { SimulatedRedis } from './network/simulated-redis.ts';
+import { SimulatedNetwork } from './network/simulated-socket.ts';
+import { SimulatedControlPlane } from './processes/simulated-control-plane.ts';
+import { SimulatedEdge } from './processes/simulated-edge.ts';
+import { SimulatedUser } from './processes/simulated-user.ts';
+import { SimulatedWorker } from './processes/simulated-worker.ts';
+import {
+  BATCH_SCHEMA_ID,
+  EVENT_SCHEMA,
+  EVENT_SCHEMA_ID,
+  KINDS,
+  recordOf,
+  TOPIC_ID,
+  TOPIC_NAME,
+  Truth,
+} from './truth.ts';
+import { PublishWatch } from './watch/publish-watch.ts';
+
+const RESTART_MS = { low: 100, high: 2500 } as const;
+const MAX_BATCH = 4;
+
+interface Place<Running> {
+  readonly name: string;
+  running: Running;
+  starts: number;
+}
+
+export class World {
+  readonly simulator: Simulator;
+  readonly truth = new Truth();
+  readonly redis: SimulatedRedis;
+  readonly kafka: SimulatedKafka;
+  readonly postgres: SimulatedPostgres;
+  readonly network: SimulatedNetwork;
+  readonly publishWatch: PublishWatch;
+  readonly workers: Place<SimulatedWorker>[];
+  readonly edges: Place<SimulatedEdge>[];
+  readonly controlPlanes: Place<SimulatedControlPlane>[];
+  readonly users: SimulatedUser[];
+
+  constructor(simulator: Simulator) {
+    const { random } = simulator;
+    this.simulator = simulator;
+    const partitions = 1 + random.below(2);
+    this.redis = new SimulatedRedis(simulator);
+    this.kafka = new SimulatedKafka(simulator, partitions);
+    this.postgres = new SimulatedPostgres(topicRow(partitions));
+    this.network = new SimulatedNetwork(simulator);
+    this.publishWatch = new PublishWatch(simulator);
+    this.redis.onAccepted = (owner, lane, bytes) => this.publishWatch.accepted(owner, lane, bytes);
+    this.redis.onHeartbeat = (owner) => this.publishWatch.proven(owner);
+    this.redis.onSending = (owner, bytes) => this.publishWatch.sending(owner, bytes);
+    this.kafka.onCommitted = (owner, partition, offset) => this.publishWatch.committed(owner, partition, offset);
+    this.controlPlanes = this.#places('control', 1 + random.below(2), (name) => this.#controlPlane(name));
+    this.workers = this.#places('worker', 1 + random.below(3), (name, start) => this.#worker(name, start));
+    this.edges = this.#places('edge', 1 + random.below(2), (name, start) => this.#edge(name, start));
+    this.users = Array.from({ length: 2 + random.below(3) }, (_, i) => new SimulatedUser(this, i));
+    simulator.invariants.push(() => this.#look());
+  }
+
+  get edgeNames(): string[] {
+    return this.edges.map(({ name }) => name);
+  }
+
+  /** Appends a record with a few events to some partition. */
+  produce(): void {
+    const { random } = this.simulator;
+    const partition = random.below(this.kafka.partitions.length);
+    const kinds = Array.from({ length: random.chance(0.3) ? 2 + random.below(MAX_BATCH - 1) : 1 }, () =>
+      random.below(KINDS),
+    );
+    const events = this.truth.next(partition, this.kafka.endOf(partition), kinds);
+    this.kafka.append(partition, recordOf(events));
+  }
+
+  grow(): void {
+    this.kafka.addPartition();
+    this.truth.events.push([]);
+    this.postgres.grow(this.kafka.partitions.length);
+  }
+
+  /** @param afterMs how long it stays away */
+  restart(place: Place<SimulatedWorker> | Place<SimulatedEdge> | Place<SimulatedControlPlane>, afterMs?: number): void {
+    const { simulator } = this;
+    place.running.process.crash();
+    simulator.note('dies', place.running.process.name);
+    simulator.plan(afterMs ?? simulator.random.between(RESTART_MS.low, RESTART_MS.high), null, 'restart', () => {
+      this.#start(place);
+    });
+  }
+
+  /** Processes that ended by themselves are started again. */
+  revive(): void {
+    for (const place of [...this.workers, ...this.edges, ...this.controlPlanes]) {
+      if (place.running.process.isGone) this.#start(place);
+    }
+    for (const user of this.users) user.comeBack();
+  }
+
+  #start(place: Place<SimulatedWorker> | Place<SimulatedEdge> | Place<SimulatedControlPlane>): void {
+    if (!place.running.process.isGone) return;
+    place.starts += 1;
+    if (place.running instanceof SimulatedWorker) place.running = this.#worker(place.name, place.starts);
+    else if (place.running instanceof SimulatedEdge) place.running = this.#edge(place.name, place.starts);
+    else place.running = this.#controlPlane(place.name);
+  }
+
+  #places<Running>(name: string, count: number, start: (name: string, start: number) => Running): Place<Running>[] {
+    return Array.from({ length: count }, (_, i) => ({
+      name: `${name}-${i}`,
+      running: start(`${name}-${i}`, 0),
+      starts: 0,
+    }));
+  }
+
+  /** Half of the time it comes back under its old id, as a process with a configured name does. */
+  #worker(name: string, start: number): SimulatedWorker {
+    const id = start > 0 && this.simulator.random.chance(0.5) ? `${name}x${start}` : name;
+    const process = this.simulator.newProcess(`${id}.${start}`);
+    return this.simulator.as(process, () => new SimulatedWorker(this, process, id));
+  }
+
+  #edge(name: string, start: number): SimulatedEdge {
+    const process = this.simulator.newProcess(name);
+    const edge = this.simulator.as(process, () => new SimulatedEdge(this, process, `${name}-${start}`));
+    this.network.edges.set(name, edge);
+    return edge;
+  }
+
+  #controlPlane(name: string): SimulatedControlPlane {
+    const process = this.simulator.newProcess(name);
+    return this.simulator.as(process, () => new SimulatedControlPlane(this, process));
+  }
+
+  /** The invariants that concern whoever has just acted. */
+  #look(): void {
+    const { current } = this.simulator;
+    for (const user of this.users) if (user.process === current) user.assertHonest();
+    for (const { running } of this.edges) if (running.process === current) running.assertBounds();
+  }
+}
+
+const topicRow = (partitions: number): TopicRow => ({
+  topicId: TOPIC_ID,
+  tenant: 'default',
+  name: TOPIC_NAME,
+  kafkaTopic: KAFKA_TOPIC,
+  partitions,
+  retentionMs: 1,
+  cleanupPolicy: 'delete',
+  schemaJson: EVENT_SCHEMA,
+  schemaId: EVENT_SCHEMA_ID,
+  batchSchemaId: BATCH_SCHEMA_ID,
+  state: 'ready',
+  kafkaCreated: true,
+  createdAt: new Date(0),
+});
