@@ -7,11 +7,13 @@ import { createPool, type Pool, waitForPostgres } from '../platform/postgres.ts'
 import { connectRedis, type Redis } from '../platform/redis.ts';
 import { createRegistry } from '../platform/registry.ts';
 import { redisKeys } from '../schemas/coordination.ts';
+import { durableKeys } from '../schemas/durable.ts';
 import { MdsError } from '../schemas/errors.ts';
 import { routeKeys } from '../schemas/route.ts';
 import type { App } from './api/app.ts';
 import { buildServer } from './api/server.ts';
 import type { ControlPlaneConfig } from './config.ts';
+import { DurableKeeper } from './durable/durable-keeper.ts';
 import { Explanations } from './explain/explanations.ts';
 import { Housekeeping } from './ownership/housekeeping.ts';
 import { LeaderLoop } from './ownership/leader-loop.ts';
@@ -81,6 +83,7 @@ export async function startControlPlane(context: ProcessContext<ControlPlaneConf
     keys,
     routes: routeKeys(config.redisPrefix),
     db: pool,
+    durables: new DurableKeeper({ redis, keys: durableKeys(config.redisPrefix), db: pool, log }),
     unfinished,
     evolved,
     housekeeping: new Housekeeping(pool, redis, keys),

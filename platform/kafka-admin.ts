@@ -1,6 +1,6 @@
 // Kafka topics: create, delete, describe, end offsets. For the control plane and for tests.
 
-import type { Metadata, WatermarkOffsets } from 'node-rdkafka';
+import type { Metadata, TopicPartitionOffset, WatermarkOffsets } from 'node-rdkafka';
 import { MdsError } from '../schemas/errors.ts';
 import {
   call,
@@ -42,6 +42,8 @@ export interface KafkaAdmin {
   describeTopic(topic: string): Promise<TopicDescription | null>;
   listTopics(): Promise<readonly string[]>;
   queryWatermarkOffsets(topic: string, partition: number): Promise<WatermarkOffsets>;
+  /** By partition: the first record with this timestamp or a later one; null where there is none. */
+  offsetsForTime(topic: string, partitions: number, timeMs: number): Promise<Map<number, number | null>>;
   disconnect(): Promise<void>;
 }
 
@@ -101,6 +103,13 @@ export async function createAdmin(connection: KafkaConnection): Promise<KafkaAdm
       ),
     queryWatermarkOffsets: (topic, partition) =>
       call('Kafka (offsets)', (done) => handle.queryWatermarkOffsets(topic, partition, METADATA_TIMEOUT_MS, done)),
+    offsetsForTime: async (topic, partitions, timeMs) => {
+      const asked = Array.from({ length: partitions }, (_, partition) => ({ topic, partition, offset: timeMs }));
+      const found = await call<TopicPartitionOffset[]>('Kafka (offsets)', (done) =>
+        handle.offsetsForTimes(asked, REQUEST_TIMEOUT_MS, done),
+      );
+      return new Map(found.map(({ partition, offset }) => [partition, offset >= 0 ? offset : null]));
+    },
     disconnect: async () => {
       callSync('Kafka (admin)', () => admin.disconnect());
       await disconnectClient(handle);

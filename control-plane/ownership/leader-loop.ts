@@ -8,6 +8,7 @@ import type { Redis } from '../../platform/redis.ts';
 import { HEARTBEAT_TTL_MS, type RedisKeys } from '../../schemas/coordination.ts';
 import { reasonOf } from '../../schemas/errors.ts';
 import type { RouteKeys } from '../../schemas/route.ts';
+import type { DurableKeeper } from '../durable/durable-keeper.ts';
 import { routeDefinitionsOf, writeRoutes } from '../routes/route-catalog.ts';
 import { type Fleet, readFleet } from '../status/fleet.ts';
 import type { Queryable } from '../store/queryable.ts';
@@ -28,6 +29,7 @@ export interface LeaderLoopParts {
   readonly keys: RedisKeys;
   readonly routes: RouteKeys;
   readonly db: Queryable;
+  readonly durables: Pick<DurableKeeper, 'look'>;
   readonly unfinished: UnfinishedTopics;
   readonly evolved: EvolvedSchemas;
   readonly housekeeping: Housekeeping;
@@ -105,7 +107,7 @@ export class LeaderLoop {
   }
 
   async #lead(): Promise<void> {
-    const { redis, keys, routes, db, metrics, unfinished, evolved, housekeeping } = this.#parts;
+    const { leadership, redis, keys, routes, db, metrics, durables, unfinished, evolved, housekeeping } = this.#parts;
     const stopTimer = metrics.roundSeconds.startTimer();
     const fleet = await readFleet(redis, keys);
     const step = await this.#takeStep(fleet);
@@ -113,6 +115,8 @@ export class LeaderLoop {
     const told = await writeAssignments(redis, keys, assignmentsOf(step.revisions, step.ownership));
     await writeCatalog(redis, keys, catalogOf(step.topics, topicsInUse(step)));
     await writeRoutes(redis, routes, routeDefinitionsOf(await allRoutes(db)));
+    const fenced = leadership.fenced;
+    if (fenced !== null) await durables.look(fenced);
     unfinished.look(step.topics, step.ownership);
     evolved.look(step.topics);
     await housekeeping.look(fleet, step.revisions);

@@ -33,6 +33,22 @@ export class Leadership {
     return this.#leads ? this.#client : null;
   }
 
+  /** The same; when a statement fails the lead is given up with it, for it is not known what was written. */
+  get fenced(): Queryable | null {
+    const { connection } = this;
+    if (connection === null) return null;
+    return {
+      query: async (text, values) => {
+        try {
+          return await connection.query(text, values);
+        } catch (error) {
+          this.resign(reasonOf(error));
+          throw error;
+        }
+      },
+    };
+  }
+
   /**
    * Tries once to become leader, unless it is one.
    *

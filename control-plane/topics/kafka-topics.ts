@@ -2,7 +2,7 @@
 // starts, and shows status, while Kafka is away.
 
 import { createAdmin, type KafkaAdmin, type KafkaConnection } from '../../platform/kafka.ts';
-import type { KafkaTopicSettings, KafkaTopics } from './ports.ts';
+import type { KafkaTopicSettings, KafkaTopics, OffsetRange } from './ports.ts';
 
 export class AdminKafkaTopics implements KafkaTopics {
   readonly #connection: KafkaConnection;
@@ -18,14 +18,23 @@ export class AdminKafkaTopics implements KafkaTopics {
   }
 
   async endOffsets(kafkaTopic: string, partitions: number): Promise<Map<number, number>> {
+    const ranges = await this.ranges(kafkaTopic, partitions);
+    return new Map([...ranges].map(([partition, { highOffset }]) => [partition, highOffset]));
+  }
+
+  async ranges(kafkaTopic: string, partitions: number): Promise<Map<number, OffsetRange>> {
     const admin = await this.#connect();
-    const ends = await Promise.all(
+    const ranges = await Promise.all(
       Array.from({ length: partitions }, async (_, partition) => {
-        const { highOffset } = await admin.queryWatermarkOffsets(kafkaTopic, partition);
-        return [partition, highOffset] as const;
+        return [partition, await admin.queryWatermarkOffsets(kafkaTopic, partition)] as const;
       }),
     );
-    return new Map(ends);
+    return new Map(ranges);
+  }
+
+  async offsetsForTime(kafkaTopic: string, partitions: number, timeMs: number): Promise<Map<number, number | null>> {
+    const admin = await this.#connect();
+    return admin.offsetsForTime(kafkaTopic, partitions, timeMs);
   }
 
   async create({ kafkaTopic, partitions, settings }: KafkaTopicSettings): Promise<void> {

@@ -9,6 +9,11 @@ export interface KafkaTopicSettings {
   readonly settings: Readonly<Record<string, string>>;
 }
 
+export interface OffsetRange {
+  readonly lowOffset: number;
+  readonly highOffset: number;
+}
+
 export interface KafkaTopics {
   /** @returns null when there is no such topic */
   partitionsOf(kafkaTopic: string): Promise<number | null>;
@@ -16,6 +21,10 @@ export interface KafkaTopics {
   create(topic: KafkaTopicSettings): Promise<void>;
   /** One more than the last offset of each partition, 0 … partitions-1. */
   endOffsets(kafkaTopic: string, partitions: number): Promise<Map<number, number>>;
+  /** First offset that still exists, and one more than the last, of each partition. */
+  ranges(kafkaTopic: string, partitions: number): Promise<Map<number, OffsetRange>>;
+  /** First record with this timestamp or a later one, of each partition; null where there is none. */
+  offsetsForTime(kafkaTopic: string, partitions: number, timeMs: number): Promise<Map<number, number | null>>;
   /** Does nothing when the topic is not there. */
   delete(kafkaTopic: string): Promise<void>;
 }

@@ -234,8 +234,15 @@ const aDurable = (body: object) => ({
   id: 'sub-1',
   filter: '',
   fields: null,
-  overflow: 'resume',
+  state: 'active',
+  ackTimeoutMs: 30_000,
+  backoffBaseMs: 1000,
+  backoffMaxMs: 300_000,
+  maxAttempts: 5,
+  maxInFlight: 1000,
+  group: null,
   createdAt: '2026-01-31T12:00:00Z',
+  live: null,
   ...body,
 });
 

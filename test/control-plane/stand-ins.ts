@@ -1,6 +1,6 @@
 // Kafka and the schema registry in memory, which can be made to fail at a step: for what is hard to do to the real ones.
 
-import type { KafkaTopicSettings, KafkaTopics, TopicSchemas } from '../../control-plane/topics/ports.ts';
+import type { KafkaTopicSettings, KafkaTopics, OffsetRange, TopicSchemas } from '../../control-plane/topics/ports.ts';
 import type { RegisteredSchema } from '../../platform/registry.ts';
 import { MdsError } from '../../schemas/errors.ts';
 
@@ -17,6 +17,14 @@ export class InMemoryKafka implements KafkaTopics {
 
   async endOffsets(_kafkaTopic: string, partitions: number): Promise<Map<number, number>> {
     return new Map(Array.from({ length: partitions }, (_, partition) => [partition, 0]));
+  }
+
+  async ranges(_kafkaTopic: string, partitions: number): Promise<Map<number, OffsetRange>> {
+    return new Map(Array.from({ length: partitions }, (_, partition) => [partition, { lowOffset: 0, highOffset: 0 }]));
+  }
+
+  async offsetsForTime(_kafkaTopic: string, partitions: number): Promise<Map<number, number | null>> {
+    return new Map(Array.from({ length: partitions }, (_, partition) => [partition, null]));
   }
 
   async create(topic: KafkaTopicSettings): Promise<void> {

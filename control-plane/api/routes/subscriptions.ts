@@ -1,36 +1,34 @@
-// /v1/subscriptions: records of durable subscriptions.
+// /v1/subscriptions: durable subscriptions, their settings, state and position.
 
-import { randomUUID } from 'node:crypto';
 import { Type } from 'typebox';
 import { DEFAULT_PAGE_LIMIT, PageQuery } from '../../../schemas/api/paging.ts';
-import { NewSubscription, Subscription, SubscriptionPage } from '../../../schemas/api/subscription.ts';
-import { parseAvroSchema } from '../../../schemas/avro/parse.ts';
-import { MdsError } from '../../../schemas/errors.ts';
-import { makePlan } from '../../../schemas/plan/plan.ts';
-import type { Queryable } from '../../store/queryable.ts';
 import {
-  deleteSubscription,
-  findSubscription,
-  insertSubscription,
-  listSubscriptions,
-  type SubscriptionRow,
-} from '../../store/subscriptions.ts';
+  NewSubscription,
+  SeekRequest,
+  Subscription,
+  SubscriptionChange,
+  SubscriptionPage,
+} from '../../../schemas/api/subscription.ts';
+import type { SubscriptionService } from '../../durable/subscription-service.ts';
+import type { Queryable } from '../../store/queryable.ts';
+import { listSubscriptions } from '../../store/subscriptions.ts';
 import { DEFAULT_TENANT } from '../../topics/topic-names.ts';
-import type { TopicService } from '../../topics/topic-service.ts';
 import { type App, problemsOf } from '../app.ts';
 import { answerCreated, IdempotencyHeaders } from '../created.ts';
 import { decodePageToken, pageFrom } from '../page-token.ts';
 
 const tags = ['subscriptions'];
-const ById = Type.Object({ id: Type.String({ minLength: 1, maxLength: 128 }) });
+export const BySubscription = Type.Object({
+  id: Type.String({ minLength: 1, maxLength: 200, description: 'Id or name.' }),
+});
 
-export function subscriptionRoutes(app: App, db: Queryable, topics: TopicService): void {
+export function subscriptionRoutes(app: App, db: Queryable, subscriptions: SubscriptionService): void {
   app.get(
     '/v1/subscriptions',
     {
       schema: {
         tags,
-        summary: 'List durable subscriptions, oldest first',
+        summary: 'List durable subscriptions with who consumes them and how far they are, oldest first',
         querystring: PageQuery,
         response: { 200: SubscriptionPage, ...problemsOf('MDS_PAGE_TOKEN_INVALID') },
       },
@@ -38,7 +36,13 @@ export function subscriptionRoutes(app: App, db: Queryable, topics: TopicService
     async ({ query: { limit = DEFAULT_PAGE_LIMIT, pageToken } }) => {
       const after = pageToken === undefined ? 0 : decodePageToken('subscriptions', pageToken);
       const rows = await listSubscriptions(db, DEFAULT_TENANT, after, limit + 1);
-      return pageFrom(rows, limit, shown, ({ sequence }) => ({ list: 'subscriptions', after: sequence }));
+      const page = pageFrom(
+        rows,
+        limit,
+        (row) => row,
+        ({ sequence }) => ({ list: 'subscriptions', after: sequence }),
+      );
+      return { ...page, items: await subscriptions.shown(page.items) };
     },
   );
 
@@ -48,6 +52,8 @@ export function subscriptionRoutes(app: App, db: Queryable, topics: TopicService
       schema: {
         tags,
         summary: 'Create a durable subscription',
+        description:
+          'It begins where `start` says, when it is created and not when it is first consumed. Consume it over WebSocket with `consume`.',
         headers: IdempotencyHeaders,
         body: NewSubscription,
         response: {
@@ -64,6 +70,8 @@ export function subscriptionRoutes(app: App, db: Queryable, topics: TopicService
             'MDS_FILTER_UNSUPPORTED',
             'MDS_FILTER_BAD_REGEX',
             'MDS_PROJECTION_UNKNOWN_FIELD',
+            'MDS_TOKEN_CORRUPT',
+            'MDS_TOKEN_WRONG_TOPIC',
             'MDS_ALREADY_EXISTS',
             'MDS_IDEMPOTENCY_MISMATCH',
             'MDS_TIMEOUT',
@@ -71,8 +79,7 @@ export function subscriptionRoutes(app: App, db: Queryable, topics: TopicService
         },
       },
     },
-    (request, reply) =>
-      answerCreated(db, request, reply, async () => shown(await create(db, topics, DEFAULT_TENANT, request.body))),
+    (request, reply) => answerCreated(db, request, reply, () => subscriptions.create(DEFAULT_TENANT, request.body)),
   );
 
   app.get(
@@ -80,12 +87,28 @@ export function subscriptionRoutes(app: App, db: Queryable, topics: TopicService
     {
       schema: {
         tags,
-        summary: 'Read a durable subscription',
-        params: ById,
+        summary: 'Read a durable subscription, who consumes it and how far it is',
+        params: BySubscription,
         response: { 200: Subscription, ...problemsOf('MDS_SUBSCRIPTION_UNKNOWN') },
       },
     },
-    async ({ params: { id } }) => shown(await find(db, id)),
+    ({ params: { id } }) => subscriptions.read(DEFAULT_TENANT, id),
+  );
+
+  app.patch(
+    '/v1/subscriptions/:id',
+    {
+      schema: {
+        tags,
+        summary: 'Change how a durable subscription delivers',
+        description:
+          'Takes effect at once, without interrupting its consumers. Topic, filter, fields and group are what its position means, so they stay; create another subscription for others.',
+        params: BySubscription,
+        body: SubscriptionChange,
+        response: { 200: Subscription, ...problemsOf('MDS_SUBSCRIPTION_UNKNOWN') },
+      },
+    },
+    ({ params: { id }, body }) => subscriptions.change(DEFAULT_TENANT, id, body),
   );
 
   app.delete(
@@ -93,54 +116,55 @@ export function subscriptionRoutes(app: App, db: Queryable, topics: TopicService
     {
       schema: {
         tags,
-        summary: 'Delete a durable subscription',
-        params: ById,
+        summary: 'Delete a durable subscription and its position',
+        params: BySubscription,
         response: { 204: Type.Null({ description: 'It is gone.' }), ...problemsOf('MDS_SUBSCRIPTION_UNKNOWN') },
       },
     },
     async ({ params: { id } }, reply) => {
-      if (!(await deleteSubscription(db, DEFAULT_TENANT, id))) throw new MdsError('MDS_SUBSCRIPTION_UNKNOWN', { id });
+      await subscriptions.delete(DEFAULT_TENANT, id);
       return reply.code(204).send(null);
     },
   );
+  controlRoutes(app, subscriptions);
 }
 
-async function create(
-  db: Queryable,
-  topics: TopicService,
-  tenant: string,
-  wish: NewSubscription,
-): Promise<SubscriptionRow> {
-  const topic = await topics.find(tenant, wish.topic);
-  makePlan({ filter: wish.filter, fields: wish.fields }, parseAvroSchema(topic.schemaJson)); // refuses what cannot work
-  const subscriptionId = `sub-${randomUUID()}`;
-  const inserted = await insertSubscription(db, {
-    subscriptionId,
-    tenant,
-    name: wish.name,
-    topicId: topic.topicId,
-    filter: wish.filter ?? '',
-    fields: wish.fields ?? null,
-    overflow: wish.overflow ?? 'resume',
-  });
-  if (!inserted) throw new MdsError('MDS_ALREADY_EXISTS', { what: 'subscription', id: wish.name });
-  return find(db, subscriptionId);
-}
+function controlRoutes(app: App, subscriptions: SubscriptionService): void {
+  const states = [
+    { action: 'pause', state: 'paused', summary: 'Pause: consumers stay connected and get nothing more' },
+    { action: 'resume', state: 'active', summary: 'Resume: delivery goes on where it was' },
+  ] as const;
+  for (const { action, state, summary } of states) {
+    app.post(
+      `/v1/subscriptions/:id/${action}`,
+      {
+        schema: {
+          tags,
+          summary,
+          params: BySubscription,
+          response: { 200: Subscription, ...problemsOf('MDS_SUBSCRIPTION_UNKNOWN') },
+        },
+      },
+      ({ params: { id } }) => subscriptions.setState(DEFAULT_TENANT, id, state),
+    );
+  }
 
-async function find(db: Queryable, id: string): Promise<SubscriptionRow> {
-  const row = await findSubscription(db, DEFAULT_TENANT, id);
-  if (row === null) throw new MdsError('MDS_SUBSCRIPTION_UNKNOWN', { id });
-  return row;
-}
-
-function shown({ subscriptionId, name, topic, filter, fields, overflow, createdAt }: SubscriptionRow): Subscription {
-  return {
-    id: subscriptionId,
-    name,
-    topic,
-    filter,
-    fields: fields === null ? null : [...fields],
-    overflow,
-    createdAt: createdAt.toISOString(),
-  };
+  app.post(
+    '/v1/subscriptions/:id/seek',
+    {
+      schema: {
+        tags,
+        summary: 'Put a durable subscription to another position, backwards or forwards',
+        description:
+          'What is in flight is dropped, and acknowledgements for it no longer count. Events behind the new position come (again), with no attempts made.',
+        params: BySubscription,
+        body: SeekRequest,
+        response: {
+          200: Subscription,
+          ...problemsOf('MDS_SUBSCRIPTION_UNKNOWN', 'MDS_TOKEN_CORRUPT', 'MDS_TOKEN_WRONG_TOPIC', 'MDS_TIMEOUT'),
+        },
+      },
+    },
+    ({ params: { id }, body }) => subscriptions.seek(DEFAULT_TENANT, id, body.to),
+  );
 }

@@ -175,8 +175,8 @@ t.test('durable subscriptions are kept, listed and deleted, and go with their to
   const subscribe = (wish: object, headers = {}) => api.call('POST', '/v1/subscriptions', { topic, ...wish }, headers);
   const { status, body } = await subscribe({ name: 'big', filter: 'amount > 100', fields: ['amount'] });
   t.equal(status, 201);
-  t.match(body, { name: 'big', topic, filter: 'amount > 100', fields: ['amount'], overflow: 'resume' });
-  t.same((await api.call('GET', `/v1/subscriptions/${body.id}`)).body, body);
+  t.match(body, { name: 'big', topic, filter: 'amount > 100', fields: ['amount'], state: 'active', group: null });
+  t.match((await api.call('GET', `/v1/subscriptions/${body.id}`)).body, { id: body.id, name: 'big' });
   t.match(await subscribe({ name: 'big' }), { status: 409, body: { code: 'MDS_ALREADY_EXISTS' } });
   t.match(await subscribe({ name: 'x', filter: 'nope > 1' }), {
     status: 422,
