@@ -146,6 +146,15 @@ t.test('the next owner sends again what was not settled, with its attempts, and 
   );
 });
 
+t.test('an owner that is replaced before it has read anything again hands on what was settled', async (t) => {
+  const { book } = sent(3);
+  book.acknowledge(0, at(1));
+  const second = aBook({}, book.state()).book;
+  const third = aBook({}, second.state()).book;
+  for (let offset = 0; offset < 3; offset++) third.offer(0, anEvent(offset), TIMES);
+  t.same(offsetsOf(sendAll(third, 0)), [0, 2]);
+});
+
 t.test('an event whose last attempt was lost with its owner is not sent again', async (t) => {
   const { book } = sent(1, { maxAttempts: 1 });
   const next = aBook({ maxAttempts: 1 }, book.state()).book;
