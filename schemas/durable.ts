@@ -104,6 +104,7 @@ const AttemptedEvent = Type.Tuple([Count, Count, Count, Count]);
  */
 export const ShardState = Type.Object({
   seekRevision: Count,
+  /** A partition that is missing stands at its beginning. */
   floor: Type.Array(EventCursor),
   /** Further settled single events behind the floor. */
   settled: Type.Array(EventCursor),
@@ -119,7 +120,11 @@ export type ShardState = Static<typeof ShardState>;
 export const RedriveState = Type.Object({
   /** `wanted` by an operator; then the owner says what became of it. */
   state: Type.Union([Type.Literal('wanted'), Type.Literal('acknowledged'), Type.Literal('deadLettered')]),
+  /** Of this redrive; the answer repeats it. */
   deadLetterId: Type.String(),
+  /** With `deadLettered`: attempts made in this redrive, and why the last one failed. */
+  attempts: Type.Optional(Count),
+  reason: Type.Optional(Type.String()),
 });
 export type RedriveState = Static<typeof RedriveState>;
 
