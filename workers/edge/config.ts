@@ -71,6 +71,28 @@ export const EdgeConfig = Type.Object({
     description:
       'Unread bytes at which a client is closed as slow (4001, it resumes). Half a second of a client that takes 4 MB/s; 1,000 stalled clients cost 2 GB for some seconds at worst.',
   }),
+  edgeLatestBytes: Type.Integer({
+    default: MIB,
+    minimum: 1024,
+    maximum: 1024 * MIB,
+    unit: 'bytes',
+    description:
+      'What may wait for a slow client of one subscription with overflow "latest". Some thousand keys of usual events; when they are more, what has waited longest is left out, and the client is told.',
+  }),
+  edgeLatestEvents: Type.Integer({
+    default: 10_000,
+    minimum: 1,
+    maximum: 10_000_000,
+    description: 'The same as a number of events, which bounds what small ones cost in entries.',
+  }),
+  edgeLatestTotalBytes: Type.Integer({
+    default: 256 * MIB,
+    minimum: MIB,
+    maximum: 1024 * 1024 * MIB,
+    unit: 'bytes',
+    description:
+      'What may wait for all slow clients with overflow "latest" together: 256 of them at their limit. Beyond it, each new event of such a client leaves out what has waited longest for the same client.',
+  }),
   edgeFrameBytes: Type.Integer({
     default: 65_536,
     minimum: 1024,
@@ -104,6 +126,14 @@ export const EdgeConfig = Type.Object({
     maximum: 600_000,
     unit: 'ms',
     description: 'Silence after which a piece of a replay is asked for again. Survives the replacement of a worker.',
+  }),
+  edgeAuditIntervalMs: Type.Integer({
+    default: 10_000,
+    minimum: 0,
+    maximum: 3_600_000,
+    unit: 'ms',
+    description:
+      'How often the edge takes a sample of what it gave out for the delivery audit; 0: never. Judging one costs a stream worker about 0.1 s of a core.',
   }),
   edgeHoldBytes: Type.Integer({
     default: MIB,

@@ -5,8 +5,10 @@ import { randomBytes } from 'node:crypto';
 import { type HealthServer, startHealthServer } from '../../platform/health.ts';
 import type { ProcessContext, RunningProcess } from '../../platform/lifecycle.ts';
 import { connectRedis, type Redis } from '../../platform/redis.ts';
+import { auditKeys } from '../../schemas/audit.ts';
 import { type EdgeHeartbeat, HEARTBEAT_INTERVAL_MS, type RedisKeys, redisKeys } from '../../schemas/coordination.ts';
 import { reasonOf } from '../../schemas/errors.ts';
+import { DeliveryAudit } from './audit/delivery-audit.ts';
 import { Catalog } from './catalog.ts';
 import { CatalogReader } from './catalog-reader.ts';
 import type { EdgeConfig } from './config.ts';
@@ -20,6 +22,9 @@ import { InterestRegister } from './interest-register.ts';
 import { LaneReader } from './lane-reader.ts';
 import { isOriginAllowed } from './origin-check.ts';
 import { Outgoing } from './outgoing.ts';
+import { OverflowDoor } from './overflow/overflow-door.ts';
+import type { OverflowContext } from './overflow/overflow-subscription.ts';
+import { WaitingMemory } from './overflow/waiting-events.ts';
 import { RedisInterestStore } from './redis-interest-store.ts';
 import { ReplayClient } from './replay-client.ts';
 import { pushReplayRequest } from './replay-queue.ts';
@@ -86,6 +91,7 @@ interface Parts {
   readonly replays: ReplayClient;
   readonly interest: InterestRegister;
   readonly delivery: Delivery;
+  readonly audit: DeliveryAudit;
   readonly lane: LaneReader;
   readonly catalogReader: CatalogReader;
   readonly connections: Connections;
@@ -123,6 +129,7 @@ function assemble({ config, log, metrics, health }: Context, { commands }: Conne
     writeAll: () => outgoing.writeAll(),
     whenIdle: (flush) => pacer.plan(flush),
   });
+  const overflow = overflowContext(config, limits);
   const lane = new LaneReader({
     lane: keys.lane(edgeId),
     log,
@@ -134,6 +141,16 @@ function assemble({ config, log, metrics, health }: Context, { commands }: Conne
     onSubscribed: () => delivery.onLaneDisturbed(),
     now,
   });
+  const audit = new DeliveryAudit({
+    edgeId,
+    delivery,
+    topics: () => catalog.topics,
+    redis: commands,
+    keys: auditKeys(config.redisPrefix),
+    intervalMs: config.edgeAuditIntervalMs,
+    log,
+    now,
+  });
   const onChange = (): void => delivery.onCatalog(catalog.topics);
   const catalogReader = new CatalogReader({ catalog, redis: commands, keys, health, log, onChange });
   const connections = new Connections({
@@ -141,12 +158,12 @@ function assemble({ config, log, metrics, health }: Context, { commands }: Conne
     maxConnections: config.edgeMaxConnections,
     limits: connectionLimits(config),
     heartbeatMs: config.edgeIdleTimeoutMs,
-    door: new SubscriptionDoor(delivery),
+    door: new SubscriptionDoor(delivery, new OverflowDoor(delivery, catalog, overflow)),
     outgoing,
     telemetry,
     log,
   });
-  return { edgeId, keys, telemetry, replays, interest, delivery, lane, catalogReader, connections };
+  return { edgeId, keys, telemetry, replays, interest, delivery, audit, lane, catalogReader, connections };
 }
 
 /** What happens again and again, and the way out. */
@@ -205,6 +222,7 @@ class Clockwork {
   #tick(): void {
     const { delivery, lane } = this.#parts;
     delivery.tick();
+    this.#parts.audit.tick();
     const silent = delivery.silentTopics();
     const reason = silent.length === 0 ? 'it is not connected' : `nothing is heard of ${silent.join(', ')}`;
     this.#context.health.setReady('lane', silent.length === 0 && lane.isSubscribed, reason);
@@ -235,6 +253,19 @@ class Clockwork {
       replaysWaiting: replays.waitingCount,
     };
   }
+}
+
+function overflowContext(config: EdgeConfig, { lowWaterBytes, frameBytes }: DeliveryLimits): OverflowContext {
+  return {
+    limits: { bytes: config.edgeLatestBytes, events: config.edgeLatestEvents, lowWaterBytes, frameBytes },
+    memory: new WaitingMemory(config.edgeLatestTotalBytes),
+    now: () => Date.now(),
+    later: (delayMs, run) => {
+      const timer = setTimeout(run, delayMs);
+      return () => clearTimeout(timer);
+    },
+    onShed: () => {},
+  };
 }
 
 const deliveryLimits = (config: EdgeConfig): DeliveryLimits => ({
