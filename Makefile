@@ -4,7 +4,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -eo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-tests run stop status logs stack test test-unit test-integration fuzz check fmt clean distclean bench bench-quick bench-compare capacity
+.PHONY: help setup setup-tests run stop status logs stack test test-unit test-integration fuzz simulate check fmt clean distclean bench bench-quick bench-compare capacity
 
 # what setup chose: the machine's own Node where it will do, else .toolchain/node
 export PATH := $(CURDIR)/.toolchain/bin:$(CURDIR)/node_modules/.bin:$(PATH)
@@ -49,6 +49,9 @@ test-integration: setup-tests ## The tests that run on the real stack
 
 fuzz: setup ## Random and damaged input for every reader of foreign bytes, for SECONDS=60; what fails is kept as a test
 	@node test/fuzz/fuzz.ts $(or $(SECONDS),60) $(TARGETS)
+
+simulate: setup ## Seeds of the simulation, from SEED on: make simulate SEEDS=1000 SEED=1 (TRACE=all shows everything of one)
+	@node test/simulation/simulate.ts $(or $(SEED),$(shell od -An -N3 -tu4 /dev/urandom)) $(or $(SEEDS),1000)
 
 check: setup ## Types, lint and format, import directions, dead code, generated pages up to date
 	@tsc --noEmit -p .

@@ -29,10 +29,16 @@ export interface RunResult {
   readonly virtualMs: number;
 }
 
-/** @param shownLines of the trace's end; Infinity: all of it */
-export function runSeed(seed: number, shownLines = LAST_LINES): RunResult {
+export interface RunOptions {
+  /** Keeps and shows every line of the trace, frames too, instead of the last ones. */
+  readonly showsAll?: boolean;
+  /** Kinds of fault that do not strike. */
+  readonly without?: readonly string[];
+}
+
+export function runSeed(seed: number, { showsAll = false, without = [] }: RunOptions = {}): RunResult {
   assertDrains();
-  const simulator = new Simulator(seed, shownLines === Number.POSITIVE_INFINITY);
+  const simulator = new Simulator(seed, showsAll);
   const restore = installVirtualGlobals(simulator);
   const onRejection = (error: unknown): void => simulator.fail(error);
   process.on('unhandledRejection', onRejection);
@@ -41,7 +47,7 @@ export function runSeed(seed: number, shownLines = LAST_LINES): RunResult {
   let world: World | null = null;
   try {
     world = new World(simulator);
-    faults = play(world);
+    faults = play(world, without);
   } catch (error) {
     failure = error instanceof Error ? (error.stack ?? error.message) : String(error);
   } finally {
@@ -54,7 +60,7 @@ export function runSeed(seed: number, shownLines = LAST_LINES): RunResult {
     seed,
     failure,
     traceHash: simulator.trace.hash,
-    lastLines: simulator.trace.last(shownLines),
+    lastLines: simulator.trace.last(showsAll ? Number.POSITIVE_INFINITY : LAST_LINES),
     steps: simulator.steps,
     faults: faults(),
     events: world?.truth.count ?? 0,
@@ -65,7 +71,7 @@ export function runSeed(seed: number, shownLines = LAST_LINES): RunResult {
 }
 
 /** @returns how many faults have struck */
-function play(world: World): () => number {
+function play(world: World, without: readonly string[]): () => number {
   const { simulator } = world;
   const { random } = simulator;
   let isOver = false;
@@ -79,7 +85,8 @@ function play(world: World): () => number {
   };
   produce();
   simulator.run(() => false, random.between(0, CALM_MS));
-  const faults = injectFaults(world, random.between(FAULT_INTERVAL_MS.low, FAULT_INTERVAL_MS.high), () => isOver);
+  const intervalMs = random.between(FAULT_INTERVAL_MS.low, FAULT_INTERVAL_MS.high);
+  const faults = injectFaults(world, intervalMs, without, () => isOver);
   simulator.run(() => false, random.between(FAULTS_MS.low, FAULTS_MS.high));
   isOver = true;
   endFaults(world);

@@ -10,6 +10,8 @@ import type { OwnedPartition } from './owned-partition.ts';
 
 /** A broker answers a fetch within milliseconds; a second without anything is worth one question. */
 const STALL_MS = 1000;
+/** The end was reached, but Kafka may have been away since, and what came behind the end may be gone again. */
+const AT_END_MS = 10_000;
 
 export interface RangeWatchOptions {
   readonly loop: ConsumerLoop;
@@ -51,7 +53,8 @@ export class RangeWatch {
     const { loop, now } = this.#options;
     const nowMs = now();
     for (const partition of [...loop.partitions()]) {
-      if (partition.state !== 'running' || partition.atEnd || nowMs - partition.lastProgressMs < STALL_MS) continue;
+      const silentMs = nowMs - partition.lastProgressMs;
+      if (partition.state !== 'running' || silentMs < (partition.atEnd ? AT_END_MS : STALL_MS)) continue;
       await this.#check(partition);
     }
   }

@@ -6,12 +6,13 @@ const KEPT_LINES = 400;
 
 export class Trace {
   readonly #lines: string[] = [];
-  readonly #keepsAll: boolean;
+  /** Every line is kept: worth to write down frames too. */
+  readonly keepsAll: boolean;
   #hash = 0x811c9dc5;
   #other = 0x2545f491;
 
   constructor(keepsAll: boolean) {
-    this.#keepsAll = keepsAll;
+    this.keepsAll = keepsAll;
   }
 
   /** 16 hex digits; equal for equal runs. */
@@ -26,9 +27,8 @@ export class Trace {
   }
 
   line(atMs: number, who: string, text: string): void {
-    this.#mixText(text);
     this.#lines.push(`${(atMs / 1000).toFixed(4).padStart(9)}  ${who.padEnd(10)} ${text}`);
-    if (!this.#keepsAll && this.#lines.length > 2 * KEPT_LINES) this.#lines.splice(0, KEPT_LINES);
+    if (!this.keepsAll && this.#lines.length > 2 * KEPT_LINES) this.#lines.splice(0, KEPT_LINES);
   }
 
   last(count: number): string[] {

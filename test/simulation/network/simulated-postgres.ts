@@ -33,6 +33,17 @@ export class SimulatedPostgres {
     return connection;
   }
 
+  /** A pool of one: a connection that is lost is made anew. */
+  pool(simulator: Simulator, process: SimulatedProcess): Queryable {
+    let connection = this.connect(simulator, process);
+    return {
+      query: (text: string, values?: unknown[]) => {
+        if (!connection.isOpen) connection = this.connect(simulator, process);
+        return connection.query(text, values);
+      },
+    };
+  }
+
   tryLock(connection: PostgresConnection): boolean {
     this.#lockHolder ??= connection;
     return this.#lockHolder === connection;

@@ -95,6 +95,7 @@ export class Wire implements ClientSocket {
   send(text: string): void {
     if (this.#isClientClosed || this.#isBroken) return;
     const bytes = Buffer.from(text);
+    if (this.#simulator.trace.keepsAll) this.#simulator.note(`▶ ${text}`);
     this.#toEdge('client message', () => this.#connection?.onMessage(bytes, false));
   }
 
@@ -167,6 +168,7 @@ export class Wire implements ClientSocket {
     this.#toClientAtMs = at;
     this.#simulator.plan(at - this.#simulator.nowMs, this.client, 'frame', () => {
       if (this.#isBroken || this.#isClientClosed) return;
+      if (this.#simulator.trace.keepsAll) this.#simulator.note(`◀ ${data}`);
       if (end === null) this.#emit('message', { data });
       else this.#tell(end, data);
     });

@@ -12,6 +12,9 @@ import { writeHeartbeat } from '../../../workers/edge/heartbeat.ts';
 import { InterestRegister } from '../../../workers/edge/interest-register.ts';
 import { LaneReader } from '../../../workers/edge/lane-reader.ts';
 import { Outgoing } from '../../../workers/edge/outgoing.ts';
+import { OverflowDoor } from '../../../workers/edge/overflow/overflow-door.ts';
+import type { OverflowContext } from '../../../workers/edge/overflow/overflow-subscription.ts';
+import { WaitingMemory } from '../../../workers/edge/overflow/waiting-events.ts';
 import { RedisInterestStore } from '../../../workers/edge/redis-interest-store.ts';
 import { ReplayClient } from '../../../workers/edge/replay-client.ts';
 import { pushReplayRequest } from '../../../workers/edge/replay-queue.ts';
@@ -116,7 +119,7 @@ export class SimulatedEdge implements Listener {
         reconnectSpreadMs: 300,
       },
       heartbeatMs: 2000,
-      door: new SubscriptionDoor(this.#delivery),
+      door: new SubscriptionDoor(this.#delivery, new OverflowDoor(this.#delivery, catalog, this.#overflow())),
       outgoing,
       telemetry: quietTelemetry,
       log,
@@ -157,6 +160,17 @@ export class SimulatedEdge implements Listener {
     this.#delivery.onEnvelope(envelope);
     this.#arriving = null;
     if (this.#delivery.channelCount === 0) this.#world.publishWatch.edgeForgets(this.#edgeId);
+  }
+
+  #overflow(): OverflowContext {
+    const { simulator } = this.#world;
+    return {
+      limits: { ...LIMITS, bytes: 2000, events: 5 },
+      memory: new WaitingMemory(20_000),
+      now: () => simulator.nowMs,
+      later: (delayMs, run) => simulator.plan(delayMs, this.process, 'overflow', run),
+      onShed: () => {},
+    };
   }
 
   #observer(): DeliveryObserver {

@@ -96,10 +96,13 @@ export class SimulatedUser {
   }
 
   #subscribe(ledger: Ledger): void {
+    if (this.#subscriptions.has(ledger)) return;
     const { token, wish } = ledger;
     const resume = token === null ? {} : { resume: token };
+    const onState = (state: string, error: Error | null): void =>
+      this.#world.simulator.note(`${ledger.name} ${state} ${error?.message ?? ''}`, this.name);
     const subscription = this.#client?.subscribe(
-      { topic: TOPIC_NAME, filter: wish.filter, bufferEvents: BUFFER_EVENTS, ...resume },
+      { topic: TOPIC_NAME, filter: wish.filter, bufferEvents: BUFFER_EVENTS, onState, ...resume },
       {
         onEvents: async ({ partition, events }) => {
           if (this.#subscriptions.get(ledger) !== subscription) return;
