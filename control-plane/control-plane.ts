@@ -6,6 +6,7 @@ import type { ProcessContext, RunningProcess } from '../platform/lifecycle.ts';
 import { createPool, type Pool, waitForPostgres } from '../platform/postgres.ts';
 import { connectRedis, type Redis } from '../platform/redis.ts';
 import { createRegistry } from '../platform/registry.ts';
+import { auditKeys } from '../schemas/audit.ts';
 import { redisKeys } from '../schemas/coordination.ts';
 import { durableKeys } from '../schemas/durable.ts';
 import { MdsError } from '../schemas/errors.ts';
@@ -106,7 +107,7 @@ export async function startControlPlane(context: ProcessContext<ControlPlaneConf
     onChange: () => loop?.look(),
     explanations,
     schemas: registry,
-    status: new StatusReader({ db: pool, redis, keys, version }),
+    status: new StatusReader({ db: pool, redis, keys, auditKeys: auditKeys(config.redisPrefix), version }),
     health,
     metrics,
     log,

@@ -1,7 +1,7 @@
 // `mds status`: processes, who owns what, lag and rates.
 
 import { Command } from 'commander';
-import type { ServiceStatus } from '../../schemas/api/status.ts';
+import type { Reliability, ServiceStatus } from '../../schemas/api/status.ts';
 import { runCommand } from './command-context.ts';
 import { formatTable } from './table.ts';
 
@@ -34,6 +34,7 @@ function describe(status: ServiceStatus, width: number): string {
     `${rate(totals.eventsInPerSecond)} events/s in, ${rate(totals.deliveriesPerSecond)} deliveries/s out, ` +
       `latency p50 ${ms(totals.latencyP50Ms)} p99 ${ms(totals.latencyP99Ms)}`,
     `${totals.connections} connections, ${totals.subscriptions} subscriptions, ${totals.lagRecords} records behind`,
+    reliabilityLine(status.reliability),
     `version ${status.version}, leader ${leader.id ?? 'none'}`,
     ...problems.map((problem) => `! ${problem}`),
     '',
@@ -43,6 +44,21 @@ function describe(status: ServiceStatus, width: number): string {
   ];
   if (status.topics.length > 0) parts.push('', partitionsTable(status, width));
   return parts.join('\n');
+}
+
+function reliabilityLine({
+  ranges,
+  exactRanges,
+  expectedEvents,
+  deliveryRatio,
+  windowMinutes,
+  target,
+}: Reliability): string {
+  if (ranges === 0) return `audit: nothing judged in the last ${windowMinutes} min`;
+  const percent = (share: number): string => `${(share * 100).toFixed(share === 1 ? 0 : 4)} %`;
+  const ratio =
+    deliveryRatio === null ? 'no event matched' : `${percent(deliveryRatio)} of ${expectedEvents} delivered`;
+  return `audit: ${ratio} (target ${percent(target)}), ${exactRanges} of ${ranges} ranges exact, last ${windowMinutes} min`;
 }
 
 function workersTable({ workers }: ServiceStatus, width: number): string {

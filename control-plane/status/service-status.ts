@@ -1,6 +1,6 @@
 // The answer of GET /v1/status, put together from what is known: pure, so that every gap in the knowledge can be tested.
 
-import type { PartitionStatus, ServiceStatus, TopicStatus, Totals } from '../../schemas/api/status.ts';
+import type { PartitionStatus, Reliability, ServiceStatus, TopicStatus, Totals } from '../../schemas/api/status.ts';
 import type { EdgeHeartbeat, OwnedPartition, WorkerHeartbeat } from '../../schemas/coordination.ts';
 import { type PartitionKey, partitionKey } from '../ownership/assign.ts';
 import type { PartitionOwnership } from '../ownership/handover.ts';
@@ -23,6 +23,7 @@ export interface StatusFacts extends Metadata {
   readonly version: string;
   readonly workers: readonly WorkerHeartbeat[];
   readonly edges: readonly EdgeHeartbeat[];
+  readonly reliability: Reliability;
   readonly problems: readonly string[];
 }
 
@@ -42,6 +43,7 @@ export function serviceStatusOf(facts: StatusFacts): ServiceStatus {
   const unowned = topics.flatMap(({ partitions }) => partitions).filter(({ workerId }) => workerId === null).length;
   const problems = [...facts.problems];
   if (unowned > 0) problems.push(`${unowned} partitions have no owner.`);
+  if (facts.reliability.isMet === false) problems.push(reliabilityProblem(facts.reliability));
   return {
     version: facts.version,
     leader: { id: facts.leaderId },
@@ -49,9 +51,13 @@ export function serviceStatusOf(facts: StatusFacts): ServiceStatus {
     edges: [...facts.edges],
     topics,
     totals: totalsOf(facts.workers, facts.edges),
+    reliability: facts.reliability,
     problems,
   };
 }
+
+const reliabilityProblem = ({ missingEvents, expectedEvents, windowMinutes }: Reliability): string =>
+  `The audit misses ${missingEvents} of ${expectedEvents} events of the last ${windowMinutes} min; the workers' logs name the ranges.`;
 
 function topicsOf({ topics, ownership, workers }: StatusFacts): TopicStatus[] {
   const owners = new Map<PartitionKey, PartitionOwnership>();

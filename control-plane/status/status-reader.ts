@@ -4,6 +4,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Redis } from '../../platform/redis.ts';
 import type { ServiceStatus } from '../../schemas/api/status.ts';
+import type { AuditKeys } from '../../schemas/audit.ts';
 import { CatalogTopic, type RedisKeys, readMessage } from '../../schemas/coordination.ts';
 import { reasonOf } from '../../schemas/errors.ts';
 import { currentLeader } from '../store/leader.ts';
@@ -11,6 +12,7 @@ import { allPartitions } from '../store/partition-ownership.ts';
 import type { Queryable } from '../store/queryable.ts';
 import { allTopics } from '../store/topics.ts';
 import { type Fleet, readFleet } from './fleet.ts';
+import { NO_RELIABILITY, readReliability } from './reliability.ts';
 import { type Metadata, reportedMetadata, serviceStatusOf } from './service-status.ts';
 
 /** Both answer within milliseconds; whoever looks at the status rather sees a part of it than waits. */
@@ -20,6 +22,7 @@ export interface StatusSources {
   readonly db: Queryable;
   readonly redis: Redis;
   readonly keys: RedisKeys;
+  readonly auditKeys: AuditKeys;
   readonly version: string;
 }
 
@@ -31,11 +34,12 @@ export class StatusReader {
   }
 
   async read(): Promise<ServiceStatus> {
-    const { redis, keys, version } = this.#sources;
-    const [metadata, fleet, catalog] = await Promise.all([
+    const { redis, keys, auditKeys, version } = this.#sources;
+    const [metadata, fleet, catalog, audited] = await Promise.all([
       asked('Postgres', this.#readMetadata()),
       asked('Redis', readFleet(redis, keys)),
       asked('Redis', readCatalog(redis, keys)),
+      asked('Redis', readReliability(redis, auditKeys, Date.now())),
     ]);
     const problems: string[] = [];
     if (!metadata.ok)
@@ -44,7 +48,8 @@ export class StatusReader {
     const { workers, edges, problems: unreadable } = fleet.ok ? fleet.found : NO_FLEET;
     const known = metadata.ok ? metadata.found : reportedMetadata(catalog.ok ? catalog.found : [], workers);
     if (known.leaderId === null) problems.push('No control plane leads; partitions stay where they are.');
-    return serviceStatusOf({ version, ...known, workers, edges, problems: [...problems, ...unreadable] });
+    const reliability = audited.ok ? audited.found : NO_RELIABILITY;
+    return serviceStatusOf({ version, ...known, workers, edges, reliability, problems: [...problems, ...unreadable] });
   }
 
   async #readMetadata(): Promise<Metadata> {

@@ -38,6 +38,29 @@ export const Totals = Type.Object({
 });
 export type Totals = Static<typeof Totals>;
 
+export const Reliability = Type.Object(
+  {
+    windowMinutes: Count,
+    target: Type.Number({ description: 'Delivery ratio that is promised.' }),
+    ranges: Count,
+    exactRanges: Count,
+    expectedEvents: Count,
+    deliveredEvents: Count,
+    missingEvents: Count,
+    unexpectedEvents: Count,
+    unjudgedRanges: Count,
+    deliveryRatio: Type.Union([Type.Number({ minimum: 0, maximum: 1 }), Type.Null()], {
+      description: 'Delivered of expected events; null while nothing was expected.',
+    }),
+    score: Type.Union([Type.Number({ minimum: 0, maximum: 1 }), Type.Null()], {
+      description: 'Ranges that were delivered exactly, of all that were judged; null while none was.',
+    }),
+    isMet: Type.Union([Type.Boolean(), Type.Null()]),
+  },
+  { description: 'From samples of what edges gave out, judged by reading their ranges from Kafka again.' },
+);
+export type Reliability = Static<typeof Reliability>;
+
 export const ServiceStatus = Type.Object({
   version: Type.String(),
   leader: Type.Object({ id: Type.Union([Type.String(), Type.Null()]) }),
@@ -45,6 +68,7 @@ export const ServiceStatus = Type.Object({
   edges: Type.Array(EdgeHeartbeat),
   topics: Type.Array(TopicStatus),
   totals: Totals,
+  reliability: Reliability,
   problems: Type.Array(Type.String(), {
     description: 'What this answer lacks or what is wrong; empty when all is well.',
   }),

@@ -16,6 +16,7 @@ import { createLogger } from '../../../platform/log.ts';
 import { createMetrics } from '../../../platform/metrics.ts';
 import { Problem } from '../../../schemas/api/problem.ts';
 import { ServiceStatus } from '../../../schemas/api/status.ts';
+import { auditKeys } from '../../../schemas/audit.ts';
 import { redisKeys } from '../../../schemas/coordination.ts';
 import { InMemoryKafka, InMemorySchemas } from '../stand-ins.ts';
 
@@ -39,7 +40,7 @@ async function aServer(t: Test, overrides: Partial<ServerParts> = {}) {
     topics: new TopicService({ db, work, known, onChange: () => {} }),
     schemas: { getSchemaById: async () => 'unknown' },
     explanations: { ask: () => Promise.reject(new Error('nobody explains here')) },
-    status: new StatusReader({ db, redis, keys, version: '1.2.3' }),
+    status: new StatusReader({ db, redis, keys, auditKeys: auditKeys('test'), version: '1.2.3' }),
     health: new Health(),
     metrics: createMetrics('control'),
     log: createLogger('control', 'silent'),

@@ -2,8 +2,10 @@
 
 import t from 'tap';
 import { Check } from 'typebox/value';
+import { NO_RELIABILITY, reliabilityOf } from '../../../control-plane/status/reliability.ts';
 import { serviceStatusOf, totalsOf } from '../../../control-plane/status/service-status.ts';
 import { ServiceStatus } from '../../../schemas/api/status.ts';
+import { NO_AUDIT } from '../../../schemas/audit.ts';
 import { anEdge, aWorker } from '../builders.ts';
 
 const facts = {
@@ -16,6 +18,7 @@ const facts = {
   ],
   workers: [aWorker({ workerId: 'a', owned: [{ topicId: 1, partition: 0, epoch: 4, nextOffset: 10, lagRecords: 7 }] })],
   edges: [],
+  reliability: NO_RELIABILITY,
   problems: [],
 } as const;
 
@@ -47,4 +50,20 @@ t.test('totals add rates up and show the worst latency of all edges', async (t) 
     lagRecords: 0,
   });
   t.match(totalsOf([], []), { latencyP50Ms: null, latencyP99Ms: null });
+});
+
+t.test('an audit that misses more than the target allows is a problem that says how much', async (t) => {
+  const reliability = reliabilityOf({
+    ...NO_AUDIT,
+    ranges: 4,
+    exact: 3,
+    expected: 10_000,
+    delivered: 9998,
+    missing: 2,
+  });
+  t.match(reliability, { deliveryRatio: 0.9998, score: 0.75, isMet: false });
+  const { problems } = serviceStatusOf({ ...facts, topics: [], reliability });
+  t.match(problems, [/^The audit misses 2 of 10000 events of the last 60 min/]);
+  const enough = reliabilityOf({ ...NO_AUDIT, ranges: 1, expected: 10_000, delivered: 9999, missing: 1 });
+  t.same(serviceStatusOf({ ...facts, topics: [], reliability: enough }).problems, []);
 });
