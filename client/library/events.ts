@@ -8,6 +8,9 @@ export interface EventCursor extends Cursor {
   readonly partition: number;
 }
 
+/** Equal for the same event. */
+export const eventKey = ({ partition, offset, index }: EventCursor): string => `${partition}/${offset}/${index}`;
+
 /** Times of the frame an event came in, ms since 1970; each by the clock of the machine that took it. */
 export interface FrameTimes {
   /** Kafka's timestamp of the oldest record that the frame was made from. */

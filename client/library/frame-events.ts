@@ -8,6 +8,10 @@ import type { Progress } from './progress.ts';
 
 export const cursorOf = ([offset, index]: WireCursor): Cursor => ({ offset, index });
 
+export function timesOf({ times: [recordMs, publishedMs, sentMs] }: EventsFrame, receivedMs: number): FrameTimes {
+  return { recordMs, publishedMs, sentMs, receivedMs };
+}
+
 /**
  * @param received what is behind this position is a duplicate
  * @returns null when the frame holds nothing new
@@ -15,8 +19,7 @@ export const cursorOf = ([offset, index]: WireCursor): Cursor => ({ offset, inde
  */
 export function batchOf<T>(frame: EventsFrame, received: Progress, receivedMs: number): EventBatch<T> | null {
   const { partition } = frame;
-  const [recordMs, publishedMs, sentMs] = frame.times;
-  const times: FrameTimes = { recordMs, publishedMs, sentMs, receivedMs };
+  const times = timesOf(frame, receivedMs);
   const from = cursorOf(frame.from);
   const to = cursorOf(frame.to);
   const events: ReceivedEvent<T>[] = [];

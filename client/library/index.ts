@@ -5,8 +5,18 @@ import { type ConnectOptions, MdsClient } from './mds-client.ts';
 
 export { MdsError, type MdsErrorCode } from '../../schemas/errors.ts';
 export type { AvroDatum } from '../../schemas/frames-avro.ts';
+export type { NackOptions } from './acknowledgements.ts';
 export type { AvroDecoder, AvroOptions } from './avro-decoding.ts';
 export type { EventFormat } from './connection.ts';
+export type {
+  ConsumeOptions,
+  Delivery,
+  DeliveryBatch,
+  DurableHandlers,
+  DurableStart,
+  DurableState,
+} from './durable-options.ts';
+export type { DurableSubscription } from './durable-subscription.ts';
 export type { EventBatch, EventCursor, FrameTimes, Gap, ReceivedEvent, Shed, ShedCounts } from './events.ts';
 export type { ClientState, ConnectOptions, MdsClient } from './mds-client.ts';
 export type { Store } from './store.ts';

@@ -7,6 +7,8 @@ import type { ClientMessage, WelcomeFrame } from '../../schemas/frames.ts';
 import { AvroDecoding, type AvroOptions } from './avro-decoding.ts';
 import { type Backoff, backoffMs, DEFAULT_BACKOFF } from './backoff.ts';
 import { Connection, type ConnectionEnd, type EventFormat } from './connection.ts';
+import type { ConsumeOptions, DurableHandlers } from './durable-options.ts';
+import { DurableSubscription } from './durable-subscription.ts';
 import { EdgeDirectory, type EdgeSource } from './edge-directory.ts';
 import { FrameRouter } from './frame-router.ts';
 import { readWriterSchema } from './rest.ts';
@@ -101,6 +103,19 @@ export class MdsClient {
     const subscription = new Subscription<T>(this.#host, this.#nextName(), options, handlers);
     if (handlers) void subscription.deliverTo(handlers);
     if (options.store) void subscription.commitTo(options.store);
+    this.#begin(subscription.hosted);
+    return subscription;
+  }
+
+  /**
+   * Takes part in a durable subscription, which exists already (see `ensureSubscription` of rest.ts and `mds subscriptions
+   * create`); it is confirmed when its `ready` is fulfilled. Iterate over it, or pass handlers.
+   *
+   * @throws MdsError `MDS_CLIENT_CLOSED` or `MDS_REQUEST_INVALID`
+   */
+  consume<T = unknown>(options: ConsumeOptions, handlers?: DurableHandlers<T>): DurableSubscription<T> {
+    const subscription = new DurableSubscription<T>(this.#host, this.#nextName(), options, handlers);
+    if (handlers) void subscription.deliverTo(handlers);
     this.#begin(subscription.hosted);
     return subscription;
   }

@@ -4,6 +4,7 @@
 import type { Clock, Fetch, Runtime, Socket } from '../../../client/library/runtime.ts';
 import type {
   ClientMessage,
+  ConsumingFrame,
   EventsFrame,
   ServerFrame,
   SubscribeMessage,
@@ -66,6 +67,13 @@ export class FakeSocket implements Socket {
     const last = this.subscribes().at(-1);
     if (!last) throw new Error('nothing was subscribed');
     return last;
+  }
+
+  /** Everything of one type that the client has sent. */
+  all<Type extends ClientMessage['type']>(type: Type): Extract<ClientMessage, { readonly type: Type }>[] {
+    const isOfType = (message: ClientMessage): message is Extract<ClientMessage, { readonly type: Type }> =>
+      message.type === type;
+    return this.sent.filter(isOfType);
   }
 
   #emit(type: string, event: Parameters<Listener>[0]): void {
@@ -152,6 +160,23 @@ export const aToken = (...offsets: number[]): string =>
 export function aSubscribed(id: string, overrides: object = {}): ServerFrame {
   const frame = { type: 'subscribed', id, channel: 'ch', topic: 'host.metrics', filter: '', partitions: 1 } as const;
   return { ...frame, position: aToken(0), replaying: false, ...overrides };
+}
+
+export function aConsuming(id: string, overrides: Partial<ConsumingFrame> = {}): ConsumingFrame {
+  return {
+    type: 'consuming',
+    id,
+    subscription: 'sub-1',
+    name: 'on-call',
+    topic: 'host.metrics',
+    filter: '',
+    state: 'active',
+    shards: [0],
+    shardCount: 1,
+    ackTimeoutMs: 30_000,
+    maxInFlight: 100,
+    ...overrides,
+  };
 }
 
 /** A frame of partition 0 (or `overrides.partition`) with one event at index 0 of each offset; data is `{ n: offset }`. */
