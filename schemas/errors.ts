@@ -111,10 +111,25 @@ export const ERROR_KINDS = {
     true,
     'The event was delivered {attempts} times and not acknowledged; see why its consumer does not finish.',
   ),
+  MDS_EVENT_REFUSED: kind(
+    422,
+    false,
+    'The consumer refused the event at attempt {attempts}: {reason}; see why, then redrive it.',
+  ),
+  MDS_RECORD_GONE: kind(
+    410,
+    false,
+    'Kafka no longer holds the record, so its bytes are not here. It became a dead letter because: {reason}',
+  ),
   MDS_ACK_NOT_STORED: kind(
     503,
     true,
     'Acknowledgements up to number {seq} may not be stored, because another edge took over shards {shards}; their events come again.',
+  ),
+  MDS_LATEST_NEEDS_JSON: kind(
+    400,
+    false,
+    'Overflow "latest" compares keys of JSON events; connect with subprotocol mds.v1.json, or use "drop" or "resume".',
   ),
   MDS_TOO_MANY_SUBSCRIPTIONS: kind(429, false, 'The connection already has {limit} subscriptions, which is the limit.'),
   MDS_TOO_MANY_CONNECTIONS: kind(
@@ -133,7 +148,11 @@ export const ERROR_KINDS = {
     true,
     'The replay could not be completed: {reason}; subscribe again with the last resume token.',
   ),
-  MDS_REPLAY_EXPIRED: kind(410, false, 'Kafka no longer holds the range the resume token asks for.'),
+  MDS_REPLAY_EXPIRED: kind(
+    410,
+    false,
+    'Kafka no longer holds this range: its retention deleted it before it could be read again.',
+  ),
   MDS_GAP: kind(503, true, 'The edge missed a part of the stream of {topic}; resume with the last token.'),
   MDS_SLOW_CONSUMER: kind(503, true, 'The client did not read fast enough and was closed; resume with the last token.'),
   MDS_CONNECTION_LOST: kind(503, true, 'The connection to the edge was lost: {reason}. It is tried again.'),

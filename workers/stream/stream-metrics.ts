@@ -30,6 +30,7 @@ export class StreamMetrics {
   readonly #replaysMerged;
   readonly #replayScannedBytes;
   readonly #explanations;
+  readonly #deadLetters;
   readonly #routedRecords;
   readonly #routedEvents;
   readonly #routeFailures;
@@ -61,6 +62,9 @@ export class StreamMetrics {
     );
     this.#replayScannedBytes = metrics.counter('replay_scanned_bytes_total', 'Bytes of records read for replays');
     this.#explanations = metrics.counter('explanations_total', 'Questions about filters', ['outcome']);
+    this.#deadLetters = metrics.counter('dead_letters_total', 'Requests for dead letters of durable subscriptions', [
+      'outcome',
+    ]);
     this.#routedRecords = metrics.counter('route_records_total', 'Records that routes have read and committed');
     this.#routedEvents = metrics.counter('route_events_total', 'Events that routes have written and committed');
     this.#routeFailures = metrics.counter('route_failures_total', 'Times that a route began anew');
@@ -107,6 +111,10 @@ export class StreamMetrics {
 
   replayScanned(bytes: number): void {
     this.#replayScannedBytes.inc(bytes);
+  }
+
+  deadLettered(outcome: string, count: number): void {
+    this.#deadLetters.inc({ outcome }, count);
   }
 
   explained(outcome: string): void {

@@ -14,6 +14,8 @@ import { CommitLog } from './commit-log.ts';
 import type { StreamConfig } from './config.ts';
 import { ConsumerLoop } from './consumer-loop.ts';
 import { DeadLetters } from './dead-letter.ts';
+import { type DeadLetterPart, startDeadLetters } from './dead-letters/dead-letter-part.ts';
+import { LetterWriter } from './dead-letters/letter-writer.ts';
 import { type ExplainPart, startExplain } from './explain/explain-part.ts';
 import { InterestReader } from './interest-reader.ts';
 import { InterestTable } from './interest-table.ts';
@@ -51,6 +53,13 @@ interface Connections {
   readonly registry: SchemaRegistry;
 }
 
+/** Parts that answer requests from lists in Redis. */
+interface ServingParts {
+  readonly replay: ReplayPart;
+  readonly explain: ExplainPart;
+  readonly deadLetters: DeadLetterPart;
+}
+
 export interface StreamWorkerHooks {
   readonly httpUrl: string;
   /** The worker cannot go on: the process must end, others take over. */
@@ -76,6 +85,8 @@ export class StreamWorker {
   readonly #rangeWatch: RangeWatch;
   readonly #replay: ReplayPart;
   readonly #explain: ExplainPart;
+  readonly #deadLetters: DeadLetterPart;
+  readonly #letterWriter: LetterWriter;
   readonly #routes: RoutePart;
   readonly #timers: NodeJS.Timeout[] = [];
   readonly #startedAtMs = Date.now();
@@ -99,7 +110,7 @@ export class StreamWorker {
     const registry = createRegistry(config.registryUrl);
     const schemas = new SchemaCache({ registry, log, health, signal: stopped.signal });
     const { envelopeBytes, recordOutputBytes, slabBytes, outputBytes } = config;
-    const [control, notices, lanes, consumer, producer, replay, explain, threads] = await Promise.all([
+    const [control, notices, lanes, consumer, producer, replay, explain, deadLetters, threads] = await Promise.all([
       redis('control'),
       redis('notices'),
       redis('lanes'),
@@ -114,6 +125,7 @@ export class StreamWorker {
       createProducer({ ...kafka, name: `dead-letters-${processId}` }),
       startReplay({ ...context, signal }, schemas),
       startExplain({ ...context, signal }, schemas),
+      startDeadLetters({ ...context, signal }),
       Promise.all(
         Array.from({ length: config.kernelThreads }, () =>
           startKernelThread({ envelopeBytes, recordOutputBytes, slabBytes, outputBytes }),
@@ -122,7 +134,8 @@ export class StreamWorker {
     ]);
     context.signal.removeEventListener('abort', abort);
     const connections = { control, notices, lanes, consumer, producer, registry };
-    const worker = new StreamWorker(context, hooks, connections, stopped, schemas, { replay, explain }, threads);
+    const parts = { replay, explain, deadLetters };
+    const worker = new StreamWorker(context, hooks, connections, stopped, schemas, parts, threads);
     await worker.#begin();
     return worker;
   }
@@ -133,7 +146,7 @@ export class StreamWorker {
     connections: Connections,
     stopped: AbortController,
     schemas: SchemaCache,
-    { replay, explain }: { readonly replay: ReplayPart; readonly explain: ExplainPart },
+    { replay, explain, deadLetters: deadLetterPart }: ServingParts,
     threads: readonly KernelThread[],
   ) {
     const { config, log, health, metrics } = context;
@@ -143,6 +156,7 @@ export class StreamWorker {
     this.#stopped = stopped;
     this.#replay = replay;
     this.#explain = explain;
+    this.#deadLetters = deadLetterPart;
     const { control, lanes, consumer, producer, registry } = connections;
     const keys = redisKeys(config.redisPrefix);
     const now = (): number => performance.now();
@@ -160,7 +174,14 @@ export class StreamWorker {
       onFailed: () => this.#metrics.routeFailed(),
       onBug: hooks.onFailure,
     });
-    const deadLetters = new DeadLetters({ producer, registry, log, health, signal: stopped.signal, now: Date.now });
+    this.#letterWriter = new LetterWriter({ producer, registry, log });
+    const deadLetters = new DeadLetters({
+      writer: this.#letterWriter,
+      log,
+      health,
+      signal: stopped.signal,
+      now: Date.now,
+    });
     this.#pipelines = threads.map((thread, place) =>
       this.#startPipeline(thread, place, publisher, deadLetters, schemas),
     );
@@ -244,6 +265,12 @@ export class StreamWorker {
       catalog: this.#catalog,
       answered: (outcome) => this.#metrics.explained(outcome),
     });
+    this.#deadLetters.start({
+      answers: this.#connections.control,
+      writer: this.#letterWriter,
+      catalog: this.#catalog,
+      answered: (outcome, count) => this.#metrics.deadLettered(outcome, count),
+    });
     this.#routes.start();
     this.#timers.push(
       setInterval(() => {
@@ -268,6 +295,9 @@ export class StreamWorker {
     const explainStopped = this.#explain
       .stop()
       .catch((err: unknown) => log.warn({ err }, 'explain did not stop cleanly'));
+    const deadLettersStopped = this.#deadLetters
+      .stop()
+      .catch((err: unknown) => log.warn({ err }, 'dead letters did not stop cleanly'));
     const routesStopped = this.#routes.stop().catch((err: unknown) => log.warn({ err }, 'routes did not stop cleanly'));
     await this.#untilOwnsNothing(startedMs + LEADER_WAIT_MS);
     if (this.#owner.count > 0) {
@@ -277,7 +307,7 @@ export class StreamWorker {
     }
     if (this.#owner.count > 0)
       log.error({ partitions: this.#owner.count }, 'stopping before everything was given back');
-    await this.#close(routesStopped);
+    await this.#close(Promise.all([routesStopped, deadLettersStopped]));
     await Promise.all([replayStopped, explainStopped]);
   }
 
@@ -287,8 +317,8 @@ export class StreamWorker {
     }
   }
 
-  /** @param routesStopped they still need the registry for their last transaction */
-  async #close(routesStopped: Promise<void>): Promise<void> {
+  /** @param writersStopped they still need registry and producer for what they have begun */
+  async #close(writersStopped: Promise<unknown>): Promise<void> {
     const { control, notices, lanes, consumer, producer, registry } = this.#connections;
     for (const timer of this.#timers) clearInterval(timer);
     this.#rangeWatch.stop();
@@ -296,7 +326,7 @@ export class StreamWorker {
     this.#interestReader.stop();
     await this.#ownership.leave();
     this.#stopped.abort();
-    await routesStopped;
+    await writersStopped;
     await Promise.all(this.#pipelines.map((pipeline) => pipeline.stop()));
     await this.#loop.stop();
     for (const redis of [control, notices, lanes]) redis.disconnect();

@@ -11,6 +11,14 @@ interface DeadLetter {
   readonly reason: string;
   readonly message: string;
   readonly value: Buffer | null;
+  readonly index: number | null;
+  readonly subscription: string | null;
+  readonly subscriptionName: string | null;
+  readonly shard: number | null;
+  readonly attempts: number | null;
+  readonly consumer: string | null;
+  /** Of the dead letter's own record. */
+  readonly recordKey: Buffer | null;
 }
 
 const CONFLUENT_HEADER_BYTES = 5;
@@ -32,8 +40,9 @@ export async function readDeadLetters(
   const consumer = new kafka.KafkaConsumer({ 'metadata.broker.list': brokers, 'group.id': `reader-of-${ofTopic}` }, {});
   await new Promise<void>((resolve, reject) => consumer.connect({}, (error) => (error ? reject(error) : resolve())));
   const letters: DeadLetter[] = [];
-  consumer.on('data', ({ value }) => {
-    const letter: DeadLetter = type.fromBuffer((value ?? Buffer.alloc(0)).subarray(CONFLUENT_HEADER_BYTES));
+  consumer.on('data', ({ key, value }) => {
+    const decoded = type.fromBuffer((value ?? Buffer.alloc(0)).subarray(CONFLUENT_HEADER_BYTES));
+    const letter: DeadLetter = { ...decoded, recordKey: typeof key === 'string' ? Buffer.from(key) : (key ?? null) };
     if (letter.topic === ofTopic) letters.push(letter);
   });
   consumer.assign([{ topic: deadLetterTopic, partition: 0, offset: 0 }]);

@@ -4,6 +4,7 @@ import t from 'tap';
 import { Health } from '../../../platform/health.ts';
 import { createLogger } from '../../../platform/log.ts';
 import { DeadLetters } from '../../../workers/stream/dead-letter.ts';
+import { LetterWriter } from '../../../workers/stream/dead-letters/letter-writer.ts';
 
 const type = avsc.Type.forSchema(
   JSON.parse(readFileSync(new URL('../../../schemas/avro/events/DeadLetter.avsc', import.meta.url), 'utf8')),
@@ -23,18 +24,21 @@ function aWriter(produce: (letter: Record<string, unknown>) => void) {
   const health = new Health();
   let registrations = 0;
   const letters = new DeadLetters({
-    producer: {
-      produce: async (_topic, _partition, value) => {
-        produce(type.fromBuffer(Buffer.from(value ?? []).subarray(5)));
-        return { partition: 0, offset: 0 };
+    writer: new LetterWriter({
+      producer: {
+        produce: async (_topic, _partition, value) => {
+          produce(type.fromBuffer(Buffer.from(value ?? []).subarray(5)));
+          return { partition: 0, offset: 0 };
+        },
       },
-    },
-    registry: {
-      register: async () => {
-        registrations++;
-        return 42;
+      registry: {
+        register: async () => {
+          registrations++;
+          return 42;
+        },
       },
-    },
+      log: createLogger('test', 'silent'),
+    }),
     log: createLogger('test', 'silent'),
     health,
     signal: new AbortController().signal,
