@@ -47,6 +47,9 @@ test-unit: setup ## The tests that need no service: seconds (make test tries twe
 test-integration: setup-tests ## The tests that run on the real stack
 	@$(WITH_STACK) tap --reporter=tap --disable-coverage $(INTEGRATION_TESTS) | $(REPORT)
 
+test-faults: setup ## Break every part of the service in 25 min; one only: make test-faults ONLY=R4; the same again: SEED=123
+	@ONLY='$(ONLY)' SEED='$(SEED)' SHORT='$(SHORT)' WRITE='$(WRITE)' node test/faults/main.ts
+
 fuzz: setup ## Random and damaged input for every reader of foreign bytes, for SECONDS=60; what fails is kept as a test
 	@node test/fuzz/fuzz.ts $(or $(SECONDS),60) $(TARGETS)
 

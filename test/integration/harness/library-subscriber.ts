@@ -2,7 +2,13 @@
 // it takes. `kill` ends a client the way a crash does: no close frame, no unsubscribe, nothing read any more.
 
 import { WebSocket } from 'ws';
-import { type ConnectOptions, connect, type MdsClient, type Subscription } from '../../../client/library/index.ts';
+import {
+  type ConnectOptions,
+  connect,
+  type Gap,
+  type MdsClient,
+  type Subscription,
+} from '../../../client/library/index.ts';
 import { decodeResumeToken } from '../../../schemas/resume-token.ts';
 import type { ReceivedEvent } from './ledger.ts';
 
@@ -17,7 +23,7 @@ const RECONNECT = { baseMs: 50, maxMs: 500 } as const;
 
 export class LibrarySubscriber {
   readonly received: ReceivedEvent[] = [];
-  readonly gaps: unknown[] = [];
+  readonly gaps: Gap[] = [];
   /** What ended the subscription, when something did. */
   error: unknown = null;
   reconnects = 0;

@@ -14,6 +14,8 @@ interface ServiceOptions {
   readonly edges?: number;
   /** Further variables for every process. */
   readonly env?: Readonly<Record<string, string>>;
+  /** Further variables for the control plane alone. */
+  readonly controlPlaneEnv?: Readonly<Record<string, string>>;
 }
 
 /** Assignment, hand-over of a killed worker's partitions (3 s) and a slow machine. */
@@ -38,7 +40,8 @@ export class TestService {
   readonly edges: TestProcess[] = [];
   readonly api: RestClient;
   readonly #options: ServiceOptions;
-  readonly #directory: string;
+  /** Logs are in `logs/` below. */
+  readonly directory: string;
   readonly #processes: TestProcess[] = [];
 
   private constructor(stack: TestStack, namespace: Namespace, controlPlane: TestProcess, options: ServiceOptions) {
@@ -47,7 +50,7 @@ export class TestService {
     this.controlPlane = controlPlane;
     this.api = new RestClient(controlPlane.httpUrl);
     this.#options = options;
-    this.#directory = directoryOf(stack, namespace);
+    this.directory = directoryOf(stack, namespace);
     this.#processes.push(controlPlane);
   }
 
@@ -58,7 +61,7 @@ export class TestService {
     const controlPlane = await TestProcess.create({
       kind: 'control-plane',
       name: 'control-plane-1',
-      env: { ...namespace.env, ...options.env },
+      env: { ...namespace.env, ...options.env, ...options.controlPlaneEnv },
       directory,
     });
     const service = new TestService(stack, namespace, controlPlane, options);
@@ -136,7 +139,7 @@ export class TestService {
       kind,
       name,
       env: { ...this.namespace.env, ...this.#options.env, ...env },
-      directory: this.#directory,
+      directory: this.directory,
     });
     this.#processes.push(process);
     return process;

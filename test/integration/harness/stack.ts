@@ -41,7 +41,7 @@ export async function acquireStack(): Promise<TestStack> {
 /** A stack of the caller's own, to stop and break as it likes. Removed with everything in it by `release`. */
 export async function ownStack(
   onProgress?: (line: string) => void,
-  layout: Pick<StackOptions, 'kafkaLayout'> = {},
+  layout: Pick<StackOptions, 'kafkaLayout' | 'kafkaSegmentBytes'> = {},
 ): Promise<TestStack> {
   const home = mkdtempSync(join(tmpdir(), 'mds-test-'));
   const portBase = await freePortBase();

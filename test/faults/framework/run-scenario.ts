@@ -1,0 +1,195 @@
+// Runs one scenario with one seed and makes its row: starts what it asks for, ends it all, and keeps the logs of a run
+// that failed. A run that throws or takes too long is a row too.
+
+import { cpSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { TestService } from '../../integration/harness/service.ts';
+import { FaultyProxy } from '../proxy/faulty-proxy.ts';
+import { NO_COUNTS } from './account.ts';
+import { faultsOfRow, type Row } from './row.ts';
+import type { Run, Scenario, ServiceOptions } from './scenario.ts';
+import { SeededRandom } from './seeded-random.ts';
+import type { FaultStack, StackKind, Stacks } from './stacks.ts';
+import { type Settlement, Workload, type WorkloadOptions } from './workload.ts';
+
+const DEFAULT_TIMEOUT_MS = 240_000;
+const MS_PER_SECOND = 1000;
+const MAX_SHOWN_CHARS = 600;
+
+export interface RunOptions {
+  readonly seed: number;
+  readonly isShort: boolean;
+  readonly stacks: Stacks;
+  readonly shared: Map<string, TestService>;
+  readonly say: (line: string) => void;
+  /** Logs of a failed run are copied below. */
+  readonly resultDirectory: string;
+}
+
+export async function runScenario(scenario: Scenario, options: RunOptions): Promise<Row> {
+  const run = new OneRun(scenario.id, options);
+  const startedMs = performance.now();
+  const settlement = await withinTime(scenario, run).catch((error: unknown): Settlement => {
+    run.problem(error instanceof Error ? (error.stack ?? error.message) : String(error));
+    return { produced: 0, ephemeral: NO_COUNTS, durable: null, reconnects: 0, gaps: 0, problems: [] };
+  });
+  run.findFatalErrors();
+  const row: Row = {
+    id: scenario.id,
+    title: scenario.title,
+    seed: options.seed,
+    seconds: (performance.now() - startedMs) / MS_PER_SECOND,
+    produced: settlement.produced,
+    ephemeral: settlement.ephemeral,
+    durable: settlement.durable,
+    notes: [...run.notes, `${settlement.reconnects} reconnects`, `${settlement.gaps} gaps told`],
+    problems: [...settlement.problems, ...run.problems],
+  };
+  const failed = faultsOfRow(row).length > 0;
+  if (failed) run.keepLogs(faultsOfRow(row));
+  const unclean = await run.end(failed);
+  return unclean.length === 0 ? row : { ...row, problems: [...row.problems, ...unclean] };
+}
+
+async function withinTime(scenario: Scenario, run: OneRun): Promise<Settlement> {
+  const timeoutMs = scenario.timeoutMs ?? DEFAULT_TIMEOUT_MS;
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => reject(new Error(`not done after ${timeoutMs / MS_PER_SECOND} s`)), timeoutMs);
+  });
+  try {
+    return await Promise.race([scenario.run(run), late]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+class OneRun implements Run {
+  readonly id: string;
+  readonly seed: number;
+  readonly isShort: boolean;
+  readonly random: SeededRandom;
+  readonly notes: string[] = [];
+  readonly problems: string[] = [];
+  readonly #options: RunOptions;
+  readonly #ends: (() => unknown)[] = [];
+  readonly #services = new Set<TestService>();
+  readonly #fatalsBefore = new Map<TestService, number>();
+  readonly #stacks = new Set<FaultStack>();
+
+  constructor(id: string, options: RunOptions) {
+    this.id = id;
+    this.seed = options.seed;
+    this.isShort = options.isShort;
+    this.random = new SeededRandom(options.seed);
+    this.#options = options;
+  }
+
+  say(line: string): void {
+    this.#options.say(`    ${this.id}: ${line}`);
+  }
+
+  note(text: string): void {
+    this.notes.push(text);
+    this.say(text);
+  }
+
+  problem(text: string): void {
+    this.problems.push(text);
+    this.say(`PROBLEM ${text}`);
+  }
+
+  async stack(kind: StackKind = 'one-broker'): Promise<FaultStack> {
+    const stack = await this.#options.stacks.get(kind);
+    this.#stacks.add(stack);
+    return stack;
+  }
+
+  async service(stack: FaultStack, options: ServiceOptions = {}): Promise<TestService> {
+    const service = await TestService.create({ ...stack, release: async () => undefined }, options);
+    this.atEnd(() => service.dispose(false));
+    await this.#startAll(service);
+    return service;
+  }
+
+  async sharedService(stack: FaultStack, options: ServiceOptions = {}): Promise<TestService> {
+    const { shared } = this.#options;
+    const service =
+      shared.get(this.id) ?? (await TestService.create({ ...stack, release: async () => undefined }, options));
+    shared.set(this.id, service);
+    await this.#startAll(service);
+    return service;
+  }
+
+  async proxyTo(targetPort: number, port = 0): Promise<FaultyProxy> {
+    const proxy = await FaultyProxy.listen(targetPort, () => this.random.ratio(), port);
+    this.atEnd(() => proxy.close());
+    return proxy;
+  }
+
+  async workload(service: TestService, options: WorkloadOptions = {}): Promise<Workload> {
+    const workload = await Workload.start(service, this.random, options);
+    this.atEnd(() => workload.close());
+    return workload;
+  }
+
+  atEnd(action: () => unknown): void {
+    this.#ends.push(action);
+  }
+
+  /** A process that gave up, or met a bug, has failed the run, whatever the accounts say. */
+  findFatalErrors(): void {
+    for (const service of this.#services) {
+      const seen = this.#fatalsBefore.get(service) ?? 0;
+      for (const line of fatalLinesOf(service).slice(seen)) this.problem(line.slice(0, MAX_SHOWN_CHARS));
+    }
+  }
+
+  keepLogs(faults: readonly string[]): void {
+    const directory = join(this.#options.resultDirectory, `${this.id}-${this.seed}`);
+    mkdirSync(directory, { recursive: true });
+    writeFileSync(join(directory, 'faults.txt'), `${faults.join('\n')}\n`);
+    for (const service of this.#services) cpSync(join(service.directory, 'logs'), directory, { recursive: true });
+    for (const stack of this.#stacks) cpSync(stack.services.places.logs, join(directory, 'stack'), { recursive: true });
+  }
+
+  /** @returns what went wrong while ending */
+  async end(failed: boolean): Promise<readonly string[]> {
+    const problems: string[] = [];
+    const attempt = async (action: () => unknown): Promise<void> => {
+      try {
+        await action();
+      } catch (error) {
+        problems.push(`while ending: ${error instanceof Error ? error.message : String(error)}`);
+      }
+    };
+    // what a run has broken must stand again before processes can end in good order
+    await attempt(() => this.#options.stacks.restore());
+    for (const action of this.#ends.reverse()) await attempt(action);
+    const shared = this.#options.shared.get(this.id);
+    if (failed && shared !== undefined) {
+      this.#options.shared.delete(this.id);
+      await attempt(() => shared.dispose(false));
+    }
+    return problems;
+  }
+
+  async #startAll(service: TestService): Promise<void> {
+    this.#services.add(service);
+    this.#fatalsBefore.set(service, fatalLinesOf(service).length);
+    if (!service.controlPlane.isRunning) await service.controlPlane.start();
+    const idle = [...service.workers, ...service.edges].filter((process) => !process.isRunning);
+    await Promise.all(idle.map((process) => process.start()));
+  }
+}
+
+/** Shared services write on over many runs. */
+function fatalLinesOf({ directory }: TestService): readonly string[] {
+  const logs = join(directory, 'logs');
+  mkdirSync(logs, { recursive: true });
+  return readdirSync(logs).flatMap((name) =>
+    readFileSync(join(logs, name), 'utf8')
+      .split('\n')
+      .filter((line) => line.includes('"level":"fatal"')),
+  );
+}

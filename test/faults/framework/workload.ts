@@ -1,0 +1,222 @@
+// What goes on while things break: a steady stream of events into two topics, and subscribers with different filters on
+// both, spread over the edges. Same seed, same events. At the end the accounts of all subscribers are settled.
+
+import { closeAll } from '../../integration/harness/close-all.ts';
+import { LibrarySubscriber } from '../../integration/harness/library-subscriber.ts';
+import {
+  aMeasurement,
+  MEASUREMENT_SCHEMA,
+  type Measurement,
+  type ModelledFilter,
+} from '../../integration/harness/measurement.ts';
+import { type Flow, startFlow } from '../../integration/harness/pace.ts';
+import { type ProducedEvent, TestProducer } from '../../integration/harness/producer.ts';
+import type { TopicInfo } from '../../integration/harness/rest-client.ts';
+import type { TestService } from '../../integration/harness/service.ts';
+import { until } from '../../integration/harness/until.ts';
+import { Account, type Counts, NO_COUNTS, sumOfCounts } from './account.ts';
+import { readKafkaLog } from './kafka-log.ts';
+import type { SeededRandom } from './seeded-random.ts';
+
+type LibraryConnect = ConstructorParameters<typeof LibrarySubscriber>[0]['connect'];
+
+export interface WorkloadOptions {
+  /** Over both topics. */
+  readonly eventsPerSecond?: number;
+  readonly partitions?: number;
+  /** How many subscribers; filters and topics go round. */
+  readonly subscribers?: number;
+  readonly filters?: readonly ModelledFilter[];
+  /** Where subscriber number `at` connects; default: edge `at` modulo edges first, then any. */
+  readonly connect?: (at: number) => LibraryConnect;
+  /** How producers reach Kafka; default: directly. */
+  readonly brokers?: string;
+}
+
+export const FAULT_FILTERS: readonly ModelledFilter[] = [
+  { cel: 'level >= HIGH', matches: ({ level }) => level === 'HIGH' || level === 'TOP' },
+  { cel: 'active && count > 0', matches: ({ active, count }) => active && count > 0 },
+  { cel: 'labels["region"] == "eu-west"', matches: ({ labels }) => labels.region === 'eu-west' },
+  { cel: 'sequence % 10 == 3', matches: ({ sequence }) => sequence % 10 === 3 },
+];
+
+const TOPICS = ['left', 'right'] as const;
+const DEFAULT_EVENTS_PER_SECOND = 2000;
+const RECORD_EVENTS = 10;
+const PROGRESS_EVENTS = 30;
+const PROGRESS_TIMEOUT_MS = 60_000;
+const SETTLE_TIMEOUT_MS = 60_000;
+const SHOWN_EXAMPLES = 5;
+
+export interface Settlement {
+  readonly produced: number;
+  readonly ephemeral: Counts;
+  readonly durable: Counts | null;
+  readonly reconnects: number;
+  readonly gaps: number;
+  readonly problems: readonly string[];
+}
+
+interface TopicLoad {
+  readonly topic: TopicInfo;
+  readonly eventSeed: number;
+  readonly producer: TestProducer<Measurement>;
+  readonly flow: Flow;
+}
+
+interface Watcher {
+  readonly subscriber: LibrarySubscriber;
+  readonly filter: ModelledFilter;
+  readonly load: TopicLoad;
+  readonly name: string;
+}
+
+export class Workload {
+  readonly watchers: readonly Watcher[];
+  readonly #loads: readonly TopicLoad[];
+  readonly #brokers: string;
+
+  private constructor(loads: readonly TopicLoad[], watchers: readonly Watcher[], brokers: string) {
+    this.#loads = loads;
+    this.watchers = watchers;
+    this.#brokers = brokers;
+  }
+
+  /** Creates the topics, confirms all subscribers, begins to produce, and waits until events arrive. */
+  static async start(service: TestService, random: SeededRandom, options: WorkloadOptions = {}): Promise<Workload> {
+    const brokers = options.brokers ?? service.stack.env.MDS_KAFKA_BROKERS ?? '';
+    const { partitions = 4, filters = FAULT_FILTERS, eventsPerSecond = DEFAULT_EVENTS_PER_SECOND } = options;
+    const run = random.below(1_000_000);
+    const topics = await Promise.all(
+      TOPICS.map(async (name, at) => {
+        const topic = await service.createTopic({ name: `${name}-${run}`, partitions, schema: MEASUREMENT_SCHEMA });
+        const producer = await TestProducer.connect<Measurement>(brokers, topic);
+        return { topic, producer, eventSeed: 10 * (run + 1) + at };
+      }),
+    );
+    const count = options.subscribers ?? filters.length * TOPICS.length;
+    const connect = options.connect ?? ((at: number) => connectToEdges(service, at));
+    const planned = Array.from({ length: count }, (_, at) => {
+      const load = itemOf(topics, at);
+      const filter = itemOf(filters, Math.floor(at / TOPICS.length));
+      const subscriber = new LibrarySubscriber({ connect: connect(at), topic: load.topic.name, filter: filter.cel });
+      return { subscriber, filter, load, name: `subscriber ${at} (${load.topic.name}, ${filter.cel})` };
+    });
+    await Promise.all(planned.map(({ subscriber }) => subscriber.open()));
+    const loads = topics.map((one) => ({ ...one, flow: startProducing(one, eventsPerSecond / TOPICS.length) }));
+    const watchers = planned.map((one) => ({ ...one, load: itemOf(loads, topics.indexOf(one.load)) }));
+    const workload = new Workload(loads, watchers, brokers);
+    await workload.progress();
+    return workload;
+  }
+
+  get topics(): readonly TopicInfo[] {
+    return this.#loads.map(({ topic }) => topic);
+  }
+
+  /** Waits until every subscriber has got some more events than it has now; says how long that took. */
+  async progress(events = PROGRESS_EVENTS, timeoutMs = PROGRESS_TIMEOUT_MS): Promise<number> {
+    const startedMs = performance.now();
+    const targets = this.watchers.map(({ subscriber }) => subscriber.received.length + events);
+    const behind = (): readonly Watcher[] =>
+      this.watchers.filter(({ subscriber }, at) => subscriber.received.length < (targets[at] ?? 0));
+    await until(
+      'all subscribers to get events',
+      timeoutMs,
+      () => behind().length === 0,
+      () => behind().map(({ name, subscriber }) => `${name}: ${subscriber.state} ${String(subscriber.error ?? '')}`),
+    );
+    return performance.now() - startedMs;
+  }
+
+  /** Ends producing; resolves when Kafka has everything. */
+  async stop(): Promise<void> {
+    await Promise.all(this.#loads.map(({ flow }) => flow.stop()));
+    await Promise.all(this.#loads.map(({ producer }) => producer.flush()));
+  }
+
+  /** Ends producing and waits until nobody misses anything that it was not told of, or the deadline. */
+  async settle(timeoutMs = SETTLE_TIMEOUT_MS): Promise<Settlement> {
+    await this.stop();
+    const truths = new Map(
+      await Promise.all(this.#loads.map(async (load) => [load, await this.#truthOf(load)] as const)),
+    );
+    const accounts = this.watchers.map((watcher) => {
+      const { load, filter, subscriber } = watcher;
+      const idPrefix = `m${load.eventSeed}-`;
+      const truth = truths.get(load) ?? [];
+      return { watcher, account: new Account({ truth, matches: filter.matches, after: subscriber.start, idPrefix }) };
+    });
+    const missing = (): number => {
+      let count = 0;
+      for (const { account, watcher } of accounts) {
+        account.take(watcher.subscriber.received);
+        count += account.missing(watcher.subscriber.gaps);
+      }
+      return count;
+    };
+    await until('nothing to be missing', timeoutMs, () => missing() === 0).catch(() => undefined); // the accounts tell
+    const ephemeral = sumOfCounts(accounts.map(({ account, watcher }) => account.counts(watcher.subscriber.gaps)));
+    return {
+      produced: [...truths.values()].reduce((sum, truth) => sum + truth.length, 0),
+      ephemeral,
+      durable: null,
+      reconnects: this.watchers.reduce((sum, { subscriber }) => sum + subscriber.reconnects, 0),
+      gaps: this.watchers.reduce((sum, { subscriber }) => sum + subscriber.gaps.length, 0),
+      problems: accounts.flatMap(({ account, watcher }) => problemsOf(account, watcher)),
+    };
+  }
+
+  async close(): Promise<void> {
+    closeAll(this.watchers.map(({ subscriber }) => subscriber));
+    await Promise.all(this.#loads.map(({ flow }) => flow.stop().catch(() => undefined))); // settle has told, if it mattered
+    await Promise.all(this.#loads.map(({ producer }) => producer.close()));
+  }
+
+  /** What stands in Kafka, and what stood there by its own word and was deleted since. */
+  async #truthOf({ topic, producer }: TopicLoad): Promise<readonly ProducedEvent<Measurement>[]> {
+    const log = await readKafkaLog(this.#brokers, topic);
+    const known = new Set(log.events.map(({ partition, offset, index }) => `${partition}/${offset}/${index}`));
+    const gone = producer.produced.filter(
+      ({ partition, offset, index }) => !known.has(`${partition}/${offset}/${index}`),
+    );
+    const forgotten = gone.filter(({ partition, offset }) => offset >= (log.low[partition] ?? 0));
+    if (forgotten.length > 0) throw new Error(`Kafka itself has lost ${forgotten.length} acknowledged events`);
+    return [...gone, ...log.events];
+  }
+}
+
+function problemsOf(account: Account, { name, subscriber }: Watcher): readonly string[] {
+  const problems: string[] = [];
+  if (subscriber.error !== null) problems.push(`${name} was ended: ${String(subscriber.error)}`);
+  const { silentlyLost, duplicate, unexpected, outOfOrder, foreign } = account.counts(subscriber.gaps);
+  if (silentlyLost + duplicate + unexpected + outOfOrder + foreign === 0) return problems;
+  const examples = account.examples(subscriber.gaps, SHOWN_EXAMPLES).join(', ');
+  problems.push(`${name}: ${JSON.stringify({ ...NO_COUNTS, ...account.counts(subscriber.gaps) })} e.g. ${examples}`);
+  return problems;
+}
+
+/** Prefers one edge and knows them all. */
+function connectToEdges(service: TestService, at: number): LibraryConnect {
+  const urls = service.edges.map(({ clientUrl }) => clientUrl);
+  return { urls: [itemOf(urls, Math.floor(at / TOPICS.length)), ...urls] };
+}
+
+/** Batch records and single events in turn. */
+function startProducing({ topic, producer, eventSeed }: Omit<TopicLoad, 'flow'>, eventsPerSecond: number): Flow {
+  let sequence = 0;
+  let record = 0;
+  return startFlow((2 * eventsPerSecond) / (RECORD_EVENTS + 1), async (records) => {
+    for (let i = 0; i < records; i++) {
+      const count = record % 2 === 0 ? RECORD_EVENTS : 1;
+      const events = Array.from({ length: count }, () => aMeasurement(sequence++, eventSeed));
+      await producer.send({ partition: Math.floor(record++ / 2) % topic.partitions, events });
+    }
+  });
+}
+
+function itemOf<T>(items: readonly T[], at: number): T {
+  const item = items[at % items.length];
+  if (item === undefined) throw new Error('there is none');
+  return item;
+}
