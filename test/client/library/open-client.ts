@@ -50,3 +50,11 @@ export const aGap = (id: string, from: number, to: number): ServerFrame => ({
   code: 'MDS_REPLAY_EXPIRED',
   message: 'Kafka no longer has it.',
 });
+
+export const aShed = (
+  id: string,
+  from: number,
+  to: number,
+  count: number,
+  reason: 'dropped' | 'conflated' = 'dropped',
+): ServerFrame => ({ type: 'shed', id, partition: 0, from: [from, 0], to: [to, 0], count, reason });

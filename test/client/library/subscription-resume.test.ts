@@ -78,3 +78,38 @@ t.test('a quiet subscription’s token follows the positions the edge states', a
   t.equal(offsetOf(subscription.token), 70, 'a frame without events says the same');
   client.close();
 });
+
+t.test('while the edge catches up for a live subscription, the frames of its channel are not for it', async (t) => {
+  const { client, give, socket, next, subscription, states } = await aLiveSubscription();
+  const { id } = socket().lastSubscribe();
+  give(anEventsFrame([1]), anEventsFrame([2, 3], { sub: id }), anEventsFrame([9], { from: [8, 0] }));
+  give(anEventsFrame([3, 4], { sub: id, from: [2, 0] }), { type: 'live', id }, anEventsFrame([5]));
+  t.same([await next(), await next(), await next(), await next(), await next()], [1, 2, 3, 4, 5]);
+  t.equal(subscription.bufferedEvents, 0);
+  t.same(states, ['subscribing', 'live']);
+  client.close();
+});
+
+t.test('an edge may say beforehand that it catches up for a live subscription', async (t) => {
+  const { client, give, socket, next, states } = await aLiveSubscription();
+  const { id } = socket().lastSubscribe();
+  give(anEventsFrame([1]), aSubscribed(id, { position: aToken(5, 40), partitions: 2, replaying: true }));
+  give(anEventsFrame([9], { from: [8, 0] }), anEventsFrame([2, 3], { sub: id }), { type: 'live', id });
+  give(anEventsFrame([40, 41], { partition: 1, from: [39, 0] }), anEventsFrame([4]));
+  const seen = [await next(), await next(), await next(), await next(), await next()];
+  t.same(seen, [1, 2, 3, 41, 4], 'the position it states is only for partitions that are new');
+  t.same(states, ['subscribing', 'live', 'replaying', 'live']);
+  client.close();
+});
+
+t.test('catching up that a lost connection ends is begun anew', async (t) => {
+  const { client, give, socket, next, reopen } = await aLiveSubscription();
+  give(anEventsFrame([1, 2], { sub: socket().lastSubscribe().id }));
+  socket().drop();
+  await reopen();
+  const { id, resume } = socket().lastSubscribe();
+  t.equal(offsetOf(resume ?? null), 2);
+  give(aSubscribed(id, { position: aToken(2) }), anEventsFrame([3]));
+  t.same([await next(), await next(), await next()], [1, 2, 3]);
+  client.close();
+});
