@@ -10,6 +10,7 @@ import { statusCommand } from './status.ts';
 import { subscribeCommand } from './subscribe.ts';
 import { subscriptionsCommand } from './subscriptions.ts';
 import { topicsCommand } from './topics.ts';
+import { whyCommand } from './why.ts';
 
 const GUIDE = `
 Examples:
@@ -39,6 +40,7 @@ export function createProgram(): Command {
     routesCommand(),
     checkCommand(),
     explainCommand(),
+    whyCommand(),
     statusCommand(),
   ];
   for (const command of commands) program.addCommand(command);

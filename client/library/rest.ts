@@ -7,6 +7,7 @@ import type { WriterSchema } from '../../schemas/api/schema.ts';
 import type { EdgeSummary, ServiceStatus } from '../../schemas/api/status.ts';
 import type { NewSubscription, Subscription } from '../../schemas/api/subscription.ts';
 import type { NewTopic, Topic } from '../../schemas/api/topic.ts';
+import type { Why } from '../../schemas/api/why.ts';
 import { MdsError, reasonOf } from '../../schemas/errors.ts';
 import { mdsErrorOf } from './error-frame.ts';
 import type { Fetch } from './runtime.ts';
@@ -62,6 +63,9 @@ export class RestClient {
   /** Takes about a second: a stream worker tries the filter on the last events. */
   explainFilter = (topic: string, filter: string, options: ExplainOptions = {}): Promise<FilterVerdict> =>
     this.#call('POST', '/v1/filters/check', { topic, filter, explain: true, ...options });
+  /** What became of one event for a durable subscription, by name or id. */
+  why = (subscription: string, event: { readonly cursor: string } | { readonly event: string }): Promise<Why> =>
+    this.#call('GET', `/v1/subscriptions/${encodeURIComponent(subscription)}/why?${new URLSearchParams(event)}`);
   routes = (): Promise<readonly Route[]> => this.#listAll('/v1/routes');
   route = (id: string): Promise<Route> => this.#call('GET', `/v1/routes/${encodeURIComponent(id)}`);
   createRoute = (route: NewRoute): Promise<Route> => this.#call('POST', '/v1/routes', route);
