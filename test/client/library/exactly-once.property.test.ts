@@ -1,125 +1,14 @@
-// Whatever the network does — drops, goodbyes, frames twice, slow readers, tiny buffers — the user of a subscription sees
-// each matching event once, and those of a partition in order. The edge here is a small honest model of the real one.
+// Whatever the network and the edge do — drops, goodbyes, frames twice, slow readers, tiny buffers, catching up while live,
+// ranges that Kafka no longer has — the user of a subscription sees each matching event once, and those of a partition in
+// order, or is told that it is gone. The edge here is a small honest model of the real one.
 
 import fc from 'fast-check';
 import t from 'tap';
-import { connect, type Subscription } from '../../../client/library/index.ts';
+import { connect, type Gap, type Subscription } from '../../../client/library/index.ts';
 import { type Cursor, compareCursors } from '../../../schemas/cursor.ts';
-import type { ClientMessage, WireCursor } from '../../../schemas/frames.ts';
-import { decodeResumeToken, encodeResumeToken } from '../../../schemas/resume-token.ts';
-import { aWorld, type FakeSocket, type FakeWorld, settle, TOPIC_ID } from './fake-runtime.ts';
-
-const PARTITIONS = 2;
-const CHANNEL = 'ch';
-
-interface EdgeSubscription {
-  readonly id: string;
-  readonly position: Map<number, Cursor>;
-  replaying: boolean;
-}
-
-/** An edge with a log of events per partition; it serves one socket at a time. */
-class EdgeModel {
-  readonly log: Cursor[][] = Array.from({ length: PARTITIONS }, () => []);
-  #socket: FakeSocket | null = null;
-  #read = 0;
-  #subscriptions = new Map<string, EdgeSubscription>();
-
-  serve(socket: FakeSocket): void {
-    this.#socket = socket;
-    this.#read = 0;
-    this.#subscriptions.clear();
-    socket.welcome({ heartbeatMs: 0 });
-  }
-
-  /** Reads what the client has sent since the last time. */
-  answer(): void {
-    const socket = this.#socket;
-    for (; socket && this.#read < socket.sent.length; this.#read++) {
-      const message = socket.sent[this.#read];
-      if (message) this.#on(message, socket);
-    }
-  }
-
-  #on(message: ClientMessage, socket: FakeSocket): void {
-    if (message.type === 'unsubscribe') this.#subscriptions.delete(message.id);
-    if (message.type !== 'subscribe') return;
-    const position = new Map(this.log.map((events, p) => [p, events.at(-1) ?? { offset: -1, index: 0 }]));
-    if (message.resume) for (const [p, cursor] of decodeResumeToken(message.resume).position) position.set(p, cursor);
-    const replaying = message.resume !== undefined;
-    this.#subscriptions.set(message.id, { id: message.id, position, replaying });
-    const token = encodeResumeToken({ topicId: TOPIC_ID, position });
-    const start = { topic: 'a', filter: '', partitions: PARTITIONS, channel: CHANNEL } as const;
-    socket.receive({ type: 'subscribed', id: message.id, ...start, position: token, replaying });
-  }
-
-  /** Sends up to `limit` further events of each replay; a replay that has reached the end goes live. */
-  replay(limit: number): void {
-    for (const subscription of [...this.#subscriptions.values()].filter(({ replaying }) => replaying)) {
-      for (const [partition, events] of this.log.entries()) {
-        const from = subscription.position.get(partition) ?? { offset: -1, index: 0 };
-        const chunk = events.filter((cursor) => compareCursors(cursor, from) > 0).slice(0, limit);
-        const to = chunk.at(-1);
-        if (!to || !this.#subscriptions.has(subscription.id)) continue;
-        subscription.position.set(partition, to);
-        this.#send(partition, from, chunk, subscription.id);
-      }
-      const reached = this.log.every((events, p) => {
-        const last = events.at(-1);
-        const at = subscription.position.get(p);
-        return !last || (at !== undefined && compareCursors(at, last) >= 0);
-      });
-      if (!reached) continue;
-      subscription.replaying = false;
-      this.#socket?.receive({ type: 'live', id: subscription.id });
-    }
-  }
-
-  /** @param before how many earlier events the live frame repeats */
-  publish(partition: number, fresh: readonly Cursor[], before: number): void {
-    const events = this.log[partition] ?? [];
-    const again = before > 0 ? events.slice(-before) : [];
-    const repeated = [...again, ...fresh];
-    const previous = events.at(-again.length - 1) ?? { offset: -1, index: 0 };
-    events.push(...fresh);
-    if ([...this.#subscriptions.values()].some(({ replaying }) => !replaying)) {
-      this.#send(
-        partition,
-        again.length === events.length - fresh.length ? { offset: -1, index: 0 } : previous,
-        repeated,
-      );
-    }
-  }
-
-  /** @param goodbye false: the connection breaks */
-  disconnect(goodbye: boolean): void {
-    const socket = this.#socket;
-    this.#socket = null;
-    this.#subscriptions.clear();
-    if (goodbye) {
-      const terms = { code: 'MDS_SHUTTING_DOWN', message: 'Bye.', reconnectAfterMs: 10, edges: [] } as const;
-      socket?.receive({ type: 'goodbye', ...terms });
-    } else {
-      socket?.drop();
-    }
-  }
-
-  #send(partition: number, from: Cursor, events: readonly Cursor[], sub?: string): void {
-    const wire = ({ offset, index }: Cursor): WireCursor => [offset, index];
-    const to = events.at(-1);
-    if (!to) return;
-    this.#socket?.receive({
-      type: 'events',
-      channel: CHANNEL,
-      ...(sub ? { sub } : {}),
-      partition,
-      from: wire(from),
-      to: wire(to),
-      times: [0, 0, 0],
-      events: events.map((cursor) => ({ at: wire(cursor), data: `${partition}:${cursor.offset}:${cursor.index}` })),
-    });
-  }
-}
+import { decodeResumeToken } from '../../../schemas/resume-token.ts';
+import { dataOf, EdgeModel, PARTITIONS } from './edge-model.ts';
+import { aWorld, type FakeWorld, settle } from './fake-runtime.ts';
 
 const step = fc.oneof(
   {
@@ -132,7 +21,16 @@ const step = fc.oneof(
     }),
   },
   { weight: 2, arbitrary: fc.record({ do: fc.constant('drop' as const), goodbye: fc.boolean() }) },
-  { weight: 3, arbitrary: fc.record({ do: fc.constant('replay' as const), limit: fc.integer({ min: 1, max: 5 }) }) },
+  {
+    weight: 4,
+    arbitrary: fc.record({
+      do: fc.constant('replay' as const),
+      limit: fc.integer({ min: 1, max: 5 }),
+      which: fc.nat(2),
+    }),
+  },
+  { weight: 2, arbitrary: fc.record({ do: fc.constant('catchUp' as const), announced: fc.boolean() }) },
+  { weight: 1, arbitrary: fc.record({ do: fc.constant('expire' as const), limit: fc.integer({ min: 1, max: 3 }) }) },
   { weight: 4, arbitrary: fc.record({ do: fc.constant('read' as const), count: fc.integer({ min: 1, max: 6 }) }) },
   { weight: 3, arbitrary: fc.record({ do: fc.constant('wait' as const) }) },
 );
@@ -175,8 +73,9 @@ async function run(steps: readonly Step[], bufferEvents: number): Promise<void> 
   const edge = new EdgeModel();
   const known = { sockets: 0 };
   const client = connect({ url: 'ws://edge.test/', runtime: world.runtime });
-  const subscriptions = [bufferEvents, 1000].map((limit) =>
-    client.subscribe<string>({ topic: 'a', bufferEvents: limit, onGap: () => t.fail('there is no gap here') }),
+  const gaps: Gap[][] = [[], []];
+  const subscriptions = [bufferEvents, 1000].map((limit, i) =>
+    client.subscribe<string>({ topic: 'a', bufferEvents: limit, onGap: (gap) => gaps[i]?.push(gap) }),
   );
   await advance(world, edge, known);
   const readers = subscriptions.map((subscription) => new Reader(subscription));
@@ -192,13 +91,17 @@ async function run(steps: readonly Step[], bufferEvents: number): Promise<void> 
       edge.publish(current.partition, fresh, current.again);
     }
     if (current.do === 'drop') edge.disconnect(current.goodbye);
-    if (current.do === 'replay') edge.replay(current.limit);
+    if (current.do === 'replay') edge.replay(current.limit, current.which);
+    if (current.do === 'catchUp') edge.catchUp(current.announced);
+    if (current.do === 'expire') edge.expire(current.limit);
     if (current.do === 'wait') await advance(world, edge, known);
     if (current.do === 'read') await readers[0]?.read(current.count);
     edge.answer();
   }
-  const total = edge.log.flat().length;
-  for (let round = 0; round < 500 && readers.some(({ seen }) => seen.length < total); round++) {
+  const expected = (reader: number): string[] =>
+    edge.log.flatMap((events, p) => notGone(p, events, gaps[reader] ?? []));
+  const isDone = ({ seen }: Reader, i: number): boolean => seen.length >= expected(i).length;
+  for (let round = 0; round < 500 && !readers.every(isDone); round++) {
     if (client.state.state !== 'open') await advance(world, edge, known);
     edge.answer();
     edge.replay(3);
@@ -206,9 +109,9 @@ async function run(steps: readonly Step[], bufferEvents: number): Promise<void> 
   }
   for (const [i, { seen }] of readers.entries()) {
     for (let partition = 0; partition < PARTITIONS; partition++) {
-      const expected = (edge.log[partition] ?? []).map(({ offset, index }) => `${partition}:${offset}:${index}`);
+      const all = expected(i).filter((data) => data.startsWith(`${partition}:`));
       const got = seen.filter((data) => data.startsWith(`${partition}:`));
-      if (got.join() !== expected.join()) throw new Error(`reader ${i}: ${got.join()} instead of ${expected.join()}`);
+      if (got.join() !== all.join()) throw new Error(`reader ${i}: ${got.join()} instead of ${all.join()}`);
       const reached = decodeResumeToken(subscriptions[i]?.token ?? '').position.get(partition);
       const end = edge.log[partition]?.at(-1);
       if (end && (!reached || compareCursors(reached, end) !== 0))
@@ -216,7 +119,18 @@ async function run(steps: readonly Step[], bufferEvents: number): Promise<void> 
     }
   }
   client.close();
+
+  function notGone(partition: number, events: readonly Cursor[], told: readonly Gap[]): string[] {
+    const isTold = (cursor: Cursor): boolean =>
+      told.some(
+        (gap) => gap.partition === partition && isWithin(cursor, gap) && edge.expired.has(dataOf(partition, cursor)),
+      );
+    return events.filter((cursor) => !isTold(cursor)).map((cursor) => dataOf(partition, cursor));
+  }
 }
+
+const isWithin = (cursor: Cursor, { from, to }: Gap): boolean =>
+  compareCursors(cursor, from) > 0 && compareCursors(cursor, to) <= 0;
 
 t.test('each event is seen once and in order, whatever breaks meanwhile', async (t) => {
   await fc.assert(fc.asyncProperty(fc.array(step, { maxLength: 40 }), fc.integer({ min: 1, max: 8 }), run), {
