@@ -29,7 +29,16 @@ const step = fc.oneof(
       which: fc.nat(2),
     }),
   },
-  { weight: 2, arbitrary: fc.record({ do: fc.constant('catchUp' as const), announced: fc.boolean() }) },
+  {
+    weight: 3,
+    arbitrary: fc.record({
+      do: fc.constant('catchUp' as const),
+      announced: fc.boolean(),
+      partition: fc.nat(PARTITIONS - 1),
+      missed: fc.integer({ min: 1, max: 4 }),
+      which: fc.nat(2),
+    }),
+  },
   { weight: 1, arbitrary: fc.record({ do: fc.constant('expire' as const), limit: fc.integer({ min: 1, max: 3 }) }) },
   { weight: 4, arbitrary: fc.record({ do: fc.constant('read' as const), count: fc.integer({ min: 1, max: 6 }) }) },
   { weight: 3, arbitrary: fc.record({ do: fc.constant('wait' as const) }) },
@@ -80,19 +89,15 @@ async function run(steps: readonly Step[], bufferEvents: number): Promise<void> 
   await advance(world, edge, known);
   const readers = subscriptions.map((subscription) => new Reader(subscription));
   for (const current of steps) {
-    if (current.do === 'publish') {
-      const events = edge.log[current.partition] ?? [];
-      const last = events.at(-1) ?? { offset: -1, index: 0 };
-      // Two events share a record now and then.
-      const fresh = Array.from({ length: current.count }, (_, i) => ({
-        offset: last.offset + 1 + (i >> 1),
-        index: i & 1,
-      }));
-      edge.publish(current.partition, fresh, current.again);
-    }
+    if (current.do === 'publish')
+      edge.publish(current.partition, fresh(edge, current.partition, current.count), current.again);
     if (current.do === 'drop') edge.disconnect(current.goodbye);
     if (current.do === 'replay') edge.replay(current.limit, current.which);
-    if (current.do === 'catchUp') edge.catchUp(current.announced);
+    if (current.do === 'catchUp') {
+      edge.catchUp(current.announced);
+      edge.publish(current.partition, fresh(edge, current.partition, current.missed), 0);
+      edge.replay(5, current.which);
+    }
     if (current.do === 'expire') edge.expire(current.limit);
     if (current.do === 'wait') await advance(world, edge, known);
     if (current.do === 'read') await readers[0]?.read(current.count);
@@ -127,6 +132,12 @@ async function run(steps: readonly Step[], bufferEvents: number): Promise<void> 
       );
     return events.filter((cursor) => !isTold(cursor)).map((cursor) => dataOf(partition, cursor));
   }
+}
+
+/** The next cursors of a partition. Two events share a record now and then. */
+function fresh({ log }: EdgeModel, partition: number, count: number): Cursor[] {
+  const last = log[partition]?.at(-1) ?? { offset: -1, index: 0 };
+  return Array.from({ length: count }, (_, i) => ({ offset: last.offset + 1 + (i >> 1), index: i & 1 }));
 }
 
 const isWithin = (cursor: Cursor, { from, to }: Gap): boolean =>
