@@ -33,6 +33,11 @@ const QUERY_TIMEOUT_MS = 5000;
 const REOPEN_TIMEOUT_MS = 5000;
 const LOGICAL_OFFSETS = { earliest: -2, latest: -1, committed: -1000 } as const;
 
+export interface NewConnection {
+  /** Reads over it from now on: nothing is assigned, `handle` is another one. The one before is closed, if it can be. */
+  use(): void;
+}
+
 export interface KafkaConsumer {
   /** node-rdkafka's consumer, for what is not offered here; another one after `reopen`. */
   readonly handle: Handle;
@@ -59,13 +64,8 @@ export interface KafkaConsumer {
   ): Promise<readonly (PartitionPlace & { readonly offset: number | null })[]>;
   /** The ends of partitions, asked for over another connection than the one that reads. */
   ends(partitions: readonly PartitionPlace[]): Promise<readonly PartitionEnd[]>;
-  /**
-   * Reads over a new connection from then on, which has nothing assigned yet; `handle` is another one.
-   *
-   * @returns closes the connection before; may take for ever when that is what hangs
-   * @throws MdsError `MDS_DEPENDENCY_UNAVAILABLE`; the connection before stays
-   */
-  reopen(): Promise<() => Promise<void>>;
+  /** Connects anew; nothing changes before the new connection is used. @throws MdsError `MDS_DEPENDENCY_UNAVAILABLE` */
+  reopen(): Promise<NewConnection>;
   disconnect(): Promise<void>;
 }
 
@@ -142,10 +142,15 @@ class AssignedConsumer implements KafkaConsumer {
     return this.#committer.ends(partitions);
   }
 
-  async reopen(): Promise<() => Promise<void>> {
-    const before = this.handle;
-    this.handle = await connect({ ...this.#options, connectTimeoutMs: REOPEN_TIMEOUT_MS });
-    return () => disconnectClient(before);
+  async reopen(): Promise<NewConnection> {
+    const made = await connect({ ...this.#options, connectTimeoutMs: REOPEN_TIMEOUT_MS });
+    const use = (): void => {
+      const before = this.handle;
+      this.handle = made;
+      // Not waited for: it may be what hangs.
+      before.disconnect();
+    };
+    return { use };
   }
 
   async disconnect(): Promise<void> {

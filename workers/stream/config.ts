@@ -90,6 +90,14 @@ export const streamConfig = Type.Object({
     description:
       'How often offsets are committed. After a crash the next owner sends this much again, and the edges skip it.',
   }),
+  consumerStallMs: Type.Integer({
+    default: 3000,
+    minimum: 200,
+    maximum: 600_000,
+    unit: 'ms',
+    description:
+      'When Kafka has records of a partition and none is received for this long, the partition is assigned anew; after as long again the consumer is made anew, and after three such times the process ends. A broker answers a fetch within milliseconds; raise it where quotas or slow links hold a fetch longer.',
+  }),
   replayBytesPerSecond: Type.Integer({
     default: 64 * MIB,
     minimum: 65_536,

@@ -11,6 +11,9 @@ import type { OwnedPartition } from './owned-partition.ts';
 
 const ERROR_BACKOFF = { baseMs: 20, maxMs: 1000 } as const;
 
+/** A poll ends within the consumer's `idleWaitMs`; one that does not by now hangs, and a stop goes on without it. */
+const POLL_DEADLINE_MS = 1000;
+
 export interface ConsumerLoopOptions {
   readonly consumer: KafkaConsumer;
   readonly pollRecords: number;
@@ -29,18 +32,24 @@ export class ConsumerLoop {
   #running: Promise<void> = Promise.resolve();
   #stopping = false;
   #failures = 0;
-  /** True while a pipeline without room keeps the loop from consuming. */
-  isBlocked = false;
+  #blockedSinceMs: number | null = null;
+  #blockedMs = 0;
+  #abandonPoll: () => void = () => {};
 
   constructor(options: ConsumerLoopOptions) {
     this.#options = options;
-    options.consumer.handle.on('partition.eof', ({ topic, partition, offset }) => {
-      const reached = this.#partitions.get(placeKey(topic, partition));
-      if (!reached) return;
-      reached.atEnd = true;
-      reached.endOffset = offset;
-      reached.lastProgressMs = options.now();
-    });
+    this.#listen();
+  }
+
+  /** True while a pipeline without room keeps the loop from consuming. */
+  get isBlocked(): boolean {
+    return this.#blockedSinceMs !== null;
+  }
+
+  /** A clock, in milliseconds, that stands still while the loop is blocked. */
+  get consumingMs(): number {
+    const nowMs = this.#options.now();
+    return nowMs - this.#blockedMs - (this.#blockedSinceMs === null ? 0 : nowMs - this.#blockedSinceMs);
   }
 
   /** @param onFailure the loop itself broke: a bug */
@@ -52,7 +61,9 @@ export class ConsumerLoop {
   async stop(): Promise<void> {
     this.#stopping = true;
     this.#operationArrived.resolve();
+    const timer = setTimeout(() => this.#abandonPoll(), POLL_DEADLINE_MS);
     await this.#running;
+    clearTimeout(timer);
   }
 
   partitions(): Iterable<OwnedPartition> {
@@ -79,6 +90,53 @@ export class ConsumerLoop {
       if (this.#partitions.get(key) !== partition) return;
       this.#partitions.delete(key);
       this.#options.consumer.incrementalUnassign([place]);
+    });
+  }
+
+  /** Has librdkafka begin anew with the partition, at its `nextOffset`. */
+  reassign(partition: OwnedPartition): Promise<void> {
+    return this.#betweenPolls(() => {
+      const place = placeOf(partition);
+      if (this.#partitions.get(placeKey(place.topic, place.partition)) !== partition) return;
+      partition.atEnd = false;
+      partition.endOffset = -1;
+      this.#options.consumer.incrementalUnassign([place]);
+      this.#options.consumer.incrementalAssign([{ ...place, offset: partition.nextOffset }]);
+      this.#options.consumer.resume([place]); // a pause would outlive the assignment
+    });
+  }
+
+  /**
+   * Goes on over a new connection, with all partitions at their `nextOffset`. What a poll of the one before still brings
+   * is left alone: it is read again.
+   *
+   * @throws MdsError `MDS_DEPENDENCY_UNAVAILABLE`
+   */
+  async reopen(): Promise<void> {
+    const { consumer } = this.#options;
+    const connection = await consumer.reopen();
+    const switched = this.#betweenPolls(() => {
+      connection.use();
+      this.#listen();
+      for (const partition of this.#partitions.values()) {
+        partition.atEnd = false;
+        partition.endOffset = -1;
+      }
+      consumer.assign([...this.#partitions.values()].map((one) => ({ ...placeOf(one), offset: one.nextOffset })));
+    });
+    this.#abandonPoll();
+    await switched;
+  }
+
+  #listen(): void {
+    const { consumer, now } = this.#options;
+    const { handle } = consumer;
+    handle.on('partition.eof', ({ topic, partition, offset }) => {
+      const reached = this.#partitions.get(placeKey(topic, partition));
+      if (!reached || consumer.handle !== handle) return;
+      reached.atEnd = true;
+      reached.endOffset = offset;
+      reached.lastProgressMs = now();
     });
   }
 
@@ -112,9 +170,9 @@ export class ConsumerLoop {
   }
 
   async #poll(): Promise<void> {
-    const { consumer, pollRecords, log } = this.#options;
+    const { log } = this.#options;
     try {
-      const messages = await consumer.consume(pollRecords);
+      const messages = await this.#consume();
       if (this.#failures > 0) log.info('records are consumed again');
       this.#failures = 0;
       await this.#distribute(messages);
@@ -123,6 +181,15 @@ export class ConsumerLoop {
       if (this.#failures === 0) log.warn({ reason: reasonOf(error), code: kafkaCodeOf(error) }, 'consuming failed');
       await delay(backoffMs(this.#failures++, ERROR_BACKOFF));
     }
+  }
+
+  /** A poll that never comes back can be given up. */
+  #consume(): Promise<readonly KafkaMessage[]> {
+    const { consumer, pollRecords } = this.#options;
+    const { promise, resolve, reject } = Promise.withResolvers<readonly KafkaMessage[]>();
+    this.#abandonPoll = () => resolve([]);
+    consumer.consume(pollRecords).then(resolve, reject);
+    return promise;
   }
 
   async #distribute(messages: readonly KafkaMessage[]): Promise<void> {
@@ -152,9 +219,11 @@ export class ConsumerLoop {
   /** Meanwhile partitions may still be given back: their records in hand are then left for the next owner. */
   async #waitForRoom({ pipeline }: OwnedPartition): Promise<void> {
     pipeline.flush();
-    this.isBlocked = true;
+    const sinceMs = this.#options.now();
+    this.#blockedSinceMs = sinceMs;
     await Promise.race([pipeline.room(), this.#operationArrived.promise]);
-    this.isBlocked = false;
+    this.#blockedSinceMs = null;
+    this.#blockedMs += this.#options.now() - sinceMs;
     this.#runOperations();
   }
 }

@@ -30,6 +30,7 @@ export class StreamMetrics {
   readonly #replaysMerged;
   readonly #replayScannedBytes;
   readonly #explanations;
+  readonly #recoveries;
   readonly #deadLetters;
   readonly #routedRecords;
   readonly #routedEvents;
@@ -68,6 +69,7 @@ export class StreamMetrics {
     this.#routedRecords = metrics.counter('route_records_total', 'Records that routes have read and committed');
     this.#routedEvents = metrics.counter('route_events_total', 'Events that routes have written and committed');
     this.#routeFailures = metrics.counter('route_failures_total', 'Times that a route began anew');
+    this.#recoveries = metrics.counter('consumer_recoveries_total', 'Remedies for a consumer that stopped', ['step']);
     this.#runSeconds = metrics.histogram(
       'kernel_run_seconds',
       'Time a kernel thread works on a run',
@@ -115,6 +117,10 @@ export class StreamMetrics {
 
   deadLettered(outcome: string, count: number): void {
     this.#deadLetters.inc({ outcome }, count);
+  }
+
+  recovered(step: string): void {
+    this.#recoveries.inc({ step });
   }
 
   explained(outcome: string): void {

@@ -10,9 +10,11 @@ import { createRegistry, type SchemaRegistry } from '../../platform/registry.ts'
 import { redisKeys, WATERMARK_INTERVAL_MS, type WorkerHeartbeat } from '../../schemas/coordination.ts';
 import { reasonOf } from '../../schemas/errors.ts';
 import { routeKeys } from '../../schemas/route.ts';
+import { AuditPart } from './audit/audit-part.ts';
 import { CommitLog } from './commit-log.ts';
 import type { StreamConfig } from './config.ts';
 import { ConsumerLoop } from './consumer-loop.ts';
+import { ConsumerWatch } from './consumer-watch.ts';
 import { DeadLetters } from './dead-letter.ts';
 import { type DeadLetterPart, startDeadLetters } from './dead-letters/dead-letter-part.ts';
 import { LetterWriter } from './dead-letters/letter-writer.ts';
@@ -57,6 +59,7 @@ interface Connections {
 interface ServingParts {
   readonly replay: ReplayPart;
   readonly explain: ExplainPart;
+  readonly audit: AuditPart;
   readonly deadLetters: DeadLetterPart;
 }
 
@@ -83,8 +86,10 @@ export class StreamWorker {
   readonly #owner: PartitionOwner;
   readonly #ownership: OwnershipClient;
   readonly #rangeWatch: RangeWatch;
+  readonly #consumerWatch: ConsumerWatch;
   readonly #replay: ReplayPart;
   readonly #explain: ExplainPart;
+  readonly #audit: AuditPart;
   readonly #deadLetters: DeadLetterPart;
   readonly #letterWriter: LetterWriter;
   readonly #routes: RoutePart;
@@ -110,31 +115,33 @@ export class StreamWorker {
     const registry = createRegistry(config.registryUrl);
     const schemas = new SchemaCache({ registry, log, health, signal: stopped.signal });
     const { envelopeBytes, recordOutputBytes, slabBytes, outputBytes } = config;
-    const [control, notices, lanes, consumer, producer, replay, explain, deadLetters, threads] = await Promise.all([
-      redis('control'),
-      redis('notices'),
-      redis('lanes'),
-      createConsumer({
-        ...kafka,
-        name: `stream-${processId}`,
-        groupId: config.consumerGroup,
-        prefetchBytes: config.prefetchBytes,
-        idleWaitMs: 20,
-        offsetReset: 'error',
-      }),
-      createProducer({ ...kafka, name: `dead-letters-${processId}` }),
-      startReplay({ ...context, signal }, schemas),
-      startExplain({ ...context, signal }, schemas),
-      startDeadLetters({ ...context, signal }),
-      Promise.all(
-        Array.from({ length: config.kernelThreads }, () =>
-          startKernelThread({ envelopeBytes, recordOutputBytes, slabBytes, outputBytes }),
+    const [control, notices, lanes, consumer, producer, replay, explain, audit, deadLetters, threads] =
+      await Promise.all([
+        redis('control'),
+        redis('notices'),
+        redis('lanes'),
+        createConsumer({
+          ...kafka,
+          name: `stream-${processId}`,
+          groupId: config.consumerGroup,
+          prefetchBytes: config.prefetchBytes,
+          idleWaitMs: 20,
+          offsetReset: 'error',
+        }),
+        createProducer({ ...kafka, name: `dead-letters-${processId}` }),
+        startReplay({ ...context, signal }, schemas),
+        startExplain({ ...context, signal }, schemas),
+        AuditPart.connect({ ...context, signal }, schemas),
+        startDeadLetters({ ...context, signal }),
+        Promise.all(
+          Array.from({ length: config.kernelThreads }, () =>
+            startKernelThread({ envelopeBytes, recordOutputBytes, slabBytes, outputBytes }),
+          ),
         ),
-      ),
-    ]);
+      ]);
     context.signal.removeEventListener('abort', abort);
     const connections = { control, notices, lanes, consumer, producer, registry };
-    const parts = { replay, explain, deadLetters };
+    const parts = { replay, explain, audit, deadLetters };
     const worker = new StreamWorker(context, hooks, connections, stopped, schemas, parts, threads);
     await worker.#begin();
     return worker;
@@ -146,7 +153,7 @@ export class StreamWorker {
     connections: Connections,
     stopped: AbortController,
     schemas: SchemaCache,
-    { replay, explain, deadLetters: deadLetterPart }: ServingParts,
+    { replay, explain, audit, deadLetters: deadLetterPart }: ServingParts,
     threads: readonly KernelThread[],
   ) {
     const { config, log, health, metrics } = context;
@@ -156,6 +163,7 @@ export class StreamWorker {
     this.#stopped = stopped;
     this.#replay = replay;
     this.#explain = explain;
+    this.#audit = audit;
     this.#deadLetters = deadLetterPart;
     const { control, lanes, consumer, producer, registry } = connections;
     const keys = redisKeys(config.redisPrefix);
@@ -235,6 +243,15 @@ export class StreamWorker {
       now,
       moveTo: (partition, offset) => this.#owner.moveTo(partition, offset),
     });
+    this.#consumerWatch = new ConsumerWatch({
+      loop: this.#loop,
+      consumer,
+      stallMs: config.consumerStallMs,
+      log,
+      now,
+      onRecovery: (step) => this.#metrics.recovered(step),
+      onFailure: hooks.onFailure,
+    });
   }
 
   async #begin(): Promise<void> {
@@ -252,6 +269,7 @@ export class StreamWorker {
     this.#loop.start(this.#hooks.onFailure);
     this.#committer.start();
     this.#rangeWatch.start();
+    this.#consumerWatch.start();
     this.#interestReader.start();
     this.#ownership.start();
     this.#replay.start({
@@ -260,6 +278,7 @@ export class StreamWorker {
       onScanned: (bytes) => this.#metrics.replayScanned(bytes),
       answered: (outcome, count, merged) => this.#metrics.replayed(outcome, count, merged),
     });
+    this.#audit.start({ catalog: this.#catalog, results: this.#connections.control });
     this.#explain.start({
       answers: this.#connections.control,
       catalog: this.#catalog,
@@ -292,6 +311,9 @@ export class StreamWorker {
     this.#ownership.beatNow();
     // Not waited for here: a replay that waits for the registry must not hold up the partitions.
     const replayStopped = this.#replay.stop().catch((err: unknown) => log.warn({ err }, 'replay did not stop cleanly'));
+    const auditStopped = this.#audit
+      .stop()
+      .catch((err: unknown) => log.warn({ err }, 'the audit did not stop cleanly'));
     const explainStopped = this.#explain
       .stop()
       .catch((err: unknown) => log.warn({ err }, 'explain did not stop cleanly'));
@@ -308,7 +330,7 @@ export class StreamWorker {
     if (this.#owner.count > 0)
       log.error({ partitions: this.#owner.count }, 'stopping before everything was given back');
     await this.#close(Promise.all([routesStopped, deadLettersStopped]));
-    await Promise.all([replayStopped, explainStopped]);
+    await Promise.all([replayStopped, explainStopped, auditStopped]);
   }
 
   async #untilOwnsNothing(deadlineMs: number): Promise<void> {
@@ -322,6 +344,7 @@ export class StreamWorker {
     const { control, notices, lanes, consumer, producer, registry } = this.#connections;
     for (const timer of this.#timers) clearInterval(timer);
     this.#rangeWatch.stop();
+    this.#consumerWatch.stop();
     this.#committer.stop();
     this.#interestReader.stop();
     await this.#ownership.leave();
