@@ -47,6 +47,8 @@ export class EnvelopeReader implements EnvelopeHeader {
   readonly channelsAt: number;
   readonly #view: DataView;
   readonly #eventsAt: number;
+  /** Where sections begin, by channel; made when somebody asks. */
+  #sections: Map<string, number> | null = null;
 
   /**
    * @param bytes kept as long as the reader is used
@@ -124,10 +126,16 @@ export class EnvelopeReader implements EnvelopeHeader {
 
   /** @param id 32 hex characters @returns where the channel's section begins, -1 when it has none */
   sectionOf(id: string): number {
+    this.#sections ??= this.#findSections();
+    return this.#sections.get(id) ?? -1;
+  }
+
+  #findSections(): Map<string, number> {
+    const sections = new Map<string, number>();
     for (let i = 0, at = this.channelsAt; i < this.channelCount; i++, at = this.channelBehind(at)) {
-      if (this.bytes.toString('hex', at, at + CHANNEL_ID_BYTES) === id) return at;
+      sections.set(this.bytes.toString('hex', at, at + CHANNEL_ID_BYTES), at);
     }
-    return -1;
+    return sections;
   }
 
   #checkEvents(): void {

@@ -2,6 +2,7 @@
 // with several live subscriptions on one channel gets each frame once; a follower gets each batch.
 
 import type { CatalogTopic } from '../../schemas/coordination.ts';
+import type { Cursor } from '../../schemas/cursor.ts';
 import type { EnvelopeReader } from '../../schemas/envelope-reader.ts';
 import type { Plan } from '../../schemas/plan/plan.ts';
 import type { Client } from './client.ts';
@@ -9,8 +10,15 @@ import type { FrameBuilder } from './events-frame.ts';
 import { batchOf, type Follower } from './follower.ts';
 import type { CountSent } from './gather.ts';
 import { GatheredEvents } from './gathered-events.ts';
-import type { AppliedStep } from './partition-state.ts';
+import type { ExpiredRange } from './replay-output.ts';
 import type { Audience, Subscription } from './subscription.ts';
+
+/** The part of an envelope that is new here. */
+export interface AppliedRange {
+  /** Exclusive. */
+  readonly after: Cursor;
+  readonly to: Cursor;
+}
 
 export class Channel {
   readonly id: string;
@@ -18,6 +26,8 @@ export class Channel {
   readonly plan: Plan;
   /** The generation of the present interest. */
   generation: number;
+  /** When that began. */
+  wantedMs = 0;
   /** When to withdraw the interest; null while there are subscriptions. */
   lingerUntilMs: number | null = null;
   /** The gather knows that this channel has events. */
@@ -33,6 +43,8 @@ export class Channel {
   readonly #gathered: (GatheredEvents | undefined)[] = [];
   /** Those of them that hold events. */
   readonly #inOrder: GatheredEvents[] = [];
+  /** By partition: where the last frame of the channel ended. */
+  readonly #publishedTo: (Cursor | undefined)[] = [];
 
   constructor(id: string, topic: CatalogTopic, plan: Plan, generation: number) {
     this.id = id;
@@ -69,16 +81,16 @@ export class Channel {
    * Keeps the channel's events of an applied envelope for the next frame.
    *
    * @param at where the channel's section begins
-   * @param isOverlapping part of the envelope was applied before
+   * @param isPartial part of the envelope lies outside the range
    */
-  take(envelope: EnvelopeReader, at: number, { after, to }: AppliedStep, isOverlapping: boolean): void {
+  take(envelope: EnvelopeReader, at: number, { after, to }: AppliedRange, isPartial: boolean): void {
     let events = this.#gathered[envelope.partition];
     if (!events) {
       events = new GatheredEvents(envelope.partition);
       this.#gathered[envelope.partition] = events;
     }
     const wasEmpty = events.count === 0;
-    if (events.take(envelope, at, isOverlapping ? after : null, null) === 0) return;
+    if (events.take(envelope, at, isPartial ? after : null, isPartial ? to : null) === 0) return;
     events.to = to;
     if (!wasEmpty) return;
     events.from = after;
@@ -95,9 +107,20 @@ export class Channel {
       const events = gathered[i];
       if (!events) continue;
       if (this.hasAudience) this.#publishPartition(builder, events, sentMs, count);
+      this.#publishedTo[events.partition] = events.to;
       events.clear();
     }
     gathered.length = 0;
+  }
+
+  /** Where the last frame of the partition ended; undefined before the first. */
+  publishedTo(partition: number): Cursor | undefined {
+    return this.#publishedTo[partition];
+  }
+
+  /** Everybody who would have got the range is told that it will not come. What was gathered before it has been published. */
+  tellLost(range: ExpiredRange): void {
+    for (const subscription of [...this.subscriptions]) subscription.tellLost(range);
   }
 
   #publishPartition(builder: FrameBuilder, events: GatheredEvents, sentMs: number, count: CountSent): void {

@@ -135,6 +135,29 @@ export const EdgeConfig = Type.Object({
     description:
       'How often the edge takes a sample of what it gave out for the delivery audit; 0: never. Judging one costs a stream worker about 0.1 s of a core.',
   }),
+  edgeRepairHoldBytes: Type.Integer({
+    default: 64 * MIB,
+    minimum: MIB,
+    maximum: 16_384 * MIB,
+    unit: 'bytes',
+    description:
+      'Live envelopes kept behind gaps of the lane until Kafka has given what is missing, for all topics together. A second of a lane that carries 60 MB/s; what does not fit is read from Kafka too.',
+  }),
+  edgeRepairBytes: Type.Integer({
+    default: 4 * MIB,
+    minimum: 65_536,
+    maximum: 256 * MIB,
+    unit: 'bytes',
+    description:
+      'Size of one answer to a repair; the rest is asked for with the next. Large, because each request costs the worker as much as there are channels, and every subscriber of the topic waits for it.',
+  }),
+  edgeRepairTries: Type.Integer({
+    default: 10,
+    minimum: 1,
+    maximum: 1000,
+    description:
+      'Requests of a repair in a row that may bring nothing before its subscribers are closed with 4002 and resume by themselves. 10, of MDS_EDGE_REPLAY_TIMEOUT_MS at most: outlives the replacement of all workers.',
+  }),
   edgeHoldBytes: Type.Integer({
     default: MIB,
     minimum: 16_384,

@@ -14,7 +14,8 @@ import { CatalogReader } from './catalog-reader.ts';
 import type { EdgeConfig } from './config.ts';
 import type { ConnectionLimits } from './connection.ts';
 import { Connections } from './connections.ts';
-import { Delivery, type DeliveryLimits } from './delivery.ts';
+import { Delivery } from './delivery.ts';
+import type { DeliveryLimits } from './delivery-options.ts';
 import { drainConnections } from './drain.ts';
 import { FlushPacer } from './flush-pacer.ts';
 import { deleteHeartbeat, type HeartbeatIdentity, heartbeatOf, otherEdgeUrls, writeHeartbeat } from './heartbeat.ts';
@@ -26,6 +27,7 @@ import { OverflowDoor } from './overflow/overflow-door.ts';
 import type { OverflowContext } from './overflow/overflow-subscription.ts';
 import { WaitingMemory } from './overflow/waiting-events.ts';
 import { RedisInterestStore } from './redis-interest-store.ts';
+import { RepairLog } from './repair/repair-log.ts';
 import { ReplayClient } from './replay-client.ts';
 import { pushReplayRequest } from './replay-queue.ts';
 import { SubscriptionDoor } from './subscription-door.ts';
@@ -110,6 +112,7 @@ function assemble({ config, log, metrics, health }: Context, { commands }: Conne
     maxOutstanding: config.edgeReplaysOutstanding,
     answerTimeoutMs: config.edgeReplayTimeoutMs,
     maxBytes: config.edgeReplayBytes,
+    later: queueMicrotask,
     now,
   });
   const store = new RedisInterestStore(commands);
@@ -119,12 +122,17 @@ function assemble({ config, log, metrics, health }: Context, { commands }: Conne
   const limits = deliveryLimits(config);
   const outgoing = new Outgoing();
   const pacer = new FlushPacer();
+  const repairLog = new RepairLog(log, now);
   const delivery = new Delivery({
     topics: catalog,
     interest,
     replays,
     limits,
     observer: telemetry,
+    onRepair: (topic, event) => {
+      telemetry.onRepair(event);
+      repairLog.note(topic, event);
+    },
     now,
     writeAll: () => outgoing.writeAll(),
     whenIdle: (flush) => pacer.plan(flush),
@@ -233,6 +241,7 @@ class Clockwork {
     const { telemetry, keys, interest } = this.#parts;
     const levels = this.#levels();
     telemetry.setLevels(levels);
+    telemetry.setHeldBytes(this.#parts.delivery.repairHeldBytes);
     try {
       await writeHeartbeat(this.#redis, keys, heartbeatOf(this.#identity, this.#state, levels, telemetry.summary()));
       await interest.refresh();
@@ -251,6 +260,7 @@ class Clockwork {
       joining: delivery.joiningCount,
       replaysOutstanding: replays.outstandingCount,
       replaysWaiting: replays.waitingCount,
+      repairs: delivery.repairCount,
     };
   }
 }
@@ -278,6 +288,9 @@ const deliveryLimits = (config: EdgeConfig): DeliveryLimits => ({
   holdBytes: config.edgeHoldBytes,
   catchUpTimeoutMs: config.edgeCatchUpTimeoutMs,
   maxTries: MAX_REPLAY_TRIES,
+  repairHoldBytes: config.edgeRepairHoldBytes,
+  repairTries: config.edgeRepairTries,
+  repairBytes: config.edgeRepairBytes,
 });
 
 const connectionLimits = (config: EdgeConfig): ConnectionLimits => ({

@@ -3,10 +3,9 @@
 // events by themselves. Everything that states a position or changes who gets a channel's frames flushes first.
 
 import type { EnvelopeReader } from '../../schemas/envelope-reader.ts';
-import type { Channel } from './channel.ts';
+import type { AppliedRange, Channel } from './channel.ts';
 import { FrameBuilder } from './events-frame.ts';
 import { FrameArena } from './frame-arena.ts';
-import type { AppliedStep } from './partition-state.ts';
 
 /** 4 MiB of envelopes: some thousand events of usual size, more would only make the next write longer. */
 const MAX_GATHERED_BYTES = 4_194_304;
@@ -64,8 +63,8 @@ export class Gather {
   }
 
   /** Takes one channel's events of an applied envelope. */
-  take(channel: Channel, envelope: EnvelopeReader, at: number, step: AppliedStep, isOverlapping: boolean): void {
-    channel.take(envelope, at, step, isOverlapping);
+  take(channel: Channel, envelope: EnvelopeReader, at: number, range: AppliedRange, isPartial: boolean): void {
+    channel.take(envelope, at, range, isPartial);
     if (channel.isListed || !channel.hasGathered) return;
     channel.isListed = true;
     this.#dirty.push(channel);

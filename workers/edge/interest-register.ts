@@ -5,7 +5,7 @@ import type { Logger } from '../../platform/log.ts';
 import type { Interest, InterestChange, RedisKeys } from '../../schemas/coordination.ts';
 import { INTEREST_SEQ_FIELD } from '../../schemas/coordination.ts';
 import { MdsError, reasonOf } from '../../schemas/errors.ts';
-import type { InterestSink } from './delivery.ts';
+import type { InterestSink } from './delivery-options.ts';
 
 /** 10 s: outlives a Redis or edge that stalls for a while, and cleans up after an edge that died. */
 const INTEREST_TTL_MS = 10_000;

@@ -4,7 +4,7 @@
 //            last                      envelope (from, to]
 //   ──────────┤        from == last    ├─────────┤            apply
 //   ──────────┤        from <  last  ├───┼───────┤            overlap: apply what is behind `last`
-//   ──────────┤        from >  last        ├───────┤          gap: whoever was joined has lost (last, from]
+//   ──────────┤        from >  last        ├───────┤          gap: nothing is applied until (last, from] is repaired
 
 import { type Cursor, compareCursors } from '../../schemas/cursor.ts';
 import type { EnvelopeHeader, JoinedChannel } from '../../schemas/lane-envelope.ts';
@@ -22,19 +22,23 @@ export type IgnoredReason =
 
 export interface AppliedStep {
   readonly kind: 'applied';
-  /** Events at or before this cursor were applied earlier, or belong to a gap. */
+  /** Events at or before this cursor were applied earlier, or concern nobody. */
   readonly after: Cursor;
   readonly to: Cursor;
   /** Channels that this envelope joined, with the generation that was wanted. */
   readonly joined: readonly string[];
-  /** Channels whose stream has a hole before `after`: live subscriptions on them must resume. */
-  readonly lost: readonly string[];
-  /** Part of `lost`: no longer joined either, because the notice was lost; they must be asked for again. */
+  /** Channels that its owner had forgotten for a while, and matches again behind `after`. */
+  readonly rejoined: readonly string[];
+  /** Channels that a new owner does not match: no longer joined, they must be asked for again. Complete up to `after`. */
   readonly unjoined: readonly string[];
-  /** True when earlier envelopes went missing: notices for channels that still wait may have been among them. */
+  /** True when notices for channels that still wait may have gone missing. */
   readonly missed: boolean;
 }
-export type Step = AppliedStep | { readonly kind: 'ignored'; readonly reason: IgnoredReason };
+export type Step =
+  | AppliedStep
+  | { readonly kind: 'ignored'; readonly reason: IgnoredReason }
+  /** Channels joined here lack what lies between `after` and the envelope. Nothing has changed. */
+  | { readonly kind: 'gap'; readonly after: Cursor };
 
 /** Tells whether the edge wants this channel in exactly this generation. */
 export type IsWanted = (notice: JoinedChannel) => boolean;
@@ -50,8 +54,8 @@ export class PartitionState {
     return this.#last;
   }
 
-  isJoined(channel: string): boolean {
-    return this.#joined.has(channel);
+  get joined(): ReadonlySet<string> {
+    return this.#joined;
   }
 
   /** The channel is no longer wanted, or is asked for anew. */
@@ -59,39 +63,50 @@ export class PartitionState {
     this.#joined.delete(channel);
   }
 
+  /** Everything up to here came another way, or never will. */
+  moveTo(cursor: Cursor): void {
+    this.#last = cursor;
+  }
+
   apply(range: LaneRange, isWanted: IsWanted): Step {
     const notices = range.joined.filter(isWanted).map(({ channel }) => channel);
     if (this.#last === null) return this.#begin(range, notices);
     if (range.epoch < this.#epoch) return { kind: 'ignored', reason: 'zombie' };
     const order = compareCursors(range.from, this.#last);
+    if (order > 0 && this.#joined.size > 0) return { kind: 'gap', after: this.#last };
     if (range.epoch > this.#epoch) return this.#changeOwner(range, notices, order);
     if (order < 0 && compareCursors(range.to, this.#last) <= 0) return { kind: 'ignored', reason: 'already_applied' };
-    // A notice for a channel that is joined already: the worker had forgotten it, for who knows how long.
-    const rejoined = notices.filter((channel) => this.#joined.has(channel));
-    const lost = order > 0 ? [...this.#joined] : rejoined;
-    return this.#advance(range, order, notices, { lost, unjoined: [] });
+    return this.#advance(range, order, notices, { rejoined: this.#forgotten(notices), unjoined: [] });
   }
 
   #begin(range: LaneRange, notices: readonly string[]): Step {
     if (notices.length === 0) return { kind: 'ignored', reason: 'no_baseline' };
     this.#last = range.from;
-    return this.#advance(range, 0, notices, { lost: [], unjoined: [] });
+    return this.#advance(range, 0, notices, { rejoined: [], unjoined: [] });
   }
 
   /** A new owner names every channel it knows in its first envelope; one it does not name was not matched by it. */
   #changeOwner(range: LaneRange, notices: readonly string[], order: number): Step {
     const named = new Set(notices);
     const unjoined = [...this.#joined].filter((channel) => !named.has(channel));
-    const lost = order > 0 ? [...this.#joined] : unjoined;
     for (const channel of unjoined) this.#joined.delete(channel);
-    return this.#advance(range, order, notices, { lost, unjoined });
+    return this.#advance(range, order, notices, { rejoined: [], unjoined });
+  }
+
+  /**
+   * A notice for a channel that is joined already: the owner had forgotten it, for who knows how long. When it names all
+   * of them, it had forgotten the whole lane; it sent nothing meanwhile, so that ranges show what is missing.
+   */
+  #forgotten(notices: readonly string[]): string[] {
+    const again = notices.filter((channel) => this.#joined.has(channel));
+    return again.length === this.#joined.size ? [] : again;
   }
 
   #advance(
     range: LaneRange,
     order: number,
     notices: readonly string[],
-    { lost, unjoined }: Pick<AppliedStep, 'lost' | 'unjoined'>,
+    { rejoined, unjoined }: Pick<AppliedStep, 'rejoined' | 'unjoined'>,
   ): AppliedStep {
     const last = this.#last ?? range.from;
     const after = order > 0 ? range.from : last;
@@ -100,6 +115,6 @@ export class PartitionState {
     for (const channel of joined) this.#joined.add(channel);
     this.#epoch = range.epoch;
     this.#last = to;
-    return { kind: 'applied', after, to, joined, lost, unjoined, missed: order > 0 || unjoined.length > 0 };
+    return { kind: 'applied', after, to, joined, rejoined, unjoined, missed: order > 0 || unjoined.length > 0 };
   }
 }

@@ -26,6 +26,12 @@ export interface ExpiredRange {
   readonly to: Cursor;
 }
 
+/** Says which range a subscription will never get, and why. */
+export function gapFrame(id: string, { partition, from, to }: ExpiredRange): GapFrame {
+  const { code, message } = new MdsError('MDS_REPLAY_EXPIRED');
+  return { type: 'gap', id, partition, from: [from.offset, from.index], to: [to.offset, to.index], code, message };
+}
+
 export interface ReplayOutput {
   /** True while the receiver must first take what it has. */
   readonly isFull: boolean;
@@ -76,18 +82,9 @@ export class FrameOutput implements ReplayOutput {
     return { partition, to, eventCount, byteLength: bytes.length, give };
   }
 
-  expired({ partition, from, to }: ExpiredRange): Piece {
-    const { code, message } = new MdsError('MDS_REPLAY_EXPIRED');
-    const frame: GapFrame = {
-      type: 'gap',
-      id: this.#options.subscriptionId,
-      partition,
-      from: [from.offset, from.index],
-      to: [to.offset, to.index],
-      code,
-      message,
-    };
-    return this.#piece({ partition, to, eventCount: 0 }, JSON.stringify(frame));
+  expired(range: ExpiredRange): Piece {
+    const { partition, to } = range;
+    return this.#piece({ partition, to, eventCount: 0 }, JSON.stringify(gapFrame(this.#options.subscriptionId, range)));
   }
 
   #piece(of: Pick<Piece, 'partition' | 'to' | 'eventCount'>, bytes: FrameBytes): Piece {

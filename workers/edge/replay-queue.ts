@@ -1,5 +1,6 @@
-// Puts replay requests into the Redis list from which stream workers take them. The list is bounded: the oldest requests,
-// which are nearest to their deadline, are dropped and asked for again by their edges.
+// Puts replay requests into the Redis list from which stream workers take them: repairs of a lane in front, because a whole
+// edge waits for them, others behind those who wait already. The list is bounded: the oldest requests, which are nearest to
+// their deadline, are dropped and asked for again by their edges.
 
 import type { Logger } from '../../platform/log.ts';
 import type { Redis } from '../../platform/redis.ts';
@@ -17,7 +18,9 @@ export async function pushReplayRequest(
   request: ReplayRequest,
 ): Promise<void> {
   try {
-    const listed = await redis.lpush(keys.replay, JSON.stringify(request));
+    const text = JSON.stringify(request);
+    const isRepair = request.channels === 'interest';
+    const listed = await (isRepair ? redis.rpush(keys.replay, text) : redis.lpush(keys.replay, text));
     if (listed > MAX_LISTED) {
       log.warn({ listed, limit: MAX_LISTED }, 'too many replay requests wait, the oldest are dropped');
       await redis.ltrim(keys.replay, 0, MAX_LISTED - 1);

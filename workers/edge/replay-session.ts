@@ -11,7 +11,8 @@ import { beforeRecord, type Cursor, compareCursors, type Position } from '../../
 import type { EnvelopeReader } from '../../schemas/envelope-reader.ts';
 import { MdsError } from '../../schemas/errors.ts';
 import { GatheredEvents } from './gathered-events.ts';
-import type { ReplayListener, ReplayRanges } from './replay-client.ts';
+import type { ReplayListener } from './replay-client.ts';
+import type { ReplayRanges } from './replay-merge.ts';
 import type { Piece, ReplayOutput } from './replay-output.ts';
 
 export interface ReplayLimits {
@@ -62,6 +63,8 @@ export class ReplaySession implements ReplayListener {
   readonly #open = new Set<number>();
   #tries = 0;
   #hasProgressed = false;
+  /** A shared answer ended before what this session asked for: no fault of anybody. */
+  #isAheadOfAnswer = false;
 
   /** @param position everything behind it is wanted; must know all partitions of the topic */
   constructor(context: ReplayContext, position: Position) {
@@ -133,21 +136,26 @@ export class ReplaySession implements ReplayListener {
     if (compareCursors(to, received) > 0) {
       this.#hasProgressed = true;
       this.#take(envelope, received, to);
+    } else if (compareCursors(envelope.to, received) < 0) {
+      this.#isAheadOfAnswer = true;
     }
-    if (envelope.last) this.#open.delete(partition);
-    if (this.#open.size > 0) return;
-    // An answer that brought nothing would be asked for again and again, as fast as it comes.
-    if (!this.#hasProgressed) {
-      this.#askAgain();
-      return;
-    }
-    this.#tries = 0;
-    this.#context.release(this);
-    this.advance();
+    if (envelope.last || compareCursors(to, target) >= 0) this.#open.delete(partition);
+    if (this.#open.size === 0) this.#onAnswered();
   }
 
   onReplayStalled(): void {
     this.#askAgain();
+  }
+
+  #onAnswered(): void {
+    // An answer that brought nothing would be asked for again and again, as fast as it comes.
+    if (!this.#hasProgressed && !this.#isAheadOfAnswer) {
+      this.#askAgain();
+      return;
+    }
+    if (this.#hasProgressed) this.#tries = 0;
+    this.#context.release(this);
+    this.advance();
   }
 
   #beginRound(): boolean {
@@ -174,6 +182,7 @@ export class ReplaySession implements ReplayListener {
     }
     if (ranges.length === 0) return false;
     this.#hasProgressed = false;
+    this.#isAheadOfAnswer = false;
     this.#context.ask(this, ranges);
     return true;
   }

@@ -2,17 +2,18 @@
 //
 //   joining ──joined everywhere──▶ live                      (start now)
 //      └─────joined everywhere──▶ replaying ──▶ live         (start at a resume token)
+//   live ──its channel was not matched for a while──▶ replaying ──▶ live
 //   any ──unsubscribe, close, error──▶ ended
 
-import type { Cursor, Position } from '../../schemas/cursor.ts';
-import type { MdsError } from '../../schemas/errors.ts';
+import { type Cursor, compareCursors, type Position } from '../../schemas/cursor.ts';
+import { MdsError } from '../../schemas/errors.ts';
 import type { ErrorFrame, ServerFrame } from '../../schemas/frames.ts';
 import { encodeResumeToken } from '../../schemas/resume-token.ts';
 import type { Channel } from './channel.ts';
 import type { Client } from './client.ts';
 import type { BuiltFrame } from './events-frame.ts';
 import type { EventBatch, Follower } from './follower.ts';
-import type { BatchOutput, FrameOutput } from './replay-output.ts';
+import { type BatchOutput, type ExpiredRange, type FrameOutput, gapFrame } from './replay-output.ts';
 import type { ReplaySession } from './replay-session.ts';
 
 export type SubscriptionState = 'joining' | 'replaying' | 'live' | 'ended';
@@ -47,6 +48,8 @@ export class Subscription {
   #session: ReplaySession | null = null;
   #output: OutputOf | null = null;
   #lastToken = '';
+  /** Everything up to here was given, as its client or follower knows. */
+  #told: Position = new Map();
 
   constructor(start: SubscriptionStart) {
     this.audience = start.audience;
@@ -90,27 +93,56 @@ export class Subscription {
     this.#becomeMember();
   }
 
-  /** @param position the token's, completed with the partitions it did not know */
+  /**
+   * From the token on, or, when it was live, from where its channel was not matched any more.
+   *
+   * @param position everything behind it comes; knows all partitions of the topic
+   */
   startReplay(
     position: ReadonlyMap<number, Cursor>,
     partitions: number,
     session: ReplaySession,
     output: OutputOf,
   ): void {
+    const wasLive = this.#state === 'live';
+    if (wasLive) this.channel.removeMember(this.audience);
     this.#state = 'replaying';
     this.#session = session;
     this.#output = output;
     this.channel.catchingUp.add(this);
-    this.#tellStart(position, partitions, true);
+    // A client that has other subscriptions on the channel must know that its shared frames are not for this one now.
+    if (!wasLive || this.audience.kind === 'client') this.#tellStart(position, partitions, true);
   }
 
-  finishReplay(): void {
+  /** @param position how far the lane is: the replay has come there */
+  finishReplay(position: Position): void {
     this.channel.catchingUp.delete(this);
     this.#session = null;
     this.#output = null;
+    this.#told = position;
     if (this.audience.kind === 'client') this.#send({ type: 'live', id: this.audience.id });
     else this.audience.follower.onLive();
     this.#becomeMember();
+  }
+
+  /**
+   * How far a live subscription is known to be complete on a partition where its channel may not have been matched lately:
+   * as far as its client or follower was told, by a frame or a position.
+   */
+  toldTo(partition: number): Cursor | undefined {
+    const told = this.#told.get(partition);
+    const published = this.channel.publishedTo(partition);
+    if (told === undefined || published === undefined) return told ?? published;
+    return compareCursors(told, published) > 0 ? told : published;
+  }
+
+  /** A range that the channel will never get. */
+  tellLost(range: ExpiredRange): void {
+    if (this.#state === 'replaying' && this.#output) this.#session?.hold(this.#output.output.expired(range));
+    if (this.#state !== 'live') return;
+    const { audience } = this;
+    if (audience.kind === 'client') this.#send(gapFrame(audience.id, range));
+    else audience.follower.onLost({ ...range, error: new MdsError('MDS_REPLAY_EXPIRED') });
   }
 
   /** A live frame for the seam of a replay to a client. */
@@ -127,6 +159,7 @@ export class Subscription {
   sendPosition(token: string, position: Position): void {
     if (this.#state !== 'live' || token === this.#lastToken) return;
     this.#lastToken = token;
+    this.#told = position;
     if (this.audience.kind === 'client') this.#send({ type: 'position', id: this.audience.id, token });
     else this.audience.follower.onPosition(position);
   }
@@ -173,6 +206,7 @@ export class Subscription {
     const { id: channel, topic, plan } = this.channel;
     const token = encodeResumeToken({ topicId: topic.topicId, position });
     this.#lastToken = token;
+    this.#told = position;
     if (this.audience.kind === 'follower') {
       this.audience.follower.onStart(position, replaying);
       return;

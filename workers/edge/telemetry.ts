@@ -3,8 +3,9 @@
 import type { Metrics } from '../../platform/metrics.ts';
 import { isResumable } from '../../schemas/close-codes.ts';
 import type { Channel } from './channel.ts';
-import type { DeliveryObserver, EnvelopeTimes } from './delivery.ts';
+import type { DeliveryObserver, EnvelopeTimes } from './delivery-options.ts';
 import { LatencyWindow, type WindowSummary } from './latency-window.ts';
+import type { RepairEvent } from './repair/topic-repairs.ts';
 
 /** From "as fast as the machine" to "this is history"; seconds. */
 const LATENCY_BUCKETS_SECONDS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 60, 600];
@@ -22,6 +23,8 @@ export interface Levels {
   readonly joining: number;
   readonly replaysOutstanding: number;
   readonly replaysWaiting: number;
+  /** Partitions that wait for a missing range. */
+  readonly repairs: number;
 }
 
 export class Telemetry implements DeliveryObserver {
@@ -38,6 +41,11 @@ export class Telemetry implements DeliveryObserver {
   readonly #latency;
   readonly #stages;
   readonly #levels;
+  readonly #repairs;
+  readonly #repairedEvents;
+  readonly #repairSeconds;
+  readonly #heldBytes;
+  readonly #reconnects;
 
   constructor(metrics: Metrics, now: () => number) {
     this.#now = now;
@@ -48,7 +56,7 @@ export class Telemetry implements DeliveryObserver {
     this.#bytes = metrics.counter('sent_bytes_total', 'Bytes of frames given to sockets');
     this.#gaps = metrics.counter(
       'gap_closed_clients_total',
-      'Clients closed because the lane lost something of theirs',
+      'Clients closed because the lane lost something of theirs that could not be read again',
     );
     this.#corrupt = metrics.counter('lane_corrupt_total', 'Lane messages that could not be read');
     this.#closes = metrics.counter('closes_total', 'Connections closed by the edge', ['code', 'resumable']);
@@ -59,6 +67,14 @@ export class Telemetry implements DeliveryObserver {
       'Of an envelope with events: broker (record to worker), worker (until a kernel has it), kernel_and_lane (until here)';
     this.#stages = metrics.histogram('stage_seconds', stagesHelp, STAGE_BUCKETS_SECONDS, ['stage']);
     this.#levels = metrics.gauge('level', 'How many there are now', ['of']);
+    const repairsHelp =
+      'Repairs of one partition of the lane: begun, and how they ended; expired, given_up: ranges lost';
+    this.#repairs = metrics.counter('repairs_total', repairsHelp, ['state']);
+    this.#repairedEvents = metrics.counter('repaired_events_total', 'Events read again from Kafka for repairs');
+    const secondsHelp = 'From the gap to the moment in which the partition is whole and live again';
+    this.#repairSeconds = metrics.histogram('repair_seconds', secondsHelp, LATENCY_BUCKETS_SECONDS);
+    this.#heldBytes = metrics.gauge('repair_held_bytes', 'Live envelopes that wait behind gaps');
+    this.#reconnects = metrics.counter('lane_reconnects_total', 'Times the lane was connected anew', ['reason']);
   }
 
   onEnvelope(outcome: string, applied?: EnvelopeTimes): void {
@@ -93,6 +109,24 @@ export class Telemetry implements DeliveryObserver {
 
   onGap(_channel: Channel, clients: number): void {
     this.#gaps.inc(clients);
+  }
+
+  onRepair(event: RepairEvent): void {
+    if (event.kind !== 'ended') {
+      this.#repairs.inc({ state: event.kind });
+      return;
+    }
+    this.#repairs.inc({ state: event.outcome });
+    this.#repairedEvents.inc(event.eventCount);
+    if (event.outcome === 'done') this.#repairSeconds.observe(event.tookMs / 1000);
+  }
+
+  onLaneReconnect(reason: string): void {
+    this.#reconnects.inc({ reason });
+  }
+
+  setHeldBytes(byteCount: number): void {
+    this.#heldBytes.set(byteCount);
   }
 
   onCorrupt(): void {

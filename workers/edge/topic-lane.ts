@@ -2,7 +2,10 @@
 // Pure. State lives exactly as long as some channel of the topic is wanted, because only that long does a worker send.
 
 import { type Cursor, compareCursors, type Position } from '../../schemas/cursor.ts';
+import type { JoinedChannel } from '../../schemas/lane-envelope.ts';
 import { type LaneRange, PartitionState, type Step } from './partition-state.ts';
+
+const NONE: ReadonlySet<string> = new Set();
 
 export class TopicLane {
   readonly #partitions = new Map<number, PartitionState>();
@@ -24,17 +27,31 @@ export class TopicLane {
     else for (const state of this.#partitions.values()) state.forget(channel);
   }
 
+  /** True when the channel is wanted in exactly this generation. */
+  isWanted({ channel, generation }: JoinedChannel): boolean {
+    return this.#generations.get(channel) === generation;
+  }
+
   apply(partition: number, range: LaneRange): Step {
     let state = this.#partitions.get(partition);
     if (!state) {
       state = new PartitionState();
       this.#partitions.set(partition, state);
     }
-    return state.apply(range, ({ channel, generation }) => this.#generations.get(channel) === generation);
+    return state.apply(range, (notice) => this.isWanted(notice));
+  }
+
+  /** The partition goes on behind this cursor: what lies before came another way, or never will. */
+  moveTo(partition: number, cursor: Cursor): void {
+    this.#partitions.get(partition)?.moveTo(cursor);
   }
 
   isJoined(channel: string, partition: number): boolean {
-    return this.#partitions.get(partition)?.isJoined(channel) ?? false;
+    return this.joinedOn(partition).has(channel);
+  }
+
+  joinedOn(partition: number): ReadonlySet<string> {
+    return this.#partitions.get(partition)?.joined ?? NONE;
   }
 
   /** @returns partitions 0…count-1 that have not joined the channel */

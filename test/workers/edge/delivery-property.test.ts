@@ -4,11 +4,12 @@
 import fc from 'fast-check';
 import t from 'tap';
 import type { CatalogTopic, Interest, ReplayRequest } from '../../../schemas/coordination.ts';
-import { compareCursors } from '../../../schemas/cursor.ts';
+import { type Cursor, compareCursors } from '../../../schemas/cursor.ts';
 import type { Envelope } from '../../../schemas/lane-envelope.ts';
 import { channelIdOf } from '../../../schemas/plan/plan.ts';
-import { Delivery, type DeliveryOptions } from '../../../workers/edge/delivery.ts';
+import { type ChannelPlan, Delivery, type DeliveryOptions } from '../../../workers/edge/delivery.ts';
 import { ReplayClient } from '../../../workers/edge/replay-client.ts';
+import { SimulatedFollower } from './simulated-follower.ts';
 import { matches, overTheWire, SimulatedPartition, TOPIC_ID } from './simulated-partition.ts';
 import { SimulatedUser } from './simulated-user.ts';
 
@@ -24,13 +25,23 @@ const TOPIC: CatalogTopic = {
   schema: '{}',
 };
 
+function planOf(filter: string): ChannelPlan {
+  const plan = { v: 1, filter, fields: null, format: 'json', inputs: [] } as const;
+  return { plan, channel: channelIdOf(TOPIC_ID, plan) };
+}
+
+/** What becomes of the answer to a replay: all arrives, nothing, all but the first piece, all but the last. */
+type AnswerFault = 'none' | 'lost' | 'beheaded' | 'cut';
+
 class World {
   nowMs = 0;
   readonly interest = new Map<string, Interest>();
   readonly partitions = Array.from({ length: PARTITIONS }, (_, i) => new SimulatedPartition(i));
   readonly requests: ReplayRequest[] = [];
-  readonly users: SimulatedUser[];
+  readonly users: (SimulatedUser | SimulatedFollower)[];
   readonly delivery: Delivery;
+  failedRepairs = 0;
+  #later: (() => void)[] = [];
   /** What the edge wants to do when there is nothing more to read. */
   #flush: (() => void) | null = null;
   /** Sent, not yet arrived. */
@@ -45,14 +56,12 @@ class World {
       answerTimeoutMs: 1000,
       maxBytes: 1000,
       now,
+      later: (action) => this.#later.push(action),
     });
     const options: DeliveryOptions = {
       topics: {
         topicNamed: () => TOPIC,
-        planFor: (_topic, { filter = '' }) => {
-          const plan = { v: 1, filter, fields: null, format: 'json', inputs: [] } as const;
-          return { plan, channel: channelIdOf(TOPIC_ID, plan) };
-        },
+        planFor: (_topic, { filter = '' }) => planOf(filter),
       },
       interest: {
         assertReachable: () => {},
@@ -69,6 +78,12 @@ class World {
         frameBytes: 3,
         maxTries: 3,
         catchUpTimeoutMs: 3000,
+        repairHoldBytes: 3000,
+        repairTries: 4,
+        repairBytes: 1000,
+      },
+      onRepair: (_topic, event) => {
+        if (event.kind === 'given_up') this.failedRepairs += 1;
       },
       observer: { onEnvelope: () => {}, onSent: () => {}, onReplaySent: () => {}, onGap: () => {} },
       now,
@@ -79,6 +94,9 @@ class World {
     };
     this.delivery = new Delivery(options);
     this.users = ['', 'even', ''].map((filter, i) => new SimulatedUser(this.delivery, `u${i}`, filter));
+    for (const filter of ['', 'even']) {
+      this.users.push(new SimulatedFollower(this.delivery, TOPIC, planOf(filter), filter));
+    }
   }
 
   partition(number: number): SimulatedPartition {
@@ -108,18 +126,30 @@ class World {
     flush?.();
   }
 
-  answerReplay(maxRecords: number, isLost: boolean): void {
+  /** The moment is over. */
+  endMoment(): void {
+    const actions = this.#later;
+    this.#later = [];
+    for (const action of actions) action();
+  }
+
+  answerReplay(maxRecords: number, fault: AnswerFault): void {
     const request = this.requests.shift();
     if (!request) return;
     const { requestId, ranges, channels } = request;
-    if (channels === 'interest') throw new Error('repairs are not played here');
-    const [wanted] = channels;
-    if (!wanted) return;
-    for (const { partition, from, to } of ranges) {
+    for (const { partition: number, from, to } of ranges) {
       const [start, end] = [from, to].map(([offset, index]) => ({ offset, index }));
       if (!start || !end) continue;
-      const answer = this.partition(partition).replay(requestId, wanted, start, end, maxRecords);
-      if (!isLost) this.delivery.onEnvelope(overTheWire(answer));
+      const partition = this.partition(number);
+      const names = channels === 'interest';
+      const wanted = names
+        ? [...partition.interest.values()]
+        : channels.map(({ channel, plan }) => ({ channel, plan, topicId: TOPIC_ID, generation: 0 }));
+      const answer = partition.replay(requestId, wanted, { from: start, end, maxRecords, names });
+      if (fault === 'lost') answer.length = 0;
+      if (fault === 'beheaded') answer.shift();
+      if (fault === 'cut') answer.pop();
+      for (const envelope of answer) this.delivery.onEnvelope(overTheWire(envelope));
     }
   }
 
@@ -139,6 +169,11 @@ class World {
     this.delivery.tick();
   }
 
+  answerAll(): void {
+    this.endMoment();
+    for (; this.requests.length > 0; this.endMoment()) this.answerReplay(100, 'none');
+  }
+
   /** No more faults: everything must come right. */
   settle(): void {
     for (let round = 0; round < 60; round++) {
@@ -151,9 +186,10 @@ class World {
         this.send(partition.pump(100));
       }
       this.arrive('none');
-      while (this.requests.length > 0) this.answerReplay(100, false);
+      this.answerAll();
       this.tick(250);
-      if (round > 10 && this.users.every((user) => user.isLive)) return;
+      this.answerAll();
+      if (round > 10 && this.delivery.repairCount === 0 && this.users.every((user) => user.isLive)) return;
     }
   }
 }
@@ -186,12 +222,12 @@ const step: fc.Arbitrary<{ readonly what: string; readonly run: Step }> = fc.one
       )
       .map((fault) => named(`arrive ${fault}`, (w) => w.arrive(fault))),
   },
-  { weight: 3, arbitrary: fc.nat({ max: 2 }).map((u) => named(`connect ${u}`, (w) => w.users[u]?.connect())) },
-  { weight: 1, arbitrary: fc.nat({ max: 2 }).map((u) => named(`disconnect ${u}`, (w) => w.users[u]?.disconnect())) },
+  { weight: 3, arbitrary: fc.nat({ max: 4 }).map((u) => named(`connect ${u}`, (w) => w.users[u]?.connect())) },
+  { weight: 1, arbitrary: fc.nat({ max: 4 }).map((u) => named(`disconnect ${u}`, (w) => w.users[u]?.disconnect())) },
   {
     weight: 1,
     arbitrary: fc
-      .tuple(fc.nat({ max: 2 }), fc.boolean())
+      .tuple(fc.nat({ max: 4 }), fc.boolean())
       .map(([u, slow]) => named(`slow ${u} ${slow}`, (w) => w.users[u]?.setSlow(slow))),
   },
   {
@@ -213,8 +249,17 @@ const step: fc.Arbitrary<{ readonly what: string; readonly run: Step }> = fc.one
   {
     weight: 4,
     arbitrary: fc
-      .tuple(fc.integer({ min: 1, max: 3 }), fc.boolean(), fc.boolean())
-      .map(([n, a, b]) => named(`replay ${n} ${a && b}`, (w) => w.answerReplay(n, a && b))),
+      .tuple(
+        fc.integer({ min: 1, max: 5 }),
+        fc.constantFrom<AnswerFault>('none', 'none', 'none', 'none', 'lost', 'beheaded', 'cut'),
+      )
+      .map(([n, fault]) => named(`replay ${n} ${fault}`, (w) => w.answerReplay(n, fault))),
+  },
+  {
+    weight: 1,
+    arbitrary: fc
+      .tuple(small, fc.nat({ max: 6 }))
+      .map(([p, kept]) => named(`expire ${p} ${kept}`, (w) => w.partition(p).expire(kept))),
   },
   { weight: 3, arbitrary: fc.constantFrom(50, 300, 1200).map((ms) => named(`tick ${ms}`, (w) => w.tick(ms))) },
   { weight: 1, arbitrary: fc.constant(named('disturbed', (w) => w.delivery.onLaneDisturbed())) },
@@ -227,12 +272,19 @@ function named(what: string, run: Step): { readonly what: string; readonly run: 
 function verify(world: World): void {
   for (const [i, user] of world.users.entries()) {
     if (user.complaints.length > 0) throw new Error(`user ${i}: ${user.complaints.join(', ')}`);
+    if (user.gapCloses > 0 && world.failedRepairs === 0) throw new Error(`user ${i} was closed, and no repair failed`);
     if (!user.isLive || !user.start) throw new Error(`user ${i} is not live at the end`);
     for (const partition of world.partitions) {
       const start = user.start.get(partition.partition);
       if (!start) throw new Error(`user ${i} has no start in partition ${partition.partition}`);
+      const lost = user.lost.filter((range) => range.partition === partition.partition);
+      for (const { to } of lost) {
+        if (to.offset >= partition.firstRecord) throw new Error(`user ${i} was told a gap that Kafka has not`);
+      }
+      const isLost = (cursor: Cursor): boolean =>
+        lost.some(({ from, to }) => compareCursors(cursor, from) > 0 && compareCursors(cursor, to) <= 0);
       const expected = partition.events.filter(
-        (event) => matches(user.filter, event) && compareCursors(event.cursor, start) > 0,
+        (event) => matches(user.filter, event) && compareCursors(event.cursor, start) > 0 && !isLost(event.cursor),
       );
       const received = user.received.get(partition.partition) ?? [];
       const wanted = JSON.stringify(expected.map(({ n }) => n));
@@ -251,7 +303,10 @@ t.test('whatever is lost, doubled, reordered, forgotten or taken over, nobody ha
       for (const user of world.users) user.connect();
       world.flow(2);
       world.flow(2);
-      for (const { run } of steps) run(world);
+      for (const { run } of steps) {
+        run(world);
+        world.endMoment();
+      }
       world.settle();
       verify(world);
     }),

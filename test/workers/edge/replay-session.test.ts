@@ -4,7 +4,7 @@ import type { EnvelopeReader } from '../../../schemas/envelope-reader.ts';
 import type { MdsError } from '../../../schemas/errors.ts';
 import type { Envelope } from '../../../schemas/lane-envelope.ts';
 import { type BuiltFrame, FrameBuilder } from '../../../workers/edge/events-frame.ts';
-import type { ReplayRanges } from '../../../workers/edge/replay-client.ts';
+import type { ReplayRanges } from '../../../workers/edge/replay-merge.ts';
 import { FrameOutput } from '../../../workers/edge/replay-output.ts';
 import { ReplaySession } from '../../../workers/edge/replay-session.ts';
 import { anArena, anEnvelope, CHANNEL, gathered } from './gathering.ts';

@@ -30,6 +30,8 @@ const filterOf = ({ plan }: Pick<Interest, 'plan'>): string => (plan as { filter
 export class SimulatedPartition {
   readonly partition: number;
   readonly events: SimulatedEvent[] = [];
+  /** Records before it are gone from Kafka. */
+  firstRecord = 0;
   #records = 0;
   #owner: Owner;
   readonly #zombies: Owner[] = [];
@@ -74,17 +76,47 @@ export class SimulatedPartition {
     this.#owner.joined.clear();
   }
 
-  /** One piece of a replay: at most so many records. */
+  /** Kafka deletes all but the last so many records. */
+  expire(kept: number): void {
+    this.firstRecord = Math.max(this.firstRecord, this.#records - kept);
+  }
+
+  /** A worker's view of the interest, which may lag behind. */
+  get interest(): ReadonlyMap<string, Interest> {
+    return this.#owner.view;
+  }
+
+  /**
+   * One answer to a replay: the part that is gone, then at most so many records, in envelopes of at most two.
+   *
+   * @param names the first envelope says what was run, as for a repair
+   */
   replay(
     requestId: number,
-    interest: Pick<Interest, 'channel' | 'plan'>,
-    from: Cursor,
-    end: Cursor,
-    maxRecords: number,
-  ): Envelope {
-    const stop = afterRecord(from.offset + maxRecords);
-    const to = compareCursors(stop, end) < 0 ? stop : end;
-    return this.#envelope(from, to, [interest], { kind: 'replay', requestId, last: true });
+    wanted: readonly Interest[],
+    { from, end, maxRecords, names }: { from: Cursor; end: Cursor; maxRecords: number; names: boolean },
+  ): Envelope[] {
+    const answer: Envelope[] = [];
+    const kind = 'replay';
+    const lowest = beforeRecord(this.firstRecord);
+    let at = from;
+    if (compareCursors(at, lowest) < 0 && compareCursors(at, end) < 0) {
+      const to = earlier(lowest, end);
+      const last = compareCursors(to, end) === 0;
+      answer.push({ ...this.#envelope(at, to, [], { kind, requestId, expired: true, last }), events: [] });
+      at = to;
+      if (last) return answer;
+    }
+    const stop = earlier(afterRecord(at.offset + maxRecords), end);
+    let joined = names ? wanted.map(({ channel, generation }) => ({ channel, generation })) : [];
+    do {
+      const to = earlier(afterRecord(at.offset + 2), stop);
+      const last = compareCursors(to, stop) === 0;
+      answer.push(this.#envelope(at, to, wanted, { kind, requestId, last, joined }));
+      joined = [];
+      at = to;
+    } while (compareCursors(at, stop) < 0);
+    return answer;
   }
 
   #pump(owner: Owner, maxRecords: number): Envelope | null {
@@ -135,6 +167,8 @@ export class SimulatedPartition {
     };
   }
 }
+
+const earlier = (a: Cursor, b: Cursor): Cursor => (compareCursors(a, b) <= 0 ? a : b);
 
 const newOwner = (epoch: number, at: Cursor, view: ReadonlyMap<string, Interest>): Owner => ({
   epoch,

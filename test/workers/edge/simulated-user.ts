@@ -1,9 +1,10 @@
 // Somebody who wants every event of a channel from some moment on: subscribes, keeps the position as a client library
 // does, comes back with a token when closed, and in the end has a ledger to compare with what was produced.
 
+import { CLOSE_CODES } from '../../../schemas/close-codes.ts';
 import { type Cursor, compareCursors } from '../../../schemas/cursor.ts';
 import { MdsError } from '../../../schemas/errors.ts';
-import type { EventsFrame, WireCursor } from '../../../schemas/frames.ts';
+import type { EventsFrame, GapFrame, SubscribedFrame, WireCursor } from '../../../schemas/frames.ts';
 import { parseServerFrame } from '../../../schemas/frames.ts';
 import { decodeResumeToken, encodeResumeToken } from '../../../schemas/resume-token.ts';
 import type { Client, FrameBytes } from '../../../workers/edge/client.ts';
@@ -19,9 +20,11 @@ class SimulatedClient implements Client {
   isClosed = false;
   readonly subscriptions = new Set<Subscription>();
   readonly #onFrame: (text: string) => void;
+  readonly #onClose: (closeCode: number) => void;
 
-  constructor(onFrame: (text: string) => void) {
+  constructor(onFrame: (text: string) => void, onClose: (closeCode: number) => void) {
     this.#onFrame = onFrame;
+    this.#onClose = onClose;
   }
 
   send(frame: FrameBytes): void {
@@ -34,8 +37,9 @@ class SimulatedClient implements Client {
     for (const subscription of this.subscriptions) if (subscription.id === id) this.subscriptions.delete(subscription);
   }
 
-  close(): void {
+  close(closeCode = 0): void {
     this.isClosed = true;
+    this.#onClose(closeCode);
     for (const subscription of [...this.subscriptions]) subscription.end();
   }
 }
@@ -47,7 +51,10 @@ export class SimulatedUser {
   readonly received = new Map<number, number[]>();
   /** Anything a correct edge never does. */
   readonly complaints: string[] = [];
-  gaps = 0;
+  /** Ranges that it was told will never come. */
+  readonly lost: { readonly partition: number; readonly from: Cursor; readonly to: Cursor }[] = [];
+  /** How often it was closed because of a gap. */
+  gapCloses = 0;
   readonly #delivery: Delivery;
   readonly #id: string;
   #position = new Map<number, Cursor>();
@@ -66,8 +73,10 @@ export class SimulatedUser {
     return this.#client !== null && !this.#client.isClosed;
   }
 
+  /** As the edge sees it too: the edge may replay for a subscription that was live. */
   get isLive(): boolean {
-    return this.isConnected && this.#isLive;
+    const subscriptions = [...(this.#client?.subscriptions ?? [])];
+    return this.isConnected && this.#isLive && subscriptions.every(({ state }) => state === 'live');
   }
 
   get position(): ReadonlyMap<number, Cursor> {
@@ -76,7 +85,12 @@ export class SimulatedUser {
 
   connect(): void {
     if (this.isConnected) return;
-    const client = new SimulatedClient((text) => this.#onFrame(text));
+    const client = new SimulatedClient(
+      (text) => this.#onFrame(text),
+      (closeCode) => {
+        if (closeCode === CLOSE_CODES.GAP) this.gapCloses += 1;
+      },
+    );
     this.#client = client;
     this.#isLive = false;
     this.#isSubscribed = false;
@@ -102,6 +116,10 @@ export class SimulatedUser {
     const frame = parseServerFrame(text);
     switch (frame?.type) {
       case 'subscribed': {
+        if (this.#isSubscribed) {
+          this.#onApart(frame);
+          break;
+        }
         this.#channel = frame.channel;
         const { position } = decodeResumeToken(frame.position);
         for (const [partition, cursor] of this.#position) {
@@ -128,13 +146,30 @@ export class SimulatedUser {
         this.#onEvents(frame);
         break;
       case 'gap':
-        this.gaps += 1;
-        this.#position.set(frame.partition, cursorOf(frame.to));
+        this.#onGap(frame);
         break;
       case 'error':
         if (frame.retryable) this.#client?.close();
         else this.complaints.push(new MdsError(frame.code).message);
     }
+  }
+
+  /** The edge replays for it: shared frames are for others until `live`. */
+  #onApart(frame: SubscribedFrame): void {
+    if (!frame.replaying || !this.#isLive) this.complaints.push('answered twice');
+    this.#isLive = false;
+    for (const [partition, cursor] of decodeResumeToken(frame.position).position) {
+      const known = this.#position.get(partition);
+      if (!known) this.#position.set(partition, cursor);
+    }
+  }
+
+  #onGap(frame: GapFrame): void {
+    const [from, to] = [cursorOf(frame.from), cursorOf(frame.to)];
+    const known = this.#position.get(frame.partition);
+    if (known && compareCursors(from, known) < 0) this.complaints.push('a gap of what was received');
+    this.lost.push({ partition: frame.partition, from, to });
+    this.#position.set(frame.partition, to);
   }
 
   #onEvents(frame: EventsFrame): void {

@@ -83,12 +83,13 @@ t.test('replays: few are outstanding, the others wait in order, and a silent one
     answerTimeoutMs: 100,
     maxBytes: 10,
     now: () => nowMs,
+    later: (action) => action(),
   });
   const listeners = [0, 1, 2].map(
     (i): ReplayListener => ({ onReplayEnvelope: () => {}, onReplayStalled: () => stalled.push(i) }),
   );
   for (const [i, listener] of listeners.entries())
-    replays.ask(listener, { topicId: i, channels: [{ channel: 'c', plan: {} }], ranges: [] });
+    replays.ask(listener, { topicId: i, channel: { channel: 'c', plan: {} }, ranges: [] });
   t.match([replays.outstandingCount, replays.waitingCount], [2, 1]);
   const [first] = listeners;
   if (first) replays.release(first);

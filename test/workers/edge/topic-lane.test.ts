@@ -28,8 +28,8 @@ t.test('a notice of an earlier generation does not join a channel that is wanted
   lane.apply(0, range(0, 5, X));
   lane.want(X, 2);
   t.notOk(lane.isJoined(X, 0));
-  t.match(lane.apply(0, range(5, 6, X, 1)), { joined: [], lost: [] });
-  t.match(lane.apply(0, range(6, 7, X, 2)), { joined: [X], lost: [] });
+  t.match(lane.apply(0, range(5, 6, X, 1)), { joined: [], rejoined: [] });
+  t.match(lane.apply(0, range(6, 7, X, 2)), { joined: [X], rejoined: [] });
 });
 
 t.test('a channel is joined everywhere when every partition of the topic has said so', async (t) => {
