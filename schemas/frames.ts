@@ -116,7 +116,10 @@ export interface WelcomeFrame {
 export interface SubscribedFrame {
   readonly type: 'subscribed';
   readonly id: string;
-  /** Shared frames name the channel, not the subscription: equal subscriptions have the same. */
+  /**
+   * Shared frames name the channel, not the subscription: equal subscriptions have the same. Empty when shared frames do not
+   * concern this subscription, because it has a policy other than `resume`: all of its frames name it in `sub`.
+   */
   readonly channel: string;
   readonly topic: string;
   /** The filter in canonical form. */
@@ -199,7 +202,10 @@ export interface AckedFrame {
   readonly id: string;
   readonly seq: number;
 }
-/** Matching events in (from, to] that this subscription will not get, as its own policy says. */
+/**
+ * Matching events in (from, to] that this subscription will not get, as its own policy says. Moves no position: the events
+ * frame of the same range follows, with what is left of it, and together they account for each event in it.
+ */
 export interface ShedFrame {
   readonly type: 'shed';
   readonly id: string;

@@ -75,7 +75,7 @@ export class Catalog implements TopicSource {
       this.#plans.set(key, cached);
       return cached;
     }
-    const plan = makePlan({ filter, fields, format }, this.#schemaOf(topic));
+    const plan = makePlan({ filter, fields, format }, this.schemaOf(topic));
     const made = { plan, channel: channelIdOf(topic.topicId, plan) };
     if (this.#plans.size >= MAX_CACHED_PLANS) {
       for (const [oldest] of this.#plans) {
@@ -87,7 +87,8 @@ export class Catalog implements TopicSource {
     return made;
   }
 
-  #schemaOf({ schema: text }: CatalogTopic): AvroRecord {
+  /** The record that one event of the topic is. */
+  schemaOf({ schema: text }: CatalogTopic): AvroRecord {
     let schema = this.#schemas.get(text);
     if (!schema) {
       const parsed = parseAvroSchema(JSON.parse(text));

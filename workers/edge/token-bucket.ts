@@ -1,5 +1,5 @@
-// Limits the messages a client may send: so many a second, and a burst on top for the moment after a reconnect in which
-// it asks for all its subscriptions again. Pure: time is an argument.
+// Limits how often something may happen: so many times a second, and a burst on top. Pure: time is an argument. Used for the
+// messages a client sends, where the burst is the moment after a reconnect, and for the events of a `maxRate`.
 
 export class TokenBucket {
   readonly #perSecond: number;
@@ -16,11 +16,27 @@ export class TokenBucket {
 
   /** @returns false when there is none left: the limit is exceeded */
   take(nowMs: number): boolean {
-    const elapsedMs = Math.max(0, nowMs - this.#filledMs);
-    this.#tokens = Math.min(this.#burst, this.#tokens + (elapsedMs * this.#perSecond) / 1000);
-    this.#filledMs = nowMs;
+    this.#fill(nowMs);
     if (this.#tokens < 1) return false;
     this.#tokens -= 1;
     return true;
+  }
+
+  /** How often `take` says yes now. */
+  available(nowMs: number): number {
+    this.#fill(nowMs);
+    return Math.floor(this.#tokens);
+  }
+
+  /** How long until `take` says yes; 0: it does now. */
+  waitMs(nowMs: number): number {
+    this.#fill(nowMs);
+    return this.#tokens >= 1 ? 0 : ((1 - this.#tokens) * 1000) / this.#perSecond;
+  }
+
+  #fill(nowMs: number): void {
+    const elapsedMs = Math.max(0, nowMs - this.#filledMs);
+    this.#tokens = Math.min(this.#burst, this.#tokens + (elapsedMs * this.#perSecond) / 1000);
+    this.#filledMs = nowMs;
   }
 }
