@@ -25,10 +25,13 @@ export class CatalogReader {
     this.#options = options;
   }
 
-  /** @param notices a connection of its own, in subscriber mode afterwards */
+  /** @param notices a connection for notices only, in subscriber mode afterwards */
   async start(notices: Redis): Promise<void> {
-    notices.on('message', () => void this.read());
-    await notices.subscribe(this.#options.keys.notifyCatalog);
+    const { notifyCatalog } = this.#options.keys;
+    notices.on('message', (channel: string) => {
+      if (channel === notifyCatalog) void this.read();
+    });
+    await notices.subscribe(notifyCatalog);
     await this.read();
   }
 

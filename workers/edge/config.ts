@@ -63,6 +63,29 @@ export const EdgeConfig = Type.Object({
     maximum: 1_000_000,
     description: 'Messages a client may send at once: all its subscriptions after a reconnect, several times over.',
   }),
+  edgeAcknowledgementsPerSecond: Type.Integer({
+    default: 2000,
+    minimum: 1,
+    maximum: 1_000_000,
+    description:
+      'Acknowledgements a client may send each second on average, and five times as many at once. One message may hold thousands, so that this is for clients which acknowledge each event by itself.',
+  }),
+  edgeDurableInFlightBytes: Type.Integer({
+    default: 4 * MIB,
+    minimum: 65_536,
+    maximum: 1024 * MIB,
+    unit: 'bytes',
+    description:
+      'Events in flight of one shard of a durable subscription. Beyond, nothing more is given out until some are settled; 1,000 shards that nobody acknowledges cost 4 GB at worst.',
+  }),
+  edgeDurableBacklogBytes: Type.Integer({
+    default: MIB,
+    minimum: 65_536,
+    maximum: 1024 * MIB,
+    unit: 'bytes',
+    description:
+      'Live events that wait for a durable consumer to acknowledge. When they are more, they are read from Kafka again later.',
+  }),
   edgeMaxBufferedBytes: Type.Integer({
     default: 2 * MIB,
     minimum: 65_536,

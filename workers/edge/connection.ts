@@ -40,6 +40,8 @@ export interface ConnectionLimits {
   readonly messagesPerSecond: number;
   /** Messages at once, after a silence. */
   readonly messageBurst: number;
+  /** Acknowledgements have a limit of their own: a consumer sends as many as it has events. */
+  readonly acknowledgementsPerSecond: number;
   /** Whether frames are compressed for clients that offered it. */
   readonly compresses: boolean;
   /** Unread bytes at which a client counts as slow. */
@@ -69,6 +71,9 @@ export interface ConnectionContext {
 /** 64 KiB: about what one system call takes anyway. */
 const FLUSH_BYTES = 65_536;
 
+/** Enough for what was in flight when a client was cut off, one by one. */
+const ACKNOWLEDGEMENT_BURST_SECONDS = 5;
+
 /** Smaller frames fit into one packet anyway. */
 const MIN_COMPRESSED_BYTES = 512;
 
@@ -79,6 +84,8 @@ export class Connection implements Client, Writable {
   readonly #socket: Socket;
   readonly #number: number;
   #bucket: TokenBucket | null = null;
+  /** For messages of all kinds; those that are no acknowledgements need a token of both. */
+  #wideBucket: TokenBucket | null = null;
   #subscriptions: Map<string, ClientSubscription> | null = null;
   /** The first frame that waits to be written; mostly it is the only one. */
   #first: FrameBytes | null = null;
@@ -126,9 +133,11 @@ export class Connection implements Client, Writable {
   onMessage(bytes: Uint8Array, isBinary: boolean): void {
     if (this.#isClosed) return;
     const { limits, now } = this.#context;
-    this.#bucket ??= new TokenBucket(limits.messagesPerSecond, limits.messageBurst, now());
-    if (!this.#bucket.take(now())) {
-      this.close(CLOSE_CODES.RATE_LIMITED, new MdsError('MDS_RATE_LIMITED', { limit: limits.messagesPerSecond }));
+    const perSecond = limits.acknowledgementsPerSecond + limits.messagesPerSecond;
+    const burst = limits.acknowledgementsPerSecond * ACKNOWLEDGEMENT_BURST_SECONDS + limits.messageBurst;
+    this.#wideBucket ??= new TokenBucket(perSecond, burst, now());
+    if (!this.#wideBucket.take(now())) {
+      this.#closeAsTooFast(limits.acknowledgementsPerSecond);
       return;
     }
     if (bytes.length > limits.maxMessageBytes) {
@@ -219,7 +228,8 @@ export class Connection implements Client, Writable {
   #handle(text: string): void {
     let id: string | undefined;
     try {
-      const message = parseClientMessage(text);
+      const message = this.#parse(text);
+      if (message === null) return;
       id = message.id;
       this.#answer(message);
     } catch (error) {
@@ -229,6 +239,31 @@ export class Connection implements Client, Writable {
       }
       this.#sendError(error, id ?? idIn(text));
     }
+  }
+
+  /** @returns null when it was one message too many */
+  #parse(text: string): ClientMessage | null {
+    let message: ClientMessage;
+    try {
+      message = parseClientMessage(text);
+    } catch (error) {
+      if (!this.#takeToken()) return null;
+      throw error;
+    }
+    const isAcknowledgement = message.type === 'ack' || message.type === 'nack';
+    return isAcknowledgement || this.#takeToken() ? message : null;
+  }
+
+  #takeToken(): boolean {
+    const { limits, now } = this.#context;
+    this.#bucket ??= new TokenBucket(limits.messagesPerSecond, limits.messageBurst, now());
+    if (this.#bucket.take(now())) return true;
+    this.#closeAsTooFast(limits.messagesPerSecond);
+    return false;
+  }
+
+  #closeAsTooFast(limit: number): void {
+    this.close(CLOSE_CODES.RATE_LIMITED, new MdsError('MDS_RATE_LIMITED', { limit }));
   }
 
   #answer(message: ClientMessage): void {
@@ -258,7 +293,9 @@ export class Connection implements Client, Writable {
     if (subscriptions.size >= limit) throw new MdsError('MDS_TOO_MANY_SUBSCRIPTIONS', { limit });
     if (message.type === 'subscribe' && message.resume !== undefined) this.awaitRoom();
     const subscription = this.#context.subscribe(this, message);
-    if (!subscription.isEnded) subscriptions.set(id, subscription);
+    if (this.#isClosed)
+      subscription.end(); // the answer was too much for it
+    else if (!subscription.isEnded) subscriptions.set(id, subscription);
   }
 
   #acknowledge(message: AckMessage | NackMessage): void {

@@ -17,6 +17,8 @@ import { Connections } from './connections.ts';
 import { Delivery } from './delivery.ts';
 import type { DeliveryLimits } from './delivery-options.ts';
 import { drainConnections } from './drain.ts';
+import { DurableTelemetry } from './durable/durable-telemetry.ts';
+import { DURABLE_TICK_MS, Durables } from './durable/durables.ts';
 import { FlushPacer } from './flush-pacer.ts';
 import { deleteHeartbeat, type HeartbeatIdentity, heartbeatOf, otherEdgeUrls, writeHeartbeat } from './heartbeat.ts';
 import { InterestRegister } from './interest-register.ts';
@@ -49,6 +51,7 @@ export async function startEdge(context: Context): Promise<RunningProcess> {
   const parts = assemble(context, redis);
   await parts.lane.start(redis.lane);
   await parts.catalogReader.start(redis.notices);
+  await parts.durables.start(redis.notices);
   const server = await startWebSocketServer({
     host: config.host,
     port: config.edgePort,
@@ -96,6 +99,7 @@ interface Parts {
   readonly audit: DeliveryAudit;
   readonly lane: LaneReader;
   readonly catalogReader: CatalogReader;
+  readonly durables: Durables;
   readonly connections: Connections;
 }
 
@@ -161,17 +165,36 @@ function assemble({ config, log, metrics, health }: Context, { commands }: Conne
   });
   const onChange = (): void => delivery.onCatalog(catalog.topics);
   const catalogReader = new CatalogReader({ catalog, redis: commands, keys, health, log, onChange });
+  const durables = new Durables({
+    edgeId,
+    redis: commands,
+    prefix: config.redisPrefix,
+    catalogKey: keys.catalog,
+    catalog,
+    delivery,
+    replays,
+    telemetry: new DurableTelemetry(metrics),
+    limits: {
+      lowWaterBytes: limits.lowWaterBytes,
+      frameBytes: limits.frameBytes,
+      maxInFlightBytes: config.edgeDurableInFlightBytes,
+      maxBacklogBytes: config.edgeDurableBacklogBytes,
+    },
+    log,
+  });
   const connections = new Connections({
     edgeId,
     maxConnections: config.edgeMaxConnections,
     limits: connectionLimits(config),
     heartbeatMs: config.edgeIdleTimeoutMs,
-    door: new SubscriptionDoor(delivery, new OverflowDoor(delivery, catalog, overflow)),
+    door: new SubscriptionDoor(delivery, new OverflowDoor(delivery, catalog, overflow), (client, message) =>
+      durables.consume(client, message),
+    ),
     outgoing,
     telemetry,
     log,
   });
-  return { edgeId, keys, telemetry, replays, interest, delivery, audit, lane, catalogReader, connections };
+  return { edgeId, keys, telemetry, replays, interest, delivery, audit, lane, catalogReader, durables, connections };
 }
 
 /** What happens again and again, and the way out. */
@@ -196,6 +219,7 @@ class Clockwork {
       setInterval(() => this.#tick(), TICK_MS),
       setInterval(() => void this.#beat(), HEARTBEAT_INTERVAL_MS),
       setInterval(() => void this.#parts.catalogReader.read(), CATALOG_INTERVAL_MS),
+      setInterval(() => this.#parts.durables.tick(), DURABLE_TICK_MS),
     ];
     this.#context.log.info(this.#identity, 'edge started');
   }
@@ -218,6 +242,7 @@ class Clockwork {
 
   async stop(): Promise<void> {
     for (const timer of this.#timers) clearInterval(timer);
+    await this.#parts.durables.settled();
     const { interest, keys, edgeId } = this.#parts;
     try {
       await interest.withdraw();
@@ -241,6 +266,7 @@ class Clockwork {
     const { telemetry, keys, interest } = this.#parts;
     const levels = this.#levels();
     telemetry.setLevels(levels);
+    this.#parts.durables.setLevels();
     telemetry.setHeldBytes(this.#parts.delivery.repairHeldBytes);
     try {
       await writeHeartbeat(this.#redis, keys, heartbeatOf(this.#identity, this.#state, levels, telemetry.summary()));
@@ -298,6 +324,7 @@ const connectionLimits = (config: EdgeConfig): ConnectionLimits => ({
   maxMessageBytes: config.edgeMaxMessageBytes,
   messagesPerSecond: config.edgeMessagesPerSecond,
   messageBurst: config.edgeMessageBurst,
+  acknowledgementsPerSecond: config.edgeAcknowledgementsPerSecond,
   compresses: config.edgeCompression,
   maxBufferedBytes: config.edgeMaxBufferedBytes,
   reconnectSpreadMs: config.edgeReconnectSpreadMs,

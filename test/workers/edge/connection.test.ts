@@ -38,6 +38,7 @@ function setUp(
       maxMessageBytes: 200,
       messagesPerSecond: 10,
       messageBurst: 10,
+      acknowledgementsPerSecond: 10,
       compresses: false,
       maxBufferedBytes: 1000,
       reconnectSpreadMs: 100,

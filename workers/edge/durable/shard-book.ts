@@ -120,6 +120,24 @@ export class ShardBook {
     return this.#partition(partition).floor;
   }
 
+  /** @returns how many events up to here are not settled */
+  openUpTo(partition: number, to: Cursor): number {
+    let count = 0;
+    for (const [cursor] of this.#partition(partition).unsettled()) if (compareCursors(cursor, to) <= 0) count += 1;
+    return count;
+  }
+
+  /** True while something is with the consumer. */
+  get hasSent(): boolean {
+    for (const { state } of this.#all()) if (state === 'sent') return true;
+    return false;
+  }
+
+  /** True for what is settled or was met: it needs no room. */
+  isKnown(partition: number, cursor: Cursor): boolean {
+    return this.#partition(partition).meet(cursor).kind === 'known';
+  }
+
   /** The next event of the shard in cursor order. @returns false when there is no room: it must be offered again */
   offer(partition: number, { cursor, bytes }: OfferedEvent, { recordMs, publishedMs }: OfferTimes): boolean {
     const book = this.#partition(partition);

@@ -80,12 +80,13 @@ return {'taken', epoch, shard[4]}
 `;
 
 /**
- * KEYS shard, ledger minute, trail · ARGV owner, epoch, leaseMs (0: the shard is released), state, shard number, lifetime of
+ * KEYS shard, ledger minute, trail, definitions · ARGV owner, epoch, leaseMs (0: the shard is released), state, shard number, lifetime of
  * the ledger in ms, length of the trail, channel of notices, subscription id, number of counts, name and value of each, then
  * the trail's entries.
  *
  * Everything an owner knows, in one step, unless it was superseded. When Redis has lost what it knew of this epoch, the
- * owner's state is the best there is: it is written under a new epoch, and the counts follow with the next call.
+ * owner's state is the best there is: it is written under a new epoch, and the counts follow with the next call. Not so when
+ * the subscription was deleted: other definitions are there, this one is not.
  *
  * @returns ['stored', epoch], ['anew', epoch] or ['superseded', epoch]
  */
@@ -98,7 +99,12 @@ local epoch = tonumber(shard[2] or '-1')
 local isMine = epoch == mine and shard[1] == ARGV[1]
 local isLost = epoch < mine or (epoch == mine and (not shard[1] or shard[1] == ''))
 if not isMine and not isLost then return {'superseded', epoch} end
-if isLost then epoch = mine + 1 end
+if isLost then
+  if redis.call('EXISTS', KEYS[4]) == 1 and redis.call('HEXISTS', KEYS[4], ARGV[9]) == 0 then
+    return {'superseded', epoch}
+  end
+  epoch = mine + 1
+end
 local leaseMs = tonumber(ARGV[3])
 redis.call('HSET', KEYS[1], 'epoch', epoch, 'state', ARGV[4])
 if leaseMs > 0 then

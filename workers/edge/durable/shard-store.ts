@@ -20,12 +20,6 @@ import { ACQUIRE_SHARD, HIDE_CONSUMER, PUSH_BOUNDED, SHOW_CONSUMERS, STORE_SHARD
 /** A consumer of this edge; the times are 0 until Redis has given them. */
 export type LocalConsumer = Pick<DurableConsumer, 'consumer' | 'edgeId' | 'connection' | 'joinedMs' | 'connectedMs'>;
 
-export interface LiveConsumers {
-  /** Redis' clock. */
-  readonly nowMs: number;
-  readonly consumers: readonly DurableConsumer[];
-}
-
 export type Acquired =
   | { readonly kind: 'none' }
   | { readonly kind: 'held'; readonly leaseMs: number }
@@ -57,13 +51,22 @@ const MINUTE_MS = 60_000;
 export class ShardStore {
   readonly #redis: Redis;
   readonly #keys: DurableKeys;
+  readonly #now: () => number;
+  #aheadMs = 0;
 
-  constructor(redis: Redis, keys: DurableKeys) {
+  /** @param now this edge's clock, which never goes back */
+  constructor(redis: Redis, keys: DurableKeys, now: () => number) {
     this.#redis = redis;
     this.#keys = keys;
+    this.#now = now;
   }
 
-  async showConsumers(id: string, consumers: readonly LocalConsumer[]): Promise<LiveConsumers> {
+  /** Redis' clock, as far as it is known. */
+  nowMs(): number {
+    return this.#now() + this.#aheadMs;
+  }
+
+  async showConsumers(id: string, consumers: readonly LocalConsumer[]): Promise<DurableConsumer[]> {
     const mine = consumers.flatMap(({ consumer, edgeId, connection, joinedMs, connectedMs }) => [
       consumer,
       edgeId,
@@ -77,7 +80,8 @@ export class ShardStore {
       [CONSUMER_TTL_MS, CONSUMERS_KEEP_MS, this.#keys.notify, id, ...mine],
     );
     const [nowMs, texts] = answer as [number, string[]]; // as the script says
-    return { nowMs, consumers: texts.map((text) => readMessage(DurableConsumer, text)) };
+    this.#aheadMs = nowMs - this.#now();
+    return texts.map((text) => readMessage(DurableConsumer, text));
   }
 
   async hideConsumer(id: string, { consumer, connection }: LocalConsumer): Promise<void> {
@@ -92,7 +96,8 @@ export class ShardStore {
   }
 
   async store({ id, shard, owner, epoch, state, record, isRelease }: ShardWrite): Promise<Stored> {
-    const keys = [this.#keys.shard(id, shard), this.#keys.ledger(id, record.minute), this.#keys.trail(id)];
+    const { definitions, ledger, trail } = this.#keys;
+    const keys = [this.#keys.shard(id, shard), ledger(id, record.minute), trail(id), definitions];
     const answer = await this.#run(STORE_SHARD, keys, [
       owner,
       epoch,

@@ -24,3 +24,12 @@ export const laterOf = (a: Cursor, b: Cursor): Cursor => (compareCursors(a, b) >
 /** The greatest cursor before this one, so that (before, cursor] holds nothing else. */
 export const justBefore = ({ offset, index }: Cursor): Cursor =>
   index === 0 ? beforeRecord(offset) : { offset, index: Math.min(index, END_OF_RECORD) - 1 };
+
+/** True when the second may stand behind the first in one frame. */
+export const goesOn = (last: Placed, next: Placed): boolean =>
+  last.partition === next.partition && compareCursors(last.cursor, next.cursor) < 0;
+
+interface Placed {
+  readonly partition: number;
+  readonly cursor: Cursor;
+}

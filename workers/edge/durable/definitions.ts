@@ -1,0 +1,107 @@
+// The edge's copy of the definitions of durable subscriptions: read when there is a notice, and now and then without one.
+// What disappears is believed only after a while: a Redis that was restarted has forgotten everything for a moment.
+
+import type { Logger } from '../../../platform/log.ts';
+import type { Redis } from '../../../platform/redis.ts';
+import { type RedisKeys, readMessage } from '../../../schemas/coordination.ts';
+import { DurableDefinition, type DurableKeys } from '../../../schemas/durable.ts';
+import { reasonOf } from '../../../schemas/errors.ts';
+
+export interface DefinitionsOptions {
+  readonly redis: Redis;
+  readonly keys: DurableKeys;
+  readonly catalogKey: RedisKeys['catalog'];
+  readonly log: Logger;
+  readonly now: () => number;
+  onChanged(definition: DurableDefinition): void;
+  onGone(id: string): void;
+}
+
+/** Longer than the control plane needs to write all definitions into an empty Redis. */
+const GONE_AFTER_MS = 3000;
+
+interface Known {
+  text: string;
+  definition: DurableDefinition;
+  missingSinceMs: number | null;
+}
+
+export class Definitions {
+  readonly #options: DefinitionsOptions;
+  readonly #known = new Map<string, Known>();
+  readonly #byName = new Map<string, string>();
+  #lastProblem = '';
+
+  constructor(options: DefinitionsOptions) {
+    this.#options = options;
+  }
+
+  get(id: string): DurableDefinition | undefined {
+    return this.#known.get(id)?.definition;
+  }
+
+  /** @param subscription id or name */
+  find(tenant: string, subscription: string): DurableDefinition | undefined {
+    const found = this.get(subscription) ?? this.get(this.#byName.get(nameKey(tenant, subscription)) ?? '');
+    return found?.tenant === tenant ? found : undefined;
+  }
+
+  /** One of them may have changed. */
+  async readOne(id: string): Promise<void> {
+    await this.#guarded(async () => {
+      const text = await this.#options.redis.hget(this.#options.keys.definitions, id);
+      if (text !== null) this.#take(id, text);
+    });
+  }
+
+  async readAll(): Promise<void> {
+    await this.#guarded(async () => {
+      const { redis, keys, catalogKey } = this.#options;
+      const fields = await redis.hgetall(keys.definitions);
+      for (const [id, text] of Object.entries(fields)) this.#take(id, text);
+      const missing = [...this.#known].filter(([id]) => !Object.hasOwn(fields, id));
+      // Without a catalog, Redis is empty and says nothing about what exists.
+      if (missing.length > 0 && (await redis.exists(catalogKey)) === 1) this.#miss(missing);
+    });
+  }
+
+  #take(id: string, text: string): void {
+    const known = this.#known.get(id);
+    if (known) known.missingSinceMs = null;
+    if (known?.text === text) return;
+    const definition = readMessage(DurableDefinition, text);
+    if (known && known.definition.revision > definition.revision) return; // read before a notice, come after it
+    if (known) this.#byName.delete(nameKey(known.definition.tenant, known.definition.name));
+    this.#known.set(id, { text, definition, missingSinceMs: null });
+    this.#byName.set(nameKey(definition.tenant, definition.name), id);
+    if (known) this.#options.onChanged(definition);
+  }
+
+  #miss(missing: readonly (readonly [string, Known])[]): void {
+    const nowMs = this.#options.now();
+    for (const [id, known] of missing) {
+      known.missingSinceMs ??= nowMs;
+      if (nowMs - known.missingSinceMs < GONE_AFTER_MS) continue;
+      this.#known.delete(id);
+      const key = nameKey(known.definition.tenant, known.definition.name);
+      if (this.#byName.get(key) === id) this.#byName.delete(key);
+      this.#options.onGone(id);
+    }
+  }
+
+  /** Never rejects: the last good copy serves on. */
+  async #guarded(read: () => Promise<void>): Promise<void> {
+    let problem = '';
+    try {
+      await read();
+    } catch (error) {
+      problem = reasonOf(error);
+      if (problem !== this.#lastProblem) {
+        this.#options.log.warn({ reason: problem }, 'definitions of durable subscriptions cannot be read');
+      }
+    }
+    this.#lastProblem = problem;
+  }
+}
+
+const nameKey = (tenant: string, name: string): string => JSON.stringify([tenant, name]);

@@ -1,0 +1,186 @@
+// Durable subscriptions at this edge: finds what a client wants to consume, and keeps everything going.
+
+import type { Logger } from '../../../platform/log.ts';
+import type { Redis } from '../../../platform/redis.ts';
+import type { CatalogTopic, RedisKeys } from '../../../schemas/coordination.ts';
+import { type DurableDefinition, durableKeys } from '../../../schemas/durable.ts';
+import { MdsError } from '../../../schemas/errors.ts';
+import type { ConsumeMessage } from '../../../schemas/frames.ts';
+import type { Catalog } from '../catalog.ts';
+import type { Client } from '../client.ts';
+import type { ChannelPlan, Delivery } from '../delivery.ts';
+import type { ReplayClient } from '../replay-client.ts';
+import { Consumer, type ConsumerContext } from './consumer.ts';
+import { Definitions } from './definitions.ts';
+import type { DurableTelemetry } from './durable-telemetry.ts';
+import { Participation } from './participation.ts';
+import { ShardStore } from './shard-store.ts';
+
+/** The only tenant there is while clients are not authenticated. */
+const TENANT = 'default';
+/** What durable subscriptions may hold in memory, and what a client may have unread. */
+export interface DurableLimits {
+  readonly lowWaterBytes: number;
+  readonly frameBytes: number;
+  readonly maxInFlightBytes: number;
+  readonly maxBacklogBytes: number;
+}
+
+export interface DurablesOptions {
+  readonly edgeId: string;
+  readonly redis: Redis;
+  readonly prefix: string;
+  readonly catalogKey: RedisKeys['catalog'];
+  readonly catalog: Catalog;
+  readonly delivery: Delivery;
+  readonly replays: ReplayClient;
+  readonly telemetry: DurableTelemetry;
+  readonly limits: DurableLimits;
+  readonly log: Logger;
+}
+
+/** Resolution of ack timeouts and backoff, and half of what an `acked` waits for the next store. */
+export const DURABLE_TICK_MS = 25;
+/** Definitions are also read without a notice, since a notice can get lost. */
+const READ_INTERVAL_MS = 2000;
+
+/** Does not go back or jump when the system's clock is set: leases depend on it. */
+const steadyMs = (): number => performance.timeOrigin + performance.now();
+
+export class Durables {
+  readonly #options: DurablesOptions;
+  readonly #store: ShardStore;
+  readonly #definitions: Definitions;
+  readonly #notify: string;
+  readonly #consumerContext: ConsumerContext;
+  readonly #participations = new Map<string, Participation>();
+  #lastReadMs = 0;
+
+  constructor(options: DurablesOptions) {
+    this.#options = options;
+    const { redis, prefix, catalogKey, log, edgeId, limits } = options;
+    const keys = durableKeys(prefix);
+    this.#notify = keys.notify;
+    this.#store = new ShardStore(redis, keys, steadyMs);
+    this.#definitions = new Definitions({
+      redis,
+      keys,
+      catalogKey,
+      log,
+      now: steadyMs,
+      onChanged: (definition) => this.#participations.get(definition.id)?.applyDefinition(definition),
+      onGone: (id) => this.#participations.get(id)?.end(),
+    });
+    const { lowWaterBytes, frameBytes } = limits;
+    this.#consumerContext = { edgeId, lowWaterBytes, frameBytes, now: steadyMs, wallClock: Date.now };
+  }
+
+  /** @param notices a connection in subscriber mode, shared with others */
+  async start(notices: Redis): Promise<void> {
+    notices.on('message', (channel: string, id: string) => {
+      if (channel === this.#notify) void this.#onNotice(id);
+    });
+    await notices.subscribe(this.#notify);
+    await this.#definitions.readAll();
+  }
+
+  /**
+   * Begins to consume; the answer follows as a frame.
+   *
+   * @throws MdsError when the client cannot take part
+   */
+  consume(client: Client, message: ConsumeMessage): Consumer {
+    if (client.format !== 'json') throw new MdsError('MDS_DURABLE_NEEDS_JSON');
+    const consumer = new Consumer(this.#consumerContext, client, message);
+    const definition = this.#definitions.find(TENANT, message.subscription);
+    if (definition) this.#join(consumer, definition);
+    else void this.#lookFor(consumer, message.subscription);
+    return consumer;
+  }
+
+  tick(): void {
+    const nowMs = steadyMs();
+    for (const participation of [...this.#participations.values()]) participation.tick(nowMs);
+    if (nowMs - this.#lastReadMs < READ_INTERVAL_MS) return;
+    this.#lastReadMs = nowMs;
+    void this.#definitions.readAll();
+  }
+
+  setLevels(): void {
+    let [consumers, shardsLed, inFlight, deadLettersWanted] = [0, 0, 0, 0];
+    for (const participation of this.#participations.values()) {
+      consumers += participation.consumerCount;
+      for (const { book } of participation.leads) {
+        shardsLed += 1;
+        inFlight += book.inFlightCount;
+        deadLettersWanted += book.deadCount;
+      }
+    }
+    this.#options.telemetry.setLevels({ consumers, shardsLed, inFlight, deadLettersWanted });
+  }
+
+  /** Resolves when everything that consumers left behind is stored; when Redis stays away, after a lease's time. */
+  async settled(): Promise<void> {
+    await Promise.all([...this.#participations.values()].map((participation) => participation.settled()));
+  }
+
+  async #onNotice(id: string): Promise<void> {
+    await this.#definitions.readOne(id);
+    this.#participations.get(id)?.wake();
+  }
+
+  /** It may be so new that the notice is not here yet. */
+  async #lookFor(consumer: Consumer, subscription: string): Promise<void> {
+    await this.#definitions.readAll();
+    if (consumer.isEnded) return;
+    const definition = this.#definitions.find(TENANT, subscription);
+    if (definition) this.#join(consumer, definition);
+    else consumer.fail(new MdsError('MDS_SUBSCRIPTION_UNKNOWN', { id: subscription }));
+  }
+
+  #join(consumer: Consumer, definition: DurableDefinition): void {
+    let participation = this.#participations.get(definition.id);
+    if (!participation) {
+      participation = this.#participationIn(definition);
+      this.#participations.set(definition.id, participation);
+    }
+    participation.add(consumer);
+  }
+
+  #participationIn(definition: DurableDefinition): Participation {
+    const { telemetry, replays, delivery, limits, log } = this.#options;
+    const { maxInFlightBytes, maxBacklogBytes } = limits;
+    return new Participation(
+      {
+        store: this.#store,
+        telemetry,
+        replays,
+        log,
+        now: steadyMs,
+        random: Math.random,
+        maxInFlightBytes,
+        maxBacklogBytes,
+        planOf: (present) => this.#planOf(present),
+        topicOf: (present) => this.#topicOf(present),
+        follow: (present, follower, resume) =>
+          delivery.follow(follower, this.#topicOf(present), this.#planOf(present), resume),
+        onIdle: (idle) => {
+          if (this.#participations.get(idle.id) === idle) this.#participations.delete(idle.id);
+        },
+      },
+      definition,
+    );
+  }
+
+  #topicOf({ topicId }: DurableDefinition): CatalogTopic {
+    const topic = this.#options.catalog.topics.get(topicId);
+    if (!topic) throw new MdsError('MDS_TOPIC_UNKNOWN', { topic: topicId, hint: '; it was deleted' });
+    return topic;
+  }
+
+  #planOf(definition: DurableDefinition): ChannelPlan {
+    const { filter, fields } = definition;
+    const request = { filter, ...(fields === null ? {} : { fields }) };
+    return this.#options.catalog.planFor(this.#topicOf(definition), request, 'json');
+  }
+}
