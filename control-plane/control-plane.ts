@@ -14,6 +14,7 @@ import { routeKeys } from '../schemas/route.ts';
 import type { App } from './api/app.ts';
 import { buildServer } from './api/server.ts';
 import type { ControlPlaneConfig } from './config.ts';
+import { DeadLetters } from './dead-letters/dead-letters.ts';
 import { DurableKeeper } from './durable/durable-keeper.ts';
 import { Explanations } from './explain/explanations.ts';
 import { Housekeeping } from './ownership/housekeeping.ts';
@@ -63,6 +64,18 @@ export async function startControlPlane(context: ProcessContext<ControlPlaneConf
   const unfinished = new UnfinishedTopics({ db: pool, work, service: topics, log });
   const evolved = new EvolvedSchemas({ db: pool, schemas: registry, work, log, now: () => performance.now() });
 
+  const durables = durableKeys(config.redisPrefix);
+  const deadLetters = new DeadLetters({
+    pool,
+    redis,
+    keys: durables,
+    registry,
+    kafka,
+    connection: { brokers: config.kafkaBrokers, log },
+    metrics,
+    log,
+  });
+
   const leaderMetrics = createLeaderMetrics(metrics);
   const leadership = new Leadership({
     postgresUrl: config.postgresUrl,
@@ -84,7 +97,7 @@ export async function startControlPlane(context: ProcessContext<ControlPlaneConf
     keys,
     routes: routeKeys(config.redisPrefix),
     db: pool,
-    durables: new DurableKeeper({ redis, keys: durableKeys(config.redisPrefix), db: pool, log }),
+    durables: new DurableKeeper({ redis, keys: durables, db: pool, deadLetters, log }),
     unfinished,
     evolved,
     housekeeping: new Housekeeping(pool, redis, keys),
@@ -105,6 +118,7 @@ export async function startControlPlane(context: ProcessContext<ControlPlaneConf
     topics,
     kafka,
     onChange: () => loop?.look(),
+    deadLetters: deadLetters.service,
     explanations,
     schemas: registry,
     status: new StatusReader({ db: pool, redis, keys, auditKeys: auditKeys(config.redisPrefix), version }),
@@ -131,6 +145,7 @@ export async function startControlPlane(context: ProcessContext<ControlPlaneConf
       await leadership.stop();
       await unfinished.stop();
       await evolved.stop();
+      await deadLetters.stop();
       await kafka.close();
       await registry.close();
       closeRedis(redis, notices, answers);

@@ -30,6 +30,13 @@ export const ERROR_KINDS = {
     '{dependency} cannot be reached: {reason}. It is retried; check that it runs.',
   ),
   MDS_SHUTTING_DOWN: kind(503, true, 'This process is shutting down; connect to another one.'),
+  MDS_EDGE_EVACUATED: kind(503, true, 'This edge is being emptied of its clients; connect to another one.'),
+  MDS_EDGE_UNKNOWN: kind(404, false, 'No edge {edge} runs{hint}.'),
+  MDS_NO_OTHER_EDGE: kind(
+    409,
+    false,
+    'No other edge runs that could take the clients of {edge}. Start one; or force it, and they wait until there is one.',
+  ),
   MDS_TIMEOUT: kind(504, true, '{operation} did not finish within {timeoutMs} ms; try again.'),
   MDS_INTERNAL: kind(500, true, 'An internal error occurred; it was logged under {reference}.'),
 
@@ -183,6 +190,12 @@ export const ERROR_KINDS = {
   MDS_INGEST_BUSY: kind(503, true, 'The ingest door works on {limit} requests, which is its limit; send again.'),
 
   // Control plane
+  MDS_DEAD_LETTER_PURGED: kind(409, false, 'The dead letter {id} was purged; it cannot be redriven.'),
+  MDS_DEAD_LETTER_REDRIVING: kind(
+    409,
+    true,
+    'The dead letter {id} is being redriven; purge it when that has succeeded or failed.',
+  ),
   MDS_NOT_FOUND: kind(404, false, 'There is no {what} {id}.'),
   MDS_ALREADY_EXISTS: kind(409, false, 'A {what} named {id} already exists.'),
   MDS_ROUTE_CIRCULAR: kind(

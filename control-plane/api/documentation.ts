@@ -32,6 +32,7 @@ export async function registerDocumentation(app: App, version: string): Promise<
       tags: [
         { name: 'topics', description: 'Named streams of events' },
         { name: 'subscriptions', description: 'Durable subscriptions' },
+        { name: 'dead letters', description: 'What could not be delivered' },
         { name: 'filters', description: 'CEL expressions over the fields of an event' },
         { name: 'status', description: 'Processes, owners, lag and rates' },
       ],

@@ -6,17 +6,20 @@ import { MdsError } from '../../schemas/errors.ts';
 export type PageToken =
   | { readonly list: 'topics'; readonly after: string }
   | { readonly list: 'routes'; readonly after: number }
-  | { readonly list: 'subscriptions'; readonly after: number };
+  | { readonly list: 'subscriptions'; readonly after: number }
+  | { readonly list: 'dead-letters'; readonly after: number };
 export type PagedList = PageToken['list'];
 type After<List extends PagedList> = Extract<PageToken, { list: List }>['after'];
 
 export const encodePageToken = ({ list, after }: PageToken): string =>
   Buffer.from(JSON.stringify([list, after])).toString('base64url');
 
-const AFTER_TYPES = { topics: 'string', routes: 'number', subscriptions: 'number' } as const satisfies Record<
-  PagedList,
-  string
->;
+const AFTER_TYPES = {
+  topics: 'string',
+  routes: 'number',
+  subscriptions: 'number',
+  'dead-letters': 'number',
+} as const satisfies Record<PagedList, string>;
 
 /** @throws MdsError `MDS_PAGE_TOKEN_INVALID` */
 export function decodePageToken<List extends PagedList>(list: List, text: string): After<List> {

@@ -13,6 +13,7 @@ import type { RedisKeys } from '../../schemas/coordination.ts';
 import { durableKeys } from '../../schemas/durable.ts';
 import { MdsError } from '../../schemas/errors.ts';
 import { routeKeys } from '../../schemas/route.ts';
+import type { DeadLetterService } from '../dead-letters/dead-letter-service.ts';
 import { SubscriptionService } from '../durable/subscription-service.ts';
 import type { Explanations } from '../explain/explanations.ts';
 import type { StatusReader } from '../status/status-reader.ts';
@@ -22,6 +23,7 @@ import type { TopicService } from '../topics/topic-service.ts';
 import type { App } from './app.ts';
 import { registerDocumentation } from './documentation.ts';
 import { PAGE_NOT_BUILT, registerPage } from './page.ts';
+import { deadLetterRoutes } from './routes/dead-letters.ts';
 import { filterRoutes } from './routes/filters.ts';
 import { schemaRoutes, type WriterSchemas } from './routes/schemas.ts';
 import { statusRoutes } from './routes/status.ts';
@@ -42,6 +44,7 @@ export interface ServerParts {
   readonly kafka: KafkaTopics;
   /** What a leader tells others has changed. */
   readonly onChange: () => void;
+  readonly deadLetters: DeadLetterService;
   readonly explanations: Pick<Explanations, 'ask'>;
   readonly schemas: WriterSchemas;
   readonly status: StatusReader;
@@ -70,6 +73,7 @@ export async function buildServer(parts: ServerParts): Promise<App> {
   topicRoutes(app, db, topics);
   const subscriptions = new SubscriptionService({ ...parts, keys: durableKeys(parts.redisPrefix) });
   subscriptionRoutes(app, db, subscriptions);
+  deadLetterRoutes(app, db, parts.deadLetters);
   topicRouteRoutes(app, { ...parts, keys: routeKeys(parts.redisPrefix) });
   filterRoutes(app, topics, parts.explanations);
   schemaRoutes(app, parts.schemas);

@@ -4,6 +4,7 @@
 import type { Logger } from '../../platform/log.ts';
 import type { Redis } from '../../platform/redis.ts';
 import type { DurableKeys } from '../../schemas/durable.ts';
+import type { DeadLetters } from '../dead-letters/dead-letters.ts';
 import type { Queryable } from '../store/queryable.ts';
 import { allSubscriptions } from '../store/subscriptions.ts';
 import { definitionOf, writeDefinitions } from './definitions.ts';
@@ -16,6 +17,7 @@ export interface DurableKeeperParts {
   readonly redis: Redis;
   readonly keys: DurableKeys;
   readonly db: Queryable;
+  readonly deadLetters: Pick<DeadLetters, 'look'>;
   readonly log: Logger;
 }
 
@@ -31,7 +33,8 @@ export class DurableKeeper {
 
   /** @param fenced the connection that holds the leader's lock */
   async look(fenced: Queryable, nowMs = Date.now()): Promise<void> {
-    const { redis, keys, db, log } = this.#parts;
+    const { redis, keys, db, deadLetters, log } = this.#parts;
+    deadLetters.look();
     const definitions = (await allSubscriptions(db)).map(definitionOf);
     const isChanged = await writeDefinitions(redis, keys, definitions, nowMs);
     if (!isChanged && nowMs - this.#checkpointedMs < CHECKPOINT_INTERVAL_MS) return;

@@ -7,6 +7,11 @@ import pg from 'pg';
 import t, { type Test } from 'tap';
 import { Check } from 'typebox/value';
 import { buildServer, type ServerParts } from '../../../control-plane/api/server.ts';
+import { createDeadLetterMetrics } from '../../../control-plane/dead-letters/dead-letter-metrics.ts';
+import { DeadLetterService } from '../../../control-plane/dead-letters/dead-letter-service.ts';
+import { LetterDecoding } from '../../../control-plane/dead-letters/letter-decoding.ts';
+import { LetterRecords } from '../../../control-plane/dead-letters/letter-records.ts';
+import { Redriver } from '../../../control-plane/dead-letters/redriver.ts';
 import { StatusReader } from '../../../control-plane/status/status-reader.ts';
 import type { Queryable } from '../../../control-plane/store/queryable.ts';
 import { TopicService } from '../../../control-plane/topics/topic-service.ts';
@@ -18,9 +23,19 @@ import { Problem } from '../../../schemas/api/problem.ts';
 import { ServiceStatus } from '../../../schemas/api/status.ts';
 import { auditKeys } from '../../../schemas/audit.ts';
 import { redisKeys } from '../../../schemas/coordination.ts';
+import { durableKeys } from '../../../schemas/durable.ts';
 import { InMemoryKafka, InMemorySchemas } from '../stand-ins.ts';
 
 const NOBODY = '127.0.0.1:1';
+
+function someDeadLetters(db: Queryable, redis: Redis): DeadLetterService {
+  const decoding = new LetterDecoding({ getSchemaById: async () => 'unknown' });
+  const records = new LetterRecords({ read: async () => new Map() }, decoding);
+  const metrics = createDeadLetterMetrics(createMetrics('control'));
+  const producer = () => Promise.reject(new Error('nothing is produced here'));
+  const redriver = new Redriver({ db, redis, keys: durableKeys('test'), records, producer, metrics });
+  return new DeadLetterService({ db, records, decoding, redriver });
+}
 
 async function aServer(t: Test, overrides: Partial<ServerParts> = {}) {
   const pool = new pg.Pool({ connectionString: `postgres://nobody@${NOBODY}/none` });
@@ -39,6 +54,7 @@ async function aServer(t: Test, overrides: Partial<ServerParts> = {}) {
     onChange: () => {},
     topics: new TopicService({ db, work, known, onChange: () => {} }),
     schemas: { getSchemaById: async () => 'unknown' },
+    deadLetters: someDeadLetters(db, redis),
     explanations: { ask: () => Promise.reject(new Error('nobody explains here')) },
     status: new StatusReader({ db, redis, keys, auditKeys: auditKeys('test'), version: '1.2.3' }),
     health: new Health(),
@@ -108,6 +124,8 @@ t.test('with Postgres away requests may be sent again later', async (t) => {
     '/v1/topics/a',
     '/v1/subscriptions',
     '/v1/subscriptions/a',
+    '/v1/dead-letters',
+    '/v1/dead-letters/a',
     '/v1/workers',
     '/v1/edges',
   ]) {
@@ -150,6 +168,13 @@ t.test('the API describes itself in OpenAPI 3.1, with every status', async (t) =
   const document = (await app.inject('/openapi.json')).json();
   t.equal(document.openapi, '3.1.0');
   t.same(Object.keys(document.paths).sort(), [
+    '/v1/dead-letters',
+    '/v1/dead-letters/purge',
+    '/v1/dead-letters/redrive',
+    '/v1/dead-letters/redrives/{id}',
+    '/v1/dead-letters/redrives/{id}/cancel',
+    '/v1/dead-letters/{id}',
+    '/v1/dead-letters/{id}/redrive',
     '/v1/edges',
     '/v1/filters/check',
     '/v1/routes',
