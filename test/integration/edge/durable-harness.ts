@@ -2,6 +2,10 @@
 // consume.
 
 import { Redis } from 'ioredis';
+import { loadConfig } from '../../../platform/config.ts';
+import { Health } from '../../../platform/health.ts';
+import { createLogger } from '../../../platform/log.ts';
+import { createMetrics } from '../../../platform/metrics.ts';
 import { readMessage } from '../../../schemas/coordination.ts';
 import {
   type DurableDefinition,
@@ -10,8 +14,11 @@ import {
   ShardState as ShardStateSchema,
 } from '../../../schemas/durable.ts';
 import type { WireEventCursor } from '../../../schemas/frames.ts';
+import { EdgeConfig } from '../../../workers/edge/config.ts';
+import { startEdge } from '../../../workers/edge/edge.ts';
 import { type EdgeUnderTest, TestClient, until } from './edge-harness.ts';
 import { TOPIC_ID } from './played-worker.ts';
+import { freePort } from './redis-server.ts';
 
 /** Before the first record of each partition. */
 const BEGINNING = 0x7fffffff;
@@ -141,6 +148,18 @@ export class TestConsumer {
     );
   }
 
+  /** Acknowledges everything as it comes, until the function that is returned is called. */
+  ackAll(): () => void {
+    const done = new Set<string>();
+    const timer = setInterval(() => {
+      const fresh = this.got.filter(({ cursor, attempt }) => !done.has(`${cursor} ${attempt}`));
+      if (fresh.length === 0) return;
+      for (const { cursor, attempt } of fresh) done.add(`${cursor} ${attempt}`);
+      this.client.say({ type: 'ack', id: this.id, cursors: fresh.map(({ cursor }) => cursor) });
+    }, 20);
+    return () => clearInterval(timer);
+  }
+
   get numbers(): number[] {
     return this.got.map(({ n }) => n);
   }
@@ -181,4 +200,25 @@ export class TestConsumer {
     this.client.say({ ...message, id: this.id, seq });
     await until(`acked ${seq}`, () => this.client.of('acked').some((frame) => frame.seq >= seq));
   }
+}
+
+export interface OtherEdge {
+  readonly url: string;
+  stop(): Promise<void>;
+}
+
+/** Another edge of the same installation. @param redisUrl of a proxy, perhaps */
+export async function startOtherEdge({ prefix }: Pick<EdgeUnderTest, 'prefix'>, redisUrl: string): Promise<OtherEdge> {
+  const port = await freePort();
+  const config = loadConfig(EdgeConfig, {
+    MDS_REDIS_URL: redisUrl,
+    MDS_REDIS_PREFIX: prefix,
+    MDS_EDGE_PORT: String(port),
+    MDS_HTTP_PORT: '0',
+    MDS_LOG_LEVEL: process.env.TEST_LOG_LEVEL ?? 'silent',
+  });
+  const log = createLogger('edge', config.logLevel);
+  const signal = new AbortController().signal;
+  const edge = await startEdge({ config, log, metrics: createMetrics('edge'), health: new Health(), signal });
+  return { url: `ws://127.0.0.1:${port}/v1/stream`, stop: () => edge.stop() };
 }
