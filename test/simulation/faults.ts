@@ -10,7 +10,7 @@ interface Fault {
   strike(world: World): void;
 }
 
-const DURATION_MS = { low: 50, high: 4500 } as const;
+const DURATION_MS = { low: 50, high: 7000 } as const;
 
 const FAULTS: readonly Fault[] = [
   {
@@ -24,6 +24,7 @@ const FAULTS: readonly Fault[] = [
   { name: 'redis empty', weight: 1, strike: (w) => redisAway(w, false) },
   { name: 'redis cut', weight: 3, strike: (w) => anyConnection(w).cut() },
   { name: 'redis stall', weight: 3, strike: (w) => anyConnection(w).stall(duration(w)) },
+  { name: 'worker cut off', weight: 2, strike: cutOff },
   { name: 'worker crash', weight: 2, strike: (w) => w.restart(w.simulator.random.pick(w.workers)) },
   { name: 'worker pause', weight: 2, strike: (w) => pause(w, w.simulator.random.pick(w.workers).running) },
   { name: 'worker slow', weight: 1, strike: slowWorker },
@@ -60,8 +61,10 @@ export function injectFaults(
   const next = (): void => {
     simulator.plan(-Math.log(1 - random.next()) * meanIntervalMs, null, 'fault', () => {
       if (until()) return;
-      const fault = pickWeighted(world, drawn);
-      if (fault) {
+      // Some strike together: what one breaks, the other keeps from being mended.
+      for (let together = random.chance(0.2) ? 3 : 1; together > 0; together--) {
+        const fault = pickWeighted(world, drawn);
+        if (!fault) continue;
         count += 1;
         simulator.note(`*** ${fault.name}`, '');
         fault.strike(world);
@@ -146,6 +149,15 @@ function pause(
   world.simulator.note(`    ${process.name}`, '');
   process.pause();
   later(world, `${process.name} goes on`, () => process.resume());
+}
+
+/** The network between it and Redis stands still; half of the time it dies meanwhile, with what it said on its way. */
+function cutOff(world: World): void {
+  const { random } = world.simulator;
+  const place = random.pick(world.workers);
+  const forMs = duration(world);
+  for (const connection of place.running.connections) connection.stall(forMs);
+  if (random.chance(0.5)) world.simulator.plan(random.between(0, 3), null, 'dies cut off', () => world.restart(place));
 }
 
 function slowWorker(world: World): void {

@@ -4,7 +4,7 @@
 
 import { type RunResult, runSeed } from './run-seed.ts';
 
-const MAX_FAILURES = 5;
+const MAX_FAILURES = Number(process.env.MAX_FAILURES ?? 5);
 const PROGRESS_MS = 5000;
 
 const first = Number(process.argv[2] ?? Math.floor(Math.random() * 2 ** 31));

@@ -23,9 +23,14 @@ export class TopicCatalog {
     if (topics.length > 0) this.#topics = new Map(topics.map((topic) => [topic.topicId, topic]));
   }
 
-  /** Looks again when the topic is not known: it may be new. */
-  async topic(topicId: number): Promise<CatalogTopic | undefined> {
-    if (!this.#topics.has(topicId)) await this.read();
+  /**
+   * Looks again when the topic is not known, or smaller than somebody says: it may be new, or have grown.
+   *
+   * @param partitions how many there must be at least
+   */
+  async topic(topicId: number, partitions = 0): Promise<CatalogTopic | undefined> {
+    const known = this.#topics.get(topicId);
+    if (!known || known.partitions < partitions) await this.read();
     return this.#topics.get(topicId);
   }
 

@@ -8,7 +8,7 @@ import { SimulatedProcess } from './simulated-process.ts';
 import { Trace } from './trace.ts';
 
 /** The end of a run that went wrong. */
-export class Violation extends Error {}
+class Violation extends Error {}
 
 /** A moment in 2026; true time of the simulation begins here. */
 const START_MS = 1_800_000_000_000;
@@ -16,7 +16,7 @@ const START_MS = 1_800_000_000_000;
 export class Simulator {
   readonly random: Random;
   readonly trace: Trace;
-  /** Looked at behind every step; throws a Violation. */
+  /** Looked at behind every step; they tell `fail`. */
   readonly invariants: (() => void)[] = [];
   readonly #heap = new EventHeap();
   #nowMs = START_MS;

@@ -4,6 +4,7 @@
 
 import { EventEmitter } from 'node:events';
 import type { Redis } from '../../../platform/redis.ts';
+import { isLaneProbe } from '../../../schemas/lane-probe.ts';
 import type { SimulatedProcess } from '../engine/simulated-process.ts';
 import type { Simulator } from '../engine/simulator.ts';
 import type { Argument } from './redis-data.ts';
@@ -17,6 +18,8 @@ interface Batch {
   readonly settle: (answers: readonly Answer[] | Error) => void;
   isExecuted: boolean;
   isSettled: boolean;
+  /** The process is gone, the network still has it: it reaches the server when it would have anyway. */
+  isOnItsWay: boolean;
 }
 
 const LATENCY_MS = { low: 0.1, high: 2 } as const;
@@ -117,6 +120,7 @@ export class RedisConnection extends EventEmitter implements RedisPeer {
       settle: (answers) => (answers instanceof Error ? reject(answers) : undefined),
       isExecuted: true,
       isSettled: false,
+      isOnItsWay: false,
     };
     this.#underWay.push(batch);
     this.#simulator.plan(this.#delayToServer(), null, 'brpop', () => {
@@ -153,13 +157,16 @@ export class RedisConnection extends EventEmitter implements RedisPeer {
     };
     for (const [name, args] of commands) {
       this.#remember(name, args);
-      if (name === 'spublish' && args[1] instanceof Uint8Array) this.#server.onSending(this.owner, args[1]);
+      const [, bytes] = args;
+      if (name === 'spublish' && bytes instanceof Uint8Array && !isLaneProbe(bytes)) {
+        this.#server.onSending(this.owner, bytes);
+      }
     }
-    const batch: Batch = { commands, settle, isExecuted: false, isSettled: false };
+    const batch: Batch = { commands, settle, isExecuted: false, isSettled: false, isOnItsWay: false };
     this.#underWay.push(batch);
     const life = this.#life;
     this.#simulator.plan(this.#delayToServer(), null, 'redis commands', () => {
-      if (life === this.#life && !batch.isExecuted) this.#execute(batch);
+      if (!batch.isExecuted && (life === this.#life || (batch.isOnItsWay && this.#server.isUp))) this.#execute(batch);
     });
     if (this.#timesOut) {
       this.#simulator.plan(COMMAND_TIMEOUT_MS, this.#process, 'command timeout', () => {
@@ -241,7 +248,8 @@ export class RedisConnection extends EventEmitter implements RedisPeer {
 
   #vanish(): void {
     this.#isEnded = true;
-    this.#loseUnderWay();
+    if (this.#simulator.random.chance(0.5)) this.#loseUnderWay();
+    for (const batch of this.#underWay) batch.isOnItsWay = true;
     this.#life += 1;
     this.#server.detach(this);
   }

@@ -1,6 +1,7 @@
 // One Redis: runs commands one at a time in the order in which they reach it, and passes messages on to whoever is
 // subscribed at that moment. It may be away, and come back with its data or empty. Its lanes may lose, double and swap.
 
+import { isLaneProbe } from '../../../schemas/lane-probe.ts';
 import type { Simulator } from '../engine/simulator.ts';
 import { type Argument, RedisData } from './redis-data.ts';
 
@@ -90,7 +91,7 @@ export class SimulatedRedis {
       case 'publish':
         return this.#publish('message', String(first), second);
       case 'spublish':
-        if (second instanceof Uint8Array) this.onAccepted(peer.owner, String(first), second);
+        if (second instanceof Uint8Array && !isLaneProbe(second)) this.onAccepted(peer.owner, String(first), second);
         return this.#publish('smessageBuffer', String(first), second);
       default: {
         const answer = this.data.run(name, args);

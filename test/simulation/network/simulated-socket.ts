@@ -5,6 +5,7 @@ import type { Socket as ClientSocket, SocketConstructor } from '../../../client/
 import type { Connection, Socket as EdgeSocket } from '../../../workers/edge/connection.ts';
 import type { SimulatedProcess } from '../engine/simulated-process.ts';
 import type { Simulator } from '../engine/simulator.ts';
+import { WireWatch } from '../watch/wire-watch.ts';
 
 /** An edge as the network sees it. */
 export interface Listener {
@@ -67,6 +68,7 @@ export class Wire implements ClientSocket {
   readonly #unread: { readonly data: string; readonly bytes: number; readonly end: number | null }[] = [];
   #unreadBytes = 0;
   #isReading = true;
+  readonly #wire: WireWatch;
 
   constructor(
     simulator: Simulator,
@@ -75,6 +77,7 @@ export class Wire implements ClientSocket {
     onGone: (wire: Wire) => void,
   ) {
     this.#simulator = simulator;
+    this.#wire = new WireWatch((problem) => simulator.fail(`${client.name}: ${problem}`));
     this.client = client;
     this.edge = listener?.process ?? null;
     this.#onGone = onGone;
@@ -169,6 +172,7 @@ export class Wire implements ClientSocket {
     this.#simulator.plan(at - this.#simulator.nowMs, this.client, 'frame', () => {
       if (this.#isBroken || this.#isClientClosed) return;
       if (this.#simulator.trace.keepsAll) this.#simulator.note(`◀ ${data}`);
+      if (end === null) this.#wire.frame(data);
       if (end === null) this.#emit('message', { data });
       else this.#tell(end, data);
     });

@@ -2,7 +2,8 @@
 
 import { EventEmitter } from 'node:events';
 import { type EdgeHeartbeat, HEARTBEAT_INTERVAL_MS, redisKeys } from '../../../schemas/coordination.ts';
-import type { EnvelopeReader } from '../../../schemas/envelope-reader.ts';
+import { EnvelopeReader } from '../../../schemas/envelope-reader.ts';
+import { MdsError } from '../../../schemas/errors.ts';
 import { Catalog } from '../../../workers/edge/catalog.ts';
 import { CatalogReader } from '../../../workers/edge/catalog-reader.ts';
 import type { Connection, Socket } from '../../../workers/edge/connection.ts';
@@ -18,6 +19,7 @@ import { WaitingMemory } from '../../../workers/edge/overflow/waiting-events.ts'
 import { RedisInterestStore } from '../../../workers/edge/redis-interest-store.ts';
 import { ReplayClient } from '../../../workers/edge/replay-client.ts';
 import { pushReplayRequest } from '../../../workers/edge/replay-queue.ts';
+import { SlowClients } from '../../../workers/edge/slow-clients.ts';
 import { SubscriptionDoor } from '../../../workers/edge/subscription-door.ts';
 import type { Telemetry } from '../../../workers/edge/telemetry.ts';
 import type { SimulatedProcess } from '../engine/simulated-process.ts';
@@ -28,6 +30,7 @@ import { quietHealth, traceLogger } from './quiet-parts.ts';
 import { isReady, REDIS_PREFIX } from './simulated-worker.ts';
 
 const TICK_MS = 100;
+const LANE_TICK_MS = 50;
 const CATALOG_INTERVAL_MS = 2000;
 export const MAX_BUFFERED_BYTES = 3000;
 export const MAX_OUTSTANDING = 3;
@@ -41,6 +44,9 @@ const LIMITS = {
   holdBytes: 900,
   catchUpTimeoutMs: 6000,
   maxTries: 3,
+  repairHoldBytes: 4000,
+  repairTries: 10,
+  repairBytes: 2000,
 } as const;
 
 export class SimulatedEdge implements Listener {
@@ -78,6 +84,7 @@ export class SimulatedEdge implements Listener {
       maxOutstanding: MAX_OUTSTANDING,
       answerTimeoutMs: 1500,
       maxBytes: 600,
+      later: queueMicrotask,
       now,
     });
     const store = new RedisInterestStore(commands.asRedis);
@@ -89,6 +96,7 @@ export class SimulatedEdge implements Listener {
       replays: this.#replays,
       limits: LIMITS,
       observer: this.#observer(),
+      onRepair: (_, event) => simulator.note(`repair ${JSON.stringify(event)}`, process.name),
       now,
       writeAll: () => outgoing.writeAll(),
       whenIdle: (flush) => {
@@ -101,7 +109,9 @@ export class SimulatedEdge implements Listener {
       onEnvelope: (envelope) => this.#onEnvelope(envelope),
       onCorrupt: () => simulator.fail('an envelope could not be read'),
       onSubscribed: () => this.#delivery.onLaneDisturbed(),
-      now,
+      onReconnect: (reason) => simulator.note(`the lane is connected anew: ${reason}`, process.name),
+      commands: commands.asRedis,
+      now: () => performance.now(),
     });
     const onChange = (): void => this.#delivery.onCatalog(catalog.topics);
     const health = quietHealth;
@@ -114,14 +124,22 @@ export class SimulatedEdge implements Listener {
         maxMessageBytes: 4096,
         messagesPerSecond: 100,
         messageBurst: 1000,
+        acknowledgementsPerSecond: 1000,
         compresses: false,
         maxBufferedBytes: MAX_BUFFERED_BYTES,
         reconnectSpreadMs: 300,
       },
       heartbeatMs: 2000,
-      door: new SubscriptionDoor(this.#delivery, new OverflowDoor(this.#delivery, catalog, this.#overflow())),
+      door: new SubscriptionDoor(
+        this.#delivery,
+        new OverflowDoor(this.#delivery, catalog, this.#overflow()),
+        (_, message) => {
+          throw new MdsError('MDS_SUBSCRIPTION_UNKNOWN', { id: message.subscription });
+        },
+      ),
       outgoing,
       telemetry: quietTelemetry,
+      slowClients: new SlowClients(),
       log,
     });
     this.#begin(lane, notices).catch(() => process.crash()); // started again by whoever watches it
@@ -149,6 +167,7 @@ export class SimulatedEdge implements Listener {
     await this.#catalogReader.start(notices.asRedis);
     await this.#beat();
     setInterval(() => this.#tick(), TICK_MS);
+    setInterval(() => this.#lane.tick(), LANE_TICK_MS);
     setInterval(() => void this.#beat(), HEARTBEAT_INTERVAL_MS);
     setInterval(() => void this.#catalogReader.read(), CATALOG_INTERVAL_MS);
     this.#isStarted = true;
@@ -176,10 +195,12 @@ export class SimulatedEdge implements Listener {
   #observer(): DeliveryObserver {
     const { simulator, publishWatch } = this.#world;
     return {
-      onEnvelope: (outcome) => {
-        if (this.#arriving === null) return;
-        if (outcome === 'applied') publishWatch.applied(this.#edgeId, this.#arriving);
-        const { partition, epoch, from, to, joined } = this.#arriving;
+      onEnvelope: (outcome, times) => {
+        // Behind a repair, envelopes that were held are applied while the last answer arrives.
+        const envelope = times instanceof EnvelopeReader ? times : this.#arriving;
+        if (envelope === null) return;
+        if (outcome === 'applied') publishWatch.applied(this.#edgeId, envelope);
+        const { partition, epoch, from, to, joined } = envelope;
         if (outcome === 'applied' && joined.length === 0) return;
         const range = `${from.offset}:${from.index}–${to.offset}:${to.index}`;
         const names = joined.map(({ channel, generation }) => `${channel.slice(0, 4)}#${generation}`).join(' ');
@@ -195,7 +216,6 @@ export class SimulatedEdge implements Listener {
   #tick(): void {
     this.#delivery.tick();
     if (this.#delivery.channelCount === 0) this.#world.publishWatch.edgeForgets(this.#edgeId);
-    if (this.#delivery.silentTopics().length > 0) this.#lane.checkSilence();
   }
 
   async #beat(): Promise<void> {

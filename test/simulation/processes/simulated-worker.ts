@@ -227,7 +227,7 @@ export class SimulatedWorker {
     const runner = new ReplayRunner({
       consumer: kafka.consumer(this.process),
       kernel,
-      topic: (topicId) => catalog.topic(topicId),
+      topic: (topicId, partitions) => catalog.topic(topicId, partitions),
       interestOf: (edgeId, topicId) => this.#interestReader.interestOf(edgeId, topicId),
       isLiveHeldUp: () => this.#loop.isBlocked,
       onScanned: () => {},

@@ -4,7 +4,6 @@
 import type { EventCursor, Gap } from '../../../client/library/events.ts';
 import { beforeRecord, type Cursor, compareCursors, type Position } from '../../../schemas/cursor.ts';
 import { decodeResumeToken } from '../../../schemas/resume-token.ts';
-import { Violation } from '../engine/simulator.ts';
 import { TOPIC_ID, type TrueEvent, type Wish } from '../truth.ts';
 import type { World } from '../world.ts';
 
@@ -48,18 +47,9 @@ export class Ledger {
   }
 
   take(partition: number, cursor: EventCursor, data: unknown): void {
-    const event = this.#world.truth.eventAt(partition, cursor);
-    const where = `${this.name} p${partition} ${at(cursor)}`;
-    if (!this.#reached) throw new Violation(`${where}: an event before the start is known`);
-    if (!event || JSON.stringify(data) !== JSON.stringify({ n: event.n, k: event.k }))
-      throw new Violation(`${where}: ${JSON.stringify(data)} was never produced there`);
-    if (!this.wish.matches(event)) throw new Violation(`${where}: does not match ${this.wish.filter}`);
-    const reached = this.#reachedIn(partition);
-    if (compareCursors(cursor, reached) <= 0) throw new Violation(`${where}: given again, behind ${at(reached)}`);
-    const expected = this.#next(partition);
-    if (expected && compareCursors(expected.cursor, cursor) !== 0)
-      throw new Violation(`${where}: ${at(expected.cursor)} was left out silently`);
-    this.#reached.set(partition, { offset: cursor.offset, index: cursor.index });
+    const problem = this.#problemWith(partition, cursor, data);
+    if (problem !== null) this.#fail(`${this.name} p${partition} ${at(cursor)}: ${problem}`);
+    this.#reached?.set(partition, { offset: cursor.offset, index: cursor.index });
     this.given += 1;
   }
 
@@ -69,10 +59,10 @@ export class Ledger {
     this.#world.simulator.note(`${this.name} is told of a gap p${partition} ${at(from)}–${at(to)} ${code}`);
     const expected = this.#next(partition);
     if (expected && compareCursors(expected.cursor, from) <= 0)
-      throw new Violation(`${this.name} p${partition}: a gap from ${at(from)} hides ${at(expected.cursor)}`);
+      this.#fail(`${this.name} p${partition}: a gap from ${at(from)} hides ${at(expected.cursor)}`);
     const lowOffset = this.#world.kafka.partitions[partition]?.lowOffset ?? 0;
     if (expected && compareCursors(expected.cursor, to) <= 0 && to.offset >= lowOffset)
-      throw new Violation(`${this.name} p${partition}: a gap to ${at(to)}, but Kafka has all from ${lowOffset} on`);
+      this.#fail(`${this.name} p${partition}: a gap to ${at(to)}, but Kafka has all from ${lowOffset} on`);
     this.#told.push(gap);
     this.gaps += 1;
     if (compareCursors(to, this.#reachedIn(partition)) > 0) this.#reached?.set(partition, to);
@@ -82,24 +72,41 @@ export class Ledger {
   checkToken(token: string | null): void {
     if (token === null || token === this.token || this.#reached === null) return;
     const { topicId, position } = decodeResumeToken(token);
-    if (topicId !== TOPIC_ID) throw new Violation(`${this.name}: a token of topic ${topicId}`);
+    if (topicId !== TOPIC_ID) this.#fail(`${this.name}: a token of topic ${topicId}`);
     for (const [partition, claimed] of position) {
       const next = this.#next(partition);
       if (next && compareCursors(next.cursor, claimed) <= 0)
-        throw new Violation(
-          `${this.name} p${partition}: the token claims ${at(claimed)}, ${at(next.cursor)} was not given`,
-        );
+        this.#fail(`${this.name} p${partition}: the token claims ${at(claimed)}, ${at(next.cursor)} was not given`);
       const before = this.#claimed.get(partition);
       if (before && compareCursors(claimed, before) < 0)
-        throw new Violation(`${this.name} p${partition}: the token went back from ${at(before)} to ${at(claimed)}`);
+        this.#fail(`${this.name} p${partition}: the token went back from ${at(before)} to ${at(claimed)}`);
     }
     for (const [partition, reached] of this.#reached) {
       const claimed = position.get(partition);
       if (!claimed || compareCursors(claimed, reached) < 0)
-        throw new Violation(`${this.name} p${partition}: the token has forgotten what lies before ${at(reached)}`);
+        this.#fail(`${this.name} p${partition}: the token has forgotten what lies before ${at(reached)}`);
     }
     this.token = token;
     this.#claimed = position;
+  }
+
+  #problemWith(partition: number, cursor: EventCursor, data: unknown): string | null {
+    const event = this.#world.truth.eventAt(partition, cursor);
+    if (!this.#reached) return 'an event before the start is known';
+    if (!event || JSON.stringify(data) !== JSON.stringify({ n: event.n, k: event.k }))
+      return `${JSON.stringify(data)} was never produced there`;
+    if (!this.wish.matches(event)) return `does not match ${this.wish.filter}`;
+    const reached = this.#reachedIn(partition);
+    if (compareCursors(cursor, reached) <= 0) return `given again, behind ${at(reached)}`;
+    const expected = this.#next(partition);
+    return expected && compareCursors(expected.cursor, cursor) !== 0
+      ? `${at(expected.cursor)} was left out silently`
+      : null;
+  }
+
+  /** Told, not thrown: whoever calls may take it for an error of the user's program. */
+  #fail(problem: string): void {
+    this.#world.simulator.fail(problem);
   }
 
   #reachedIn(partition: number): Cursor {

@@ -68,7 +68,7 @@ export async function startReplay(
       const runner = new ReplayRunner({
         consumer,
         kernel,
-        topic: (topicId) => catalog.topic(topicId),
+        topic: (topicId, partitions) => catalog.topic(topicId, partitions),
         ...ends,
         send,
         budget: new ReplayBudget(config.replayBytesPerSecond),

@@ -30,7 +30,8 @@ export type ReplayOutcome = 'done' | 'refused';
 export interface ReplayRunnerOptions {
   readonly consumer: KafkaConsumer;
   readonly kernel: ReplayKernel;
-  readonly topic: (topicId: number) => Promise<CatalogTopic | undefined>;
+  /** @param partitions how many it must have by now */
+  readonly topic: (topicId: number, partitions: number) => Promise<CatalogTopic | undefined>;
   /** What an edge wants of a topic; null when nothing is known of the edge. */
   readonly interestOf: (edgeId: string, topicId: number) => Promise<readonly ReplayChannel[] | null>;
   readonly send: (lane: string, envelopes: readonly Uint8Array[]) => Promise<void>;
@@ -70,7 +71,8 @@ export class ReplayRunner {
    */
   async run(requests: readonly ReplayRequest[], mustYield: () => boolean): Promise<ReplayOutcome[]> {
     const [first] = requests;
-    const topic = first && (await this.#options.topic(first.topicId));
+    const partitions = requests.flatMap(({ ranges }) => ranges.map(({ partition }) => partition + 1));
+    const topic = first && (await this.#options.topic(first.topicId, Math.max(...partitions)));
     const found = await Promise.all(requests.map((request) => this.#admit(request, topic)));
     const runs = found.filter((run) => run !== null);
     if (topic && runs.length > 0) await this.#answer(runs, topic.kafkaTopic, mustYield);
