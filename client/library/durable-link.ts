@@ -196,7 +196,8 @@ export class DurableLink<T> implements HostedSubscription {
   }
 
   get #maxInFlight(): number {
-    return this.#consuming?.maxInFlight ?? this.#options.maxInFlight ?? DEFAULT_MAX_IN_FLIGHT;
+    const { maxInFlight = DEFAULT_MAX_IN_FLIGHT, shardCount = 1 } = this.#consuming ?? {};
+    return this.#options.maxInFlight ?? maxInFlight * shardCount; // the edge's is of each shard
   }
 
   #delivery(data: T, cursor: EventCursor, times: FrameTimes, attempt: number): Delivery<T> {

@@ -1,12 +1,14 @@
 // The client library: `connect` to the service, subscribe to topics, iterate over events. Runs in browsers and in Node 22,
 // from this one entry, with nothing else to install.
 
-import { type ConnectOptions, MdsClient } from './mds-client.ts';
+import type { ConnectOptions } from './connect-options.ts';
+import { MdsClient } from './mds-client.ts';
 
 export { MdsError, type MdsErrorCode } from '../../schemas/errors.ts';
 export type { AvroDatum } from '../../schemas/frames-avro.ts';
 export type { NackOptions } from './acknowledgements.ts';
 export type { AvroDecoder, AvroOptions } from './avro-decoding.ts';
+export type { ClientState, ConnectOptions } from './connect-options.ts';
 export type { EventFormat } from './connection.ts';
 export type {
   ConsumeOptions,
@@ -18,7 +20,7 @@ export type {
 } from './durable-options.ts';
 export type { DurableSubscription } from './durable-subscription.ts';
 export type { EventBatch, EventCursor, FrameTimes, Gap, ReceivedEvent, Shed, ShedCounts } from './events.ts';
-export type { ClientState, ConnectOptions, MdsClient } from './mds-client.ts';
+export type { MdsClient } from './mds-client.ts';
 export type { Store } from './store.ts';
 export type { Subscription } from './subscription.ts';
 export type {

@@ -2,51 +2,24 @@
 //
 //   connecting ─▶ open ─▶ (lost) waiting ─▶ connecting …        closed: by close(), or for good when an edge refuses
 
+import type { Subscription as DurableInfo, NewSubscription } from '../../schemas/api/subscription.ts';
 import { MdsError } from '../../schemas/errors.ts';
 import type { ClientMessage, WelcomeFrame } from '../../schemas/frames.ts';
-import { AvroDecoding, type AvroOptions } from './avro-decoding.ts';
 import { type Backoff, backoffMs, DEFAULT_BACKOFF } from './backoff.ts';
+import { type ClientState, type ConnectOptions, decodingOf, sourceOf } from './connect-options.ts';
 import { Connection, type ConnectionEnd, type EventFormat } from './connection.ts';
 import type { ConsumeOptions, DurableHandlers } from './durable-options.ts';
 import { DurableSubscription } from './durable-subscription.ts';
-import { EdgeDirectory, type EdgeSource } from './edge-directory.ts';
+import { EdgeDirectory } from './edge-directory.ts';
+import { ensureSubscription } from './ensure-subscription.ts';
 import { FrameRouter } from './frame-router.ts';
-import { readWriterSchema } from './rest.ts';
-import { type Fetch, type Runtime, systemRuntime } from './runtime.ts';
+import { type Runtime, systemRuntime } from './runtime.ts';
 import { Subscription } from './subscription.ts';
 import type { HostedSubscription, SubscriptionHost } from './subscription-host.ts';
 import type { SubscribeOptions, SubscriptionHandlers } from './subscription-options.ts';
 
 /** A connection that lived this long was a good one: the next failure counts as the first. */
 const STABLE_MS = 10_000;
-
-export type ClientState =
-  | { readonly state: 'connecting'; readonly url: string | null }
-  | { readonly state: 'open'; readonly url: string; readonly edge: string; readonly connection: string }
-  | { readonly state: 'waiting'; readonly retryInMs: number; readonly error: MdsError }
-  | { readonly state: 'closed'; readonly error: MdsError | null };
-
-export interface ConnectOptions {
-  /** One edge: ws:// or wss://. */
-  readonly url?: string;
-  /** Several edges, to spread over and fall back to. */
-  readonly urls?: readonly string[];
-  /** Base URL of the control plane, which is asked for the running edges. */
-  readonly api?: string;
-  readonly reconnect?: Partial<Backoff> & {
-    /** Attempts in a row without a welcome after which the client gives up; default: never. */
-    readonly maxAttempts?: number;
-  };
-  /**
-   * How events travel; `json` by default. With `avro`, the data of an event is what its producer wrote, an `AvroDatum`,
-   * unless `avro` says how to decode it.
-   */
-  readonly format?: EventFormat;
-  readonly avro?: AvroOptions;
-  readonly onStateChange?: (state: ClientState) => void;
-  /** Other parts to run on: another WebSocket, clock, randomness or fetch. */
-  readonly runtime?: Partial<Runtime>;
-}
 
 export class MdsClient {
   readonly #runtime: Runtime;
@@ -58,6 +31,7 @@ export class MdsClient {
   readonly #router = new FrameRouter();
   readonly #host: SubscriptionHost;
   readonly #format: EventFormat;
+  readonly #api: string | undefined;
   #state: ClientState = { state: 'connecting', url: null };
   #connection: Connection | null = null;
   #welcomedAtMs = 0;
@@ -74,6 +48,7 @@ export class MdsClient {
     this.#onStateChange = options.onStateChange;
     this.#directory = new EdgeDirectory(sourceOf(options), this.#runtime.fetch, this.#runtime.random);
     this.#format = options.format ?? 'json';
+    this.#api = options.api;
     this.#host = {
       decoding: decodingOf(options, this.#runtime.fetch),
       runtime: this.#runtime,
@@ -108,8 +83,8 @@ export class MdsClient {
   }
 
   /**
-   * Takes part in a durable subscription, which exists already (see `ensureSubscription` of rest.ts and `mds subscriptions
-   * create`); it is confirmed when its `ready` is fulfilled. Iterate over it, or pass handlers.
+   * Takes part in a durable subscription, which exists already (see `ensureSubscription`); it is confirmed when its `ready`
+   * is fulfilled. Iterate over it, or pass handlers.
    *
    * @throws MdsError `MDS_CLIENT_CLOSED` or `MDS_REQUEST_INVALID`
    */
@@ -118,6 +93,16 @@ export class MdsClient {
     if (handlers) void subscription.deliverTo(handlers);
     this.#begin(subscription.hosted);
     return subscription;
+  }
+
+  /**
+   * Creates a durable subscription, unless it is there already; what an operator changed of its delivery stays.
+   *
+   * @throws MdsError `MDS_REQUEST_INVALID` when this client has no `api`, or one of that name has other events; what the
+   *   control plane answers otherwise
+   */
+  ensureSubscription(wanted: NewSubscription): Promise<DurableInfo> {
+    return ensureSubscription(this.#api, this.#runtime.fetch, wanted);
   }
 
   /** Ends every subscription and the connection, for good. */
@@ -209,30 +194,4 @@ export class MdsClient {
     this.#state = state;
     this.#onStateChange?.(state);
   }
-}
-
-function decodingOf({ format, avro, api }: ConnectOptions, fetch: Fetch): AvroDecoding | null {
-  if (avro === undefined) return null;
-  const problems: string[] = [];
-  if (format !== 'avro') problems.push('avro says how to decode, and format is not avro');
-  const schemaOf = avro.schemaOf ?? (api === undefined ? undefined : schemasFrom(api, fetch));
-  if (schemaOf === undefined) problems.push('avro needs either api or schemaOf, to get schemas from');
-  if (problems.length > 0 || schemaOf === undefined) throw new MdsError('MDS_REQUEST_INVALID', { problems });
-  return new AvroDecoding(avro.decoder, schemaOf);
-}
-
-const schemasFrom = (api: string, fetch: Fetch) => async (schemaId: number) =>
-  (await readWriterSchema(api, fetch, schemaId)).eventSchema;
-
-function sourceOf({ url, urls, api }: ConnectOptions): EdgeSource {
-  const edges = [...(url === undefined ? [] : [url]), ...(urls ?? [])];
-  if (edges.length > 0 === (api !== undefined)) {
-    throw new MdsError('MDS_REQUEST_INVALID', { problems: ['connect needs either url, urls or api'] });
-  }
-  for (const edge of edges) {
-    if (!/^wss?:\/\//.test(edge) || !URL.canParse(edge)) {
-      throw new MdsError('MDS_REQUEST_INVALID', { problems: [`${edge} is not a ws:// or wss:// URL`] });
-    }
-  }
-  return api === undefined ? { urls: edges } : { api };
 }

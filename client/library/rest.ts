@@ -1,6 +1,7 @@
 // The control plane's REST API as typed functions, for the `mds` command, the page and the library's search for edges.
 // Every failure is an MdsError: the server's own, or MDS_DEPENDENCY_UNAVAILABLE when nothing that speaks REST answered.
 
+import type { Evacuation, EvacuationRequest } from '../../schemas/api/edge.ts';
 import type { FilterVerdict } from '../../schemas/api/filter-check.ts';
 import type { NewRoute, Route } from '../../schemas/api/route.ts';
 import type { WriterSchema } from '../../schemas/api/schema.ts';
@@ -8,6 +9,7 @@ import type { EdgeSummary, ServiceStatus } from '../../schemas/api/status.ts';
 import type { NewSubscription, Subscription } from '../../schemas/api/subscription.ts';
 import type { NewTopic, Topic } from '../../schemas/api/topic.ts';
 import type { Why } from '../../schemas/api/why.ts';
+import type { SlowClients } from '../../schemas/edge-control.ts';
 import { MdsError, reasonOf } from '../../schemas/errors.ts';
 import { mdsErrorOf } from './error-frame.ts';
 import type { Fetch } from './runtime.ts';
@@ -53,6 +55,12 @@ export class RestClient {
 
   status = (): Promise<ServiceStatus> => this.#call('GET', '/v1/status');
   edges = (): Promise<readonly EdgeSummary[]> => listEdges(this.api, this.#fetch);
+  slowClients = (edgeId: string): Promise<SlowClients> =>
+    this.#call('GET', `/v1/edges/${encodeURIComponent(edgeId)}/slow-clients`);
+  evacuate = (edgeId: string, wish: EvacuationRequest): Promise<Evacuation> =>
+    this.#call('POST', `/v1/edges/${encodeURIComponent(edgeId)}/evacuate`, wish);
+  callOffEvacuation = (edgeId: string): Promise<{ readonly edgeId: string }> =>
+    this.#call('DELETE', `/v1/edges/${encodeURIComponent(edgeId)}/evacuate`);
   topics = (): Promise<readonly Topic[]> => this.#listAll('/v1/topics');
   writerSchema = (schemaId: number): Promise<WriterSchema> => readWriterSchema(this.api, this.#fetch, schemaId);
   topic = (name: string): Promise<Topic> => this.#call('GET', `/v1/topics/${encodeURIComponent(name)}`);
@@ -71,6 +79,9 @@ export class RestClient {
   createRoute = (route: NewRoute): Promise<Route> => this.#call('POST', '/v1/routes', route);
   deleteRoute = (id: string): Promise<void> => this.#call('DELETE', `/v1/routes/${encodeURIComponent(id)}`);
   subscriptions = (): Promise<readonly Subscription[]> => this.#listAll('/v1/subscriptions');
+  /** By id or name. */
+  subscription = (id: string): Promise<Subscription> =>
+    this.#call('GET', `/v1/subscriptions/${encodeURIComponent(id)}`);
   createSubscription = (subscription: NewSubscription): Promise<Subscription> =>
     this.#call('POST', '/v1/subscriptions', subscription);
   deleteSubscription = (id: string): Promise<void> =>
