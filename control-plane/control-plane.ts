@@ -29,6 +29,7 @@ import { readKnownSchemas } from './topics/known-schemas.ts';
 import { TopicService } from './topics/topic-service.ts';
 import { TopicWork } from './topics/topic-work.ts';
 import { UnfinishedTopics } from './topics/unfinished-topics.ts';
+import { EventSearch } from './why/event-search.ts';
 
 /** A caller waits for Kafka no longer than this; the creation is finished later or by the same request again. */
 const KAFKA_CONNECT_TIMEOUT_MS = 5000;
@@ -76,6 +77,8 @@ export async function startControlPlane(context: ProcessContext<ControlPlaneConf
     log,
   });
 
+  const keeper = new DurableKeeper({ redis, keys: durables, db: pool, deadLetters, log });
+
   const leaderMetrics = createLeaderMetrics(metrics);
   const leadership = new Leadership({
     postgresUrl: config.postgresUrl,
@@ -97,7 +100,7 @@ export async function startControlPlane(context: ProcessContext<ControlPlaneConf
     keys,
     routes: routeKeys(config.redisPrefix),
     db: pool,
-    durables: new DurableKeeper({ redis, keys: durables, db: pool, deadLetters, log }),
+    durables: keeper,
     unfinished,
     evolved,
     housekeeping: new Housekeeping(pool, redis, keys),
@@ -109,6 +112,16 @@ export async function startControlPlane(context: ProcessContext<ControlPlaneConf
   const answers = await connectRedis(config.redisUrl, { ...redisOptions, name: 'explanations' });
   const explanations = new Explanations({ redis, answers, keys, replyTo: config.processId, log });
   await explanations.start();
+  const lane = await connectRedis(config.redisUrl, { ...redisOptions, name: 'search' });
+  const search = new EventSearch({
+    commands: redis,
+    lane,
+    keys,
+    controlPlaneId: config.processId,
+    log,
+    now: () => Date.now(),
+  });
+  await search.start();
   const version = await readVersion();
   const app = await buildServer({
     db: pool,
@@ -120,6 +133,7 @@ export async function startControlPlane(context: ProcessContext<ControlPlaneConf
     onChange: () => loop?.look(),
     deadLetters: deadLetters.service,
     explanations,
+    search,
     schemas: registry,
     status: new StatusReader({ db: pool, redis, keys, auditKeys: auditKeys(config.redisPrefix), version }),
     health,
@@ -145,10 +159,11 @@ export async function startControlPlane(context: ProcessContext<ControlPlaneConf
       await leadership.stop();
       await unfinished.stop();
       await evolved.stop();
+      await keeper.stop();
       await deadLetters.stop();
       await kafka.close();
       await registry.close();
-      closeRedis(redis, notices, answers);
+      closeRedis(redis, notices, lane, answers);
       await pool.end();
     },
   };

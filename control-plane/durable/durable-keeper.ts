@@ -8,6 +8,7 @@ import type { DeadLetters } from '../dead-letters/dead-letters.ts';
 import type { Queryable } from '../store/queryable.ts';
 import { allSubscriptions } from '../store/subscriptions.ts';
 import { definitionOf, writeDefinitions } from './definitions.ts';
+import { LedgerCopier } from './ledger-copier.ts';
 import { ShardStates } from './shard-states.ts';
 
 /** What a lost Redis costs is what was acknowledged since: two seconds of duplicates. */
@@ -24,23 +25,34 @@ export interface DurableKeeperParts {
 export class DurableKeeper {
   readonly #parts: DurableKeeperParts;
   readonly #states: ShardStates;
-  #checkpointedMs = 0;
+  readonly #ledger: LedgerCopier;
+  #checkpointedMs = Number.NEGATIVE_INFINITY;
 
   constructor(parts: DurableKeeperParts) {
     this.#parts = parts;
     this.#states = new ShardStates(parts.redis, parts.keys);
+    this.#ledger = new LedgerCopier(parts);
   }
 
   /** @param fenced the connection that holds the leader's lock */
-  async look(fenced: Queryable, nowMs = Date.now()): Promise<void> {
+  async look(fenced: Queryable): Promise<void> {
     const { redis, keys, db, deadLetters, log } = this.#parts;
+    const nowMs = performance.now(); // a clock that is set must not keep anything from happening
     deadLetters.look();
     const definitions = (await allSubscriptions(db)).map(definitionOf);
-    const isChanged = await writeDefinitions(redis, keys, definitions, nowMs);
+    this.#ledger.look(
+      definitions.map(({ id }) => id),
+      nowMs,
+    );
+    const isChanged = await writeDefinitions(redis, keys, definitions, Date.now());
     if (!isChanged && nowMs - this.#checkpointedMs < CHECKPOINT_INTERVAL_MS) return;
     this.#checkpointedMs = nowMs;
     const { restored } = await this.#states.look(fenced, definitions);
     if (restored > 0)
       log.warn({ shards: restored }, 'Redis had forgotten positions; they are back as of some seconds ago');
+  }
+
+  async stop(): Promise<void> {
+    await this.#ledger.stop();
   }
 }
