@@ -99,6 +99,18 @@ export const WorkerHeartbeat = Type.Object({
 });
 export type WorkerHeartbeat = Static<typeof WorkerHeartbeat>;
 
+/** How far an edge is with sending its clients away at an operator's wish. */
+export const EvacuationProgress = Type.Object({
+  startedAtMs: Count,
+  clientsPerSecond: Rate,
+  clientsAtStart: Count,
+  /** Sent away since; how many are left is the edge's number of connections. */
+  movedClients: Count,
+  /** No other edge runs that could take them. */
+  isWaiting: Type.Boolean(),
+});
+export type EvacuationProgress = Static<typeof EvacuationProgress>;
+
 export const EdgeHeartbeat = Type.Object({
   edgeId: Type.String(),
   host: Type.String(),
@@ -117,6 +129,8 @@ export const EdgeHeartbeat = Type.Object({
   /** From the record's Kafka timestamp to the frame being sent, over the last 10 s; null when nothing was sent. */
   latencyP50Ms: Type.Union([Rate, Type.Null()]),
   latencyP99Ms: Type.Union([Rate, Type.Null()]),
+  /** Only while an operator wants the edge to be empty. */
+  evacuation: Type.Optional(EvacuationProgress),
 });
 export type EdgeHeartbeat = Static<typeof EdgeHeartbeat>;
 

@@ -37,6 +37,7 @@ export const ERROR_KINDS = {
     false,
     'No other edge runs that could take the clients of {edge}. Start one; or force it, and they wait until there is one.',
   ),
+  MDS_EVACUATION_CALLED_OFF: kind(409, false, 'The evacuation of {edge} was called off; its clients stay.'),
   MDS_TIMEOUT: kind(504, true, '{operation} did not finish within {timeoutMs} ms; try again.'),
   MDS_INTERNAL: kind(500, true, 'An internal error occurred; it was logged under {reference}.'),
 

@@ -2,6 +2,7 @@
 
 import { Command } from 'commander';
 import { checkCommand } from './check.ts';
+import { edgesCommand } from './edges.ts';
 import { EXIT_CODES_HELP } from './exit-codes.ts';
 import { explainCommand } from './explain.ts';
 import { publishCommand } from './publish.ts';
@@ -41,6 +42,7 @@ export function createProgram(): Command {
     checkCommand(),
     explainCommand(),
     whyCommand(),
+    edgesCommand(),
     statusCommand(),
   ];
   for (const command of commands) program.addCommand(command);

@@ -80,6 +80,7 @@ export const EdgeSummary = Type.Object({
   clientUrl: Type.String(),
   state: EdgeHeartbeat.properties.state,
   connections: Count,
+  evacuation: EdgeHeartbeat.properties.evacuation,
 });
 export type EdgeSummary = Static<typeof EdgeSummary>;
 

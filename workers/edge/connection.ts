@@ -32,6 +32,8 @@ export interface Socket {
   cork(send: () => void): unknown;
   /** Sends a close frame behind what is buffered. */
   end(closeCode: number, reason: string): void;
+  /** Text as bytes. */
+  getRemoteAddressAsText?(): ArrayBuffer;
 }
 
 export interface ConnectionLimits {
@@ -60,7 +62,9 @@ export interface ConnectionContext {
   readonly unsubscribe: (subscription: ClientSubscription) => void;
   readonly now: () => number;
   readonly random: () => number;
-  readonly onClosing: (closeCode: number) => void;
+  /** The network did not take everything that was written. */
+  readonly onBehind: (connection: Connection) => void;
+  readonly onClosing: (closeCode: number, connection: Connection) => void;
   /** The socket is gone. */
   readonly onClosed: (connection: Connection) => void;
   readonly onBytes: (byteCount: number) => void;
@@ -107,6 +111,12 @@ export class Connection implements Client, Writable {
 
   get id(): string {
     return `${this.#context.edgeId}/${this.#number}`;
+  }
+
+  /** Network address of the client; empty when the socket is gone. */
+  get peer(): string {
+    if (this.#isClosed || !this.#socket.getRemoteAddressAsText) return '';
+    return Buffer.from(this.#socket.getRemoteAddressAsText()).toString('latin1');
   }
 
   get bufferedBytes(): number {
@@ -194,6 +204,7 @@ export class Connection implements Client, Writable {
   flush(): void {
     const first = this.#first;
     if (this.#isClosed || first === null) return;
+    const wasBehind = this.#isBehind;
     const others = this.#others;
     if (others === null || others.length === 0) {
       this.#isBehind = this.#write(first) !== 1;
@@ -206,6 +217,7 @@ export class Connection implements Client, Writable {
       this.#isBehind = !this.#isClosed && this.#socket.getBufferedAmount() > 0;
       others.length = 0;
     }
+    if (this.#isBehind && !wasBehind) this.#context.onBehind(this);
     this.#context.onBytes(this.#queuedBytes);
     this.#first = null;
     this.#queuedBytes = 0;
@@ -221,7 +233,7 @@ export class Connection implements Client, Writable {
     this.flush();
     this.#isClosed = true;
     this.#endSubscriptions();
-    this.#context.onClosing(closeCode);
+    this.#context.onClosing(closeCode, this);
     this.#socket.end(closeCode, code);
   }
 

@@ -7,6 +7,7 @@ import { reasonOf } from '../../schemas/errors.ts';
 import type { PlanFormat } from '../../schemas/plan/plan.ts';
 import { Connection, type ConnectionContext, type ConnectionLimits, type Socket } from './connection.ts';
 import type { Outgoing } from './outgoing.ts';
+import type { SlowClients } from './slow-clients.ts';
 import type { SubscriptionDoor } from './subscription-door.ts';
 import type { Telemetry } from './telemetry.ts';
 
@@ -18,6 +19,7 @@ export interface ConnectionsOptions {
   readonly door: SubscriptionDoor;
   readonly outgoing: Outgoing;
   readonly telemetry: Telemetry;
+  readonly slowClients: SlowClients;
   readonly log: Logger;
 }
 
@@ -29,7 +31,7 @@ export class Connections {
   #lastNumber = 0;
 
   constructor(options: ConnectionsOptions) {
-    const { edgeId, limits, heartbeatMs, door, outgoing, telemetry, log } = options;
+    const { edgeId, limits, heartbeatMs, door, outgoing, telemetry, slowClients, log } = options;
     this.#options = options;
     this.#context = {
       edgeId,
@@ -40,8 +42,16 @@ export class Connections {
       unsubscribe: (subscription) => door.unsubscribe(subscription),
       now: () => performance.now(),
       random: Math.random,
-      onClosing: (closeCode) => telemetry.onClosing(closeCode),
-      onClosed: (connection) => this.open.delete(connection),
+      onBehind: (connection) => slowClients.onBehind(connection, Date.now()),
+      onClosing: (closeCode, connection) => {
+        telemetry.onClosing(closeCode);
+        if (closeCode !== CLOSE_CODES.SLOW_CONSUMER) return;
+        slowClients.onClosedAsSlow(connection, limits.maxBufferedBytes, Date.now());
+      },
+      onClosed: (connection) => {
+        this.open.delete(connection);
+        slowClients.onClosed(connection);
+      },
       onBytes: (byteCount) => telemetry.onBytes(byteCount),
       onUnexpected: (error) => {
         const reference = randomBytes(6).toString('hex');
@@ -54,6 +64,11 @@ export class Connections {
   /** From now on new sockets are sent elsewhere. */
   startDraining(): void {
     this.#isDraining = true;
+  }
+
+  /** They are welcome again. */
+  stopDraining(): void {
+    this.#isDraining = false;
   }
 
   accept(socket: Socket, format: PlanFormat): Connection | { readonly closeCode: number; readonly reason: string } {

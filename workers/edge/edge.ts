@@ -7,6 +7,7 @@ import type { ProcessContext, RunningProcess } from '../../platform/lifecycle.ts
 import { connectRedis, type Redis } from '../../platform/redis.ts';
 import { auditKeys } from '../../schemas/audit.ts';
 import { type EdgeHeartbeat, HEARTBEAT_INTERVAL_MS, type RedisKeys, redisKeys } from '../../schemas/coordination.ts';
+import { edgeControlKeys } from '../../schemas/edge-control.ts';
 import { reasonOf } from '../../schemas/errors.ts';
 import { DeliveryAudit } from './audit/delivery-audit.ts';
 import { Catalog } from './catalog.ts';
@@ -19,19 +20,24 @@ import type { DeliveryLimits } from './delivery-options.ts';
 import { drainConnections } from './drain.ts';
 import { DurableTelemetry } from './durable/durable-telemetry.ts';
 import { DURABLE_TICK_MS, Durables } from './durable/durables.ts';
+import { EdgeControl } from './edge-control.ts';
+import { Evacuation } from './evacuation/evacuation.ts';
 import { FlushPacer } from './flush-pacer.ts';
-import { deleteHeartbeat, type HeartbeatIdentity, heartbeatOf, otherEdgeUrls, writeHeartbeat } from './heartbeat.ts';
+import { deleteHeartbeat, type HeartbeatIdentity, heartbeatOf, otherEdges, writeHeartbeat } from './heartbeat.ts';
 import { InterestRegister } from './interest-register.ts';
 import { LaneReader } from './lane-reader.ts';
 import { isOriginAllowed } from './origin-check.ts';
 import { Outgoing } from './outgoing.ts';
+import { overflowContext } from './overflow/overflow-context.ts';
 import { OverflowDoor } from './overflow/overflow-door.ts';
-import type { OverflowContext } from './overflow/overflow-subscription.ts';
+import type { OverflowLimits } from './overflow/overflow-subscription.ts';
+import { OverflowTelemetry } from './overflow/overflow-telemetry.ts';
 import { WaitingMemory } from './overflow/waiting-events.ts';
 import { RedisInterestStore } from './redis-interest-store.ts';
 import { RepairLog } from './repair/repair-log.ts';
 import { ReplayClient } from './replay-client.ts';
 import { pushReplayRequest } from './replay-queue.ts';
+import { SlowClients } from './slow-clients.ts';
 import { SubscriptionDoor } from './subscription-door.ts';
 import { type Levels, Telemetry } from './telemetry.ts';
 import { STREAM_PATH, startWebSocketServer, type WebSocketServer } from './websocket-server.ts';
@@ -101,6 +107,8 @@ interface Parts {
   readonly catalogReader: CatalogReader;
   readonly durables: Durables;
   readonly connections: Connections;
+  readonly evacuation: Evacuation;
+  readonly control: EdgeControl;
 }
 
 function assemble({ config, log, metrics, health }: Context, { commands }: Connected): Parts {
@@ -141,7 +149,10 @@ function assemble({ config, log, metrics, health }: Context, { commands }: Conne
     writeAll: () => outgoing.writeAll(),
     whenIdle: (flush) => pacer.plan(flush),
   });
-  const overflow = overflowContext(config, limits);
+  const slowClients = new SlowClients();
+  const memory = new WaitingMemory(config.edgeLatestTotalBytes);
+  const overflowTelemetry = new OverflowTelemetry(metrics, slowClients, memory);
+  const overflow = overflowContext(overflowLimits(config, limits), memory, overflowTelemetry, slowClients);
   const lane = new LaneReader({
     lane: keys.lane(edgeId),
     log,
@@ -192,9 +203,41 @@ function assemble({ config, log, metrics, health }: Context, { commands }: Conne
     ),
     outgoing,
     telemetry,
+    slowClients,
     log,
   });
-  return { edgeId, keys, telemetry, replays, interest, delivery, audit, lane, catalogReader, durables, connections };
+  const evacuation = new Evacuation({
+    connections,
+    now,
+    onChange: (evacuating) => log.info({ evacuating }, evacuating ? 'evacuating' : 'evacuation called off'),
+  });
+  const controlKeys = edgeControlKeys(config.redisPrefix);
+  const control = new EdgeControl({
+    edgeId,
+    redis: commands,
+    keys,
+    controlKeys,
+    evacuation,
+    slowClients,
+    overflowTelemetry,
+    log,
+    now,
+  });
+  return {
+    edgeId,
+    keys,
+    telemetry,
+    replays,
+    interest,
+    delivery,
+    audit,
+    lane,
+    catalogReader,
+    durables,
+    connections,
+    evacuation,
+    control,
+  };
 }
 
 /** What happens again and again, and the way out. */
@@ -203,7 +246,7 @@ class Clockwork {
   readonly #redis: Redis;
   readonly #parts: Parts;
   readonly #identity: HeartbeatIdentity;
-  #state: EdgeHeartbeat['state'] = 'running';
+  #isStopping = false;
   #timers: readonly NodeJS.Timeout[] = [];
 
   constructor(context: Context, redis: Redis, parts: Parts, identity: HeartbeatIdentity) {
@@ -227,12 +270,13 @@ class Clockwork {
   async drain(): Promise<void> {
     const { log } = this.#context;
     const { connections, edgeId, keys } = this.#parts;
-    this.#state = 'draining';
+    this.#isStopping = true;
+    this.#parts.evacuation.stop();
     connections.startDraining();
     let edges: readonly string[] = [];
     try {
       await this.#beat();
-      edges = await otherEdgeUrls(this.#redis, keys, edgeId, log);
+      edges = (await otherEdges(this.#redis, keys, edgeId, log)).map(({ clientUrl }) => clientUrl);
     } catch (error) {
       log.warn({ reason: reasonOf(error) }, 'clients cannot be told of other edges');
     }
@@ -255,6 +299,7 @@ class Clockwork {
   #tick(): void {
     const { delivery, lane } = this.#parts;
     delivery.tick();
+    this.#parts.control.tick();
     this.#parts.audit.tick();
     const silent = delivery.silentTopics();
     const reason = silent.length === 0 ? 'it is not connected' : `nothing is heard of ${silent.join(', ')}`;
@@ -269,12 +314,19 @@ class Clockwork {
     this.#parts.durables.setLevels();
     telemetry.setHeldBytes(this.#parts.delivery.repairHeldBytes);
     try {
-      await writeHeartbeat(this.#redis, keys, heartbeatOf(this.#identity, this.#state, levels, telemetry.summary()));
+      await writeHeartbeat(this.#redis, keys, this.#heartbeat(levels));
       await interest.refresh();
+      await this.#parts.control.beat();
     } catch (error) {
       // The connection's own log line and readiness say that Redis is away; clients stay, the next beat tries again.
       this.#context.log.debug({ reason: reasonOf(error) }, 'no heartbeat');
     }
+  }
+
+  #heartbeat(levels: Levels): EdgeHeartbeat {
+    const { telemetry, evacuation } = this.#parts;
+    const state = this.#isStopping || evacuation.isActive ? 'draining' : 'running';
+    return heartbeatOf(this.#identity, state, levels, telemetry.summary(), evacuation.progress);
   }
 
   #levels(): Levels {
@@ -291,18 +343,12 @@ class Clockwork {
   }
 }
 
-function overflowContext(config: EdgeConfig, { lowWaterBytes, frameBytes }: DeliveryLimits): OverflowContext {
-  return {
-    limits: { bytes: config.edgeLatestBytes, events: config.edgeLatestEvents, lowWaterBytes, frameBytes },
-    memory: new WaitingMemory(config.edgeLatestTotalBytes),
-    now: () => Date.now(),
-    later: (delayMs, run) => {
-      const timer = setTimeout(run, delayMs);
-      return () => clearTimeout(timer);
-    },
-    onShed: () => {},
-  };
-}
+const overflowLimits = (config: EdgeConfig, { lowWaterBytes, frameBytes }: DeliveryLimits): OverflowLimits => ({
+  bytes: config.edgeLatestBytes,
+  events: config.edgeLatestEvents,
+  lowWaterBytes,
+  frameBytes,
+});
 
 const deliveryLimits = (config: EdgeConfig): DeliveryLimits => ({
   joinTimeoutMs: config.edgeJoinTimeoutMs,

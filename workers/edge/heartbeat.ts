@@ -3,7 +3,13 @@
 import { hostname } from 'node:os';
 import type { Logger } from '../../platform/log.ts';
 import type { Redis } from '../../platform/redis.ts';
-import { EdgeHeartbeat, HEARTBEAT_TTL_MS, type RedisKeys, readMessage } from '../../schemas/coordination.ts';
+import {
+  EdgeHeartbeat,
+  type EvacuationProgress,
+  HEARTBEAT_TTL_MS,
+  type RedisKeys,
+  readMessage,
+} from '../../schemas/coordination.ts';
 import { reasonOf } from '../../schemas/errors.ts';
 import type { WindowSummary } from './latency-window.ts';
 import type { Levels } from './telemetry.ts';
@@ -21,8 +27,11 @@ export function heartbeatOf(
   state: EdgeHeartbeat['state'],
   { connections, subscriptions, channels }: Pick<Levels, 'connections' | 'subscriptions' | 'channels'>,
   summary: WindowSummary,
+  evacuation: EvacuationProgress | null,
 ): EdgeHeartbeat {
-  return { ...identity, host: hostname(), pid: process.pid, state, connections, subscriptions, channels, ...summary };
+  const levels = { connections, subscriptions, channels };
+  const heartbeat = { ...identity, host: hostname(), pid: process.pid, state, ...levels, ...summary };
+  return evacuation === null ? heartbeat : { ...heartbeat, evacuation };
 }
 
 export async function writeHeartbeat(redis: Redis, keys: RedisKeys, heartbeat: EdgeHeartbeat): Promise<void> {
@@ -35,8 +44,8 @@ export async function deleteHeartbeat(redis: Redis, keys: RedisKeys, edgeId: str
   await redis.srem(keys.edges, edgeId);
 }
 
-/** @returns where clients of this edge may go: the client URLs of the other running edges, the emptiest first */
-export async function otherEdgeUrls(redis: Redis, keys: RedisKeys, edgeId: string, log: Logger): Promise<string[]> {
+/** @returns where clients of this edge may go: the other running edges, the emptiest first */
+export async function otherEdges(redis: Redis, keys: RedisKeys, edgeId: string, log: Logger): Promise<EdgeHeartbeat[]> {
   const others = (await redis.smembers(keys.edges)).filter((id) => id !== edgeId);
   if (others.length === 0) return [];
   const running: EdgeHeartbeat[] = [];
@@ -49,5 +58,5 @@ export async function otherEdgeUrls(redis: Redis, keys: RedisKeys, edgeId: strin
       log.warn({ reason: reasonOf(error) }, "another edge's heartbeat cannot be read");
     }
   }
-  return running.sort((a, b) => a.connections - b.connections).map(({ clientUrl }) => clientUrl);
+  return running.sort((a, b) => a.connections - b.connections);
 }

@@ -48,7 +48,10 @@ export function statusRoutes(app: App, status: StatusReader, redis: Redis, keys:
     async () => {
       const { edges } = await fleetOf(redis, keys);
       return {
-        items: edges.map(({ edgeId, clientUrl, state, connections }) => ({ edgeId, clientUrl, state, connections })),
+        items: edges.map(({ edgeId, clientUrl, state, connections, evacuation }) => {
+          const summary = { edgeId, clientUrl, state, connections };
+          return evacuation === undefined ? summary : { ...summary, evacuation };
+        }),
       };
     },
   );

@@ -49,6 +49,7 @@ function setUp(
     unsubscribe: () => {},
     now: () => 0,
     random: () => 0.5,
+    onBehind: () => {},
     onClosing: () => {},
     onClosed: () => {},
     onBytes: () => {},
