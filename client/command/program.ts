@@ -2,6 +2,7 @@
 
 import { Command } from 'commander';
 import { checkCommand } from './check.ts';
+import { consumeCommand } from './consume.ts';
 import { edgesCommand } from './edges.ts';
 import { EXIT_CODES_HELP } from './exit-codes.ts';
 import { explainCommand } from './explain.ts';
@@ -17,6 +18,7 @@ const GUIDE = `
 Examples:
   mds topics                                            what there is
   mds subscribe host.metrics --filter 'value > 90.0'    matching events as they happen
+  mds consume on-call                                   a durable subscription's events, acknowledged
   mds publish my.events < events.ndjson                 one JSON event a line
   mds explain host.metrics --filter 'value > 90.0'      how it is found, what it costs and matches
   mds status                                            processes, partitions, rates
@@ -36,6 +38,7 @@ export function createProgram(): Command {
   const commands = [
     topicsCommand(),
     subscribeCommand(),
+    consumeCommand(),
     publishCommand(),
     subscriptionsCommand(),
     routesCommand(),

@@ -1,23 +1,22 @@
 // `mds subscribe`: matching events as they happen, until Ctrl-C, with a token to continue from.
 
 import { readFile, rename, writeFile } from 'node:fs/promises';
-import { Command, InvalidArgumentError, Option } from 'commander';
+import { Command, Option } from 'commander';
 import { MdsError } from '../../schemas/errors.ts';
 import { OVERFLOW_POLICIES, type OverflowPolicy } from '../../schemas/frames.ts';
 import {
-  type ClientState,
   type ConnectOptions,
   connect,
-  type Gap,
   type MdsClient,
   type ReceivedEvent,
-  type Shed,
   type Subscription,
 } from '../library/index.ts';
 import { type CommandContext, FilterFailure, runCommand } from './command-context.ts';
 import { EventTable } from './event-table.ts';
 import { EXIT_CODES_HELP, type ExitCode } from './exit-codes.ts';
 import { fieldList } from './field-list.ts';
+import { positiveNumber, wholeNumber } from './numbers.ts';
+import { gapNote, MAX_ATTEMPTS, noteState, shedNote } from './subscription-notes.ts';
 
 const EXAMPLES = `
 Examples:
@@ -31,9 +30,6 @@ Examples:
 With --overflow latest or drop, what is left out is counted on stderr.
 Ctrl-C ends it and prints a resume token on stderr: with --resume TOKEN the next event follows.
 ${EXIT_CODES_HELP}`;
-
-/** In a row without a welcome: about a minute and a half, then the script that waits for us should know. */
-const MAX_ATTEMPTS = 10;
 
 interface SubscribeFlags {
   readonly filter?: string;
@@ -192,27 +188,4 @@ async function keepToken({ output }: CommandContext, token: string | null, file:
   const unfinished = `${file}.${process.pid}.tmp`;
   await writeFile(unfinished, `${token}\n`, { mode: 0o600 });
   await rename(unfinished, file);
-}
-
-function noteState(note: (text: string) => void, state: ClientState): void {
-  if (state.state === 'waiting') note(`mds: ${state.error.message} Trying again in ${state.retryInMs} ms.`);
-}
-
-const gapNote = ({ partition, from, to, code, message }: Gap): string =>
-  `mds: partition ${partition} lacks (${from.offset}:${from.index}, ${to.offset}:${to.index}]: ${message} [${code}]`;
-
-const shedNote = ({ partition, from, to, count, reason }: Shed): string =>
-  `mds: ${count} events ${reason} in partition ${partition} (${from.offset}:${from.index}, ${to.offset}:${to.index}]`;
-
-function positiveNumber(text: string): number {
-  const value = Number(text);
-  if (!(value > 0) || !Number.isFinite(value)) throw new InvalidArgumentError('It must be a number above 0.');
-  return value;
-}
-
-function wholeNumber(text: string): number {
-  const value = Number(text);
-  if (!Number.isSafeInteger(value) || value < 1)
-    throw new InvalidArgumentError('It must be a whole number of at least 1.');
-  return value;
 }
