@@ -1,13 +1,18 @@
 // The account of one subscriber in a run: every event that stands in Kafka behind its start and that the model says is
 // its, against what it was handed and what it was told it would not get. Settled bit by bit while events come in.
 
-import type { ReceivedEvent } from '../../integration/harness/ledger.ts';
+import type { ReceivedEvent as HarnessEvent } from '../../integration/harness/ledger.ts';
 import type { Measurement } from '../../integration/harness/measurement.ts';
 import type { ProducedEvent } from '../../integration/harness/producer.ts';
 
 export interface At {
   readonly offset: number;
   readonly index: number;
+}
+
+export interface ReceivedEvent extends HarnessEvent {
+  /** Of a durable subscription: a further attempt comes when it comes, behind later events too. */
+  readonly attempt?: number;
 }
 
 /** A range (from, to] of which the subscriber was told that it does not get all of it. */
@@ -122,11 +127,12 @@ export class Account {
     if (typeof id === 'string' && !id.startsWith(this.#idPrefix)) this.#foreign += 1;
     else if (isRepeated) this.#duplicate += 1;
     else if (event === undefined || event.id !== id || event.sequence !== sequence) this.#unexpected += 1;
+    this.#seen.add(key);
+    this.#missing.delete(key);
+    if ((one.attempt ?? 1) > 1) return;
     const previous = this.#last.get(one.partition);
     if (!isRepeated && !isBehind(one, previous)) this.#outOfOrder += 1;
     if (isBehind(one, previous)) this.#last.set(one.partition, one);
-    this.#seen.add(key);
-    this.#missing.delete(key);
   }
 }
 

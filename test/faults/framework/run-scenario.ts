@@ -31,7 +31,7 @@ export async function runScenario(scenario: Scenario, options: RunOptions): Prom
   const startedMs = performance.now();
   const settlement = await withinTime(scenario, run).catch((error: unknown): Settlement => {
     run.problem(error instanceof Error ? (error.stack ?? error.message) : String(error));
-    return { produced: 0, ephemeral: NO_COUNTS, durable: null, reconnects: 0, gaps: 0, problems: [] };
+    return { produced: 0, ephemeral: NO_COUNTS, durable: null, redelivered: 0, reconnects: 0, gaps: 0, problems: [] };
   });
   run.findFatalErrors();
   const row: Row = {
@@ -42,7 +42,12 @@ export async function runScenario(scenario: Scenario, options: RunOptions): Prom
     produced: settlement.produced,
     ephemeral: settlement.ephemeral,
     durable: settlement.durable,
-    notes: [...run.notes, `${settlement.reconnects} reconnects`, `${settlement.gaps} gaps told`],
+    notes: [
+      ...run.notes,
+      `${settlement.reconnects} reconnects`,
+      `${settlement.redelivered} redelivered`,
+      `${settlement.gaps} gaps told`,
+    ],
     problems: [...settlement.problems, ...run.problems],
   };
   const failed = faultsOfRow(row).length > 0;
@@ -75,6 +80,7 @@ class OneRun implements Run {
   readonly #ends: (() => unknown)[] = [];
   readonly #services = new Set<TestService>();
   readonly #fatalsBefore = new Map<TestService, number>();
+  readonly #proxies: FaultyProxy[] = [];
   readonly #stacks = new Set<FaultStack>();
 
   constructor(id: string, options: RunOptions) {
@@ -123,6 +129,7 @@ class OneRun implements Run {
 
   async proxyTo(targetPort: number, port = 0): Promise<FaultyProxy> {
     const proxy = await FaultyProxy.listen(targetPort, () => this.random.ratio(), port);
+    this.#proxies.push(proxy);
     this.atEnd(() => proxy.close());
     return proxy;
   }
@@ -163,6 +170,7 @@ class OneRun implements Run {
         problems.push(`while ending: ${error instanceof Error ? error.message : String(error)}`);
       }
     };
+    for (const proxy of this.#proxies) proxy.heal();
     // what a run has broken must stand again before processes can end in good order
     await attempt(() => this.#options.stacks.restore());
     for (const action of this.#ends.reverse()) await attempt(action);

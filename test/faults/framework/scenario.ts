@@ -10,7 +10,8 @@ export interface ServiceOptions {
   readonly workers?: number;
   readonly edges?: number;
   readonly env?: Readonly<Record<string, string>>;
-  readonly controlPlaneEnv?: Readonly<Record<string, string>>;
+  /** Made from the variables that all processes have. */
+  readonly controlPlaneEnv?: (env: Readonly<Record<string, string>>) => Readonly<Record<string, string>>;
 }
 
 export interface Run {

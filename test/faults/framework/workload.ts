@@ -14,7 +14,16 @@ import { type ProducedEvent, TestProducer } from '../../integration/harness/prod
 import type { TopicInfo } from '../../integration/harness/rest-client.ts';
 import type { TestService } from '../../integration/harness/service.ts';
 import { until } from '../../integration/harness/until.ts';
-import { Account, type Counts, NO_COUNTS, sumOfCounts } from './account.ts';
+import {
+  Account,
+  type At,
+  type Counts,
+  NO_COUNTS,
+  type ReceivedEvent,
+  sumOfCounts,
+  type ToldRange,
+} from './account.ts';
+import { DurableSubscriber } from './durable-subscriber.ts';
 import { readKafkaLog } from './kafka-log.ts';
 import type { SeededRandom } from './seeded-random.ts';
 
@@ -31,6 +40,12 @@ export interface WorkloadOptions {
   readonly connect?: (at: number) => LibraryConnect;
   /** How producers reach Kafka; default: directly. */
   readonly brokers?: string;
+  /** Off: `progress` is content with events of some partitions; for filters that few events match. */
+  readonly needsAllPartitions?: boolean;
+  /** Off: no durable subscriptions. */
+  readonly durable?: boolean;
+  /** Also counts what comes twice over the wire, which the library keeps from its user. */
+  readonly watchesWire?: boolean;
 }
 
 export const FAULT_FILTERS: readonly ModelledFilter[] = [
@@ -40,21 +55,37 @@ export const FAULT_FILTERS: readonly ModelledFilter[] = [
   { cel: 'sequence % 10 == 3', matches: ({ sequence }) => sequence % 10 === 3 },
 ];
 
+const DURABLE_FILTER: ModelledFilter = { cel: 'count >= 0', matches: ({ count }) => count >= 0 };
 const TOPICS = ['left', 'right'] as const;
 const DEFAULT_EVENTS_PER_SECOND = 2000;
 const RECORD_EVENTS = 10;
-const PROGRESS_EVENTS = 30;
+const PROGRESS_EVENTS = 20;
 const PROGRESS_TIMEOUT_MS = 60_000;
 const SETTLE_TIMEOUT_MS = 60_000;
 const SHOWN_EXAMPLES = 5;
+const OPENED_AT_ONCE = 100;
 
 export interface Settlement {
   readonly produced: number;
   readonly ephemeral: Counts;
   readonly durable: Counts | null;
+  /** Deliveries that were not the first of their event. */
+  readonly redelivered: number;
   readonly reconnects: number;
   readonly gaps: number;
   readonly problems: readonly string[];
+}
+
+/** What both kinds of subscribers have. */
+interface WatchedSubscriber {
+  readonly received: readonly ReceivedEvent[];
+  readonly gaps: readonly ToldRange[];
+  readonly start: ReadonlyMap<number, At>;
+  readonly state: string;
+  readonly error: unknown;
+  readonly reconnects: number;
+  readonly wireDuplicates: number;
+  close(): void;
 }
 
 interface TopicLoad {
@@ -64,21 +95,33 @@ interface TopicLoad {
   readonly flow: Flow;
 }
 
-interface Watcher {
-  readonly subscriber: LibrarySubscriber;
+export interface Watcher<Subscriber extends WatchedSubscriber = WatchedSubscriber> {
+  readonly subscriber: Subscriber;
   readonly filter: ModelledFilter;
   readonly load: TopicLoad;
   readonly name: string;
 }
 
 export class Workload {
-  readonly watchers: readonly Watcher[];
+  /** Subscriptions that live with their connections. */
+  readonly ephemeral: readonly Watcher<LibrarySubscriber>[];
+  /** One consumer of a durable subscription for each topic. */
+  readonly durable: readonly Watcher<DurableSubscriber>[];
   readonly #loads: readonly TopicLoad[];
   readonly #brokers: string;
+  readonly #needsAllPartitions: boolean;
 
-  private constructor(loads: readonly TopicLoad[], watchers: readonly Watcher[], brokers: string) {
+  private constructor(
+    loads: readonly TopicLoad[],
+    ephemeral: readonly Watcher<LibrarySubscriber>[],
+    durable: readonly Watcher<DurableSubscriber>[],
+    brokers: string,
+    needsAllPartitions: boolean,
+  ) {
+    this.#needsAllPartitions = needsAllPartitions;
     this.#loads = loads;
-    this.watchers = watchers;
+    this.ephemeral = ephemeral;
+    this.durable = durable;
     this.#brokers = brokers;
   }
 
@@ -99,32 +142,52 @@ export class Workload {
     const planned = Array.from({ length: count }, (_, at) => {
       const load = itemOf(topics, at);
       const filter = itemOf(filters, Math.floor(at / TOPICS.length));
-      const subscriber = new LibrarySubscriber({ connect: connect(at), topic: load.topic.name, filter: filter.cel });
+      const subscriber = new LibrarySubscriber({
+        connect: connect(at),
+        topic: load.topic.name,
+        filter: filter.cel,
+        watchesWire: options.watchesWire ?? false,
+      });
       return { subscriber, filter, load, name: `subscriber ${at} (${load.topic.name}, ${filter.cel})` };
     });
-    await Promise.all(planned.map(({ subscriber }) => subscriber.open()));
+    await openAll(planned.map(({ subscriber }) => subscriber));
+    const consumers =
+      options.durable === false ? [] : await Promise.all(topics.map(({ topic }) => startConsumer(service, topic)));
     const loads = topics.map((one) => ({ ...one, flow: startProducing(one, eventsPerSecond / TOPICS.length) }));
-    const watchers = planned.map((one) => ({ ...one, load: itemOf(loads, topics.indexOf(one.load)) }));
-    const workload = new Workload(loads, watchers, brokers);
+    const ephemeral = planned.map((one) => ({ ...one, load: itemOf(loads, topics.indexOf(one.load)) }));
+    const durable = consumers.map((subscriber, at) => {
+      const load = itemOf(loads, at);
+      return { subscriber, filter: DURABLE_FILTER, load, name: `consumer ${at} (${load.topic.name})` };
+    });
+    const workload = new Workload(loads, ephemeral, durable, brokers, options.needsAllPartitions ?? true);
     await workload.progress();
     return workload;
+  }
+
+  get watchers(): readonly Watcher[] {
+    return [...this.ephemeral, ...this.durable];
   }
 
   get topics(): readonly TopicInfo[] {
     return this.#loads.map(({ topic }) => topic);
   }
 
-  /** Waits until every subscriber has got some more events than it has now; says how long that took. */
-  async progress(events = PROGRESS_EVENTS, timeoutMs = PROGRESS_TIMEOUT_MS): Promise<number> {
+  /**
+   * Waits until every subscriber has got some more events, and some of each partition; says how long that took.
+   *
+   * @param only those that are looked at; default: all
+   */
+  async progress(timeoutMs = PROGRESS_TIMEOUT_MS, only: readonly Watcher[] = this.watchers): Promise<number> {
     const startedMs = performance.now();
-    const targets = this.watchers.map(({ subscriber }) => subscriber.received.length + events);
-    const behind = (): readonly Watcher[] =>
-      this.watchers.filter(({ subscriber }, at) => subscriber.received.length < (targets[at] ?? 0));
+    const waiting = new Map(only.map((watcher) => [watcher, new Progress(watcher, this.#needsAllPartitions)]));
     await until(
-      'all subscribers to get events',
+      'all subscribers to get events of all partitions',
       timeoutMs,
-      () => behind().length === 0,
-      () => behind().map(({ name, subscriber }) => `${name}: ${subscriber.state} ${String(subscriber.error ?? '')}`),
+      () => {
+        for (const [watcher, progress] of waiting) if (progress.isMade()) waiting.delete(watcher);
+        return waiting.size === 0;
+      },
+      () => [...waiting.values()].slice(0, SHOWN_EXAMPLES).map((progress) => progress.text),
     );
     return performance.now() - startedMs;
   }
@@ -156,14 +219,27 @@ export class Workload {
       return count;
     };
     await until('nothing to be missing', timeoutMs, () => missing() === 0).catch(() => undefined); // the accounts tell
-    const ephemeral = sumOfCounts(accounts.map(({ account, watcher }) => account.counts(watcher.subscriber.gaps)));
+    await until('all acknowledgements to be stored', timeoutMs, () => unconfirmed(this.durable) === 0).catch(
+      () => undefined,
+    );
+    missing(); // takes what came last
+    const countsOf = (watchers: readonly Watcher[]): Counts =>
+      sumOfCounts(
+        accounts
+          .filter(({ watcher }) => watchers.includes(watcher))
+          .map(({ account, watcher }) => account.counts(watcher.subscriber.gaps)),
+      );
     return {
       produced: [...truths.values()].reduce((sum, truth) => sum + truth.length, 0),
-      ephemeral,
-      durable: null,
+      ephemeral: countsOf(this.ephemeral),
+      durable: this.durable.length === 0 ? null : countsOf(this.durable),
+      redelivered: this.durable.reduce((sum, { subscriber }) => sum + subscriber.redelivered, 0),
       reconnects: this.watchers.reduce((sum, { subscriber }) => sum + subscriber.reconnects, 0),
       gaps: this.watchers.reduce((sum, { subscriber }) => sum + subscriber.gaps.length, 0),
-      problems: accounts.flatMap(({ account, watcher }) => problemsOf(account, watcher)),
+      problems: [
+        ...accounts.flatMap(({ account, watcher }) => problemsOf(account, watcher)),
+        ...(unconfirmed(this.durable) === 0 ? [] : ['acknowledgements were not stored']),
+      ],
     };
   }
 
@@ -186,6 +262,38 @@ export class Workload {
   }
 }
 
+/** What one subscriber has got since this was made. */
+class Progress {
+  readonly #watcher: Watcher;
+  readonly #needsAll: boolean;
+  readonly #first: number;
+  readonly #partitions = new Set<number>();
+  #looked: number;
+
+  constructor(watcher: Watcher, needsAll: boolean) {
+    this.#watcher = watcher;
+    this.#needsAll = needsAll;
+    this.#first = watcher.subscriber.received.length;
+    this.#looked = this.#first;
+  }
+
+  isMade(): boolean {
+    const { subscriber, load } = this.#watcher;
+    for (; this.#looked < subscriber.received.length; this.#looked++) {
+      this.#partitions.add(subscriber.received[this.#looked]?.partition ?? 0);
+    }
+    const count = this.#looked - this.#first;
+    if (!this.#needsAll) return count > 0;
+    return count >= PROGRESS_EVENTS && this.#partitions.size === load.topic.partitions;
+  }
+
+  get text(): string {
+    const { name, subscriber } = this.#watcher;
+    const partitions = [...this.#partitions].join(' ');
+    return `${name}: ${this.#looked - this.#first} of partitions ${partitions}; ${subscriber.state} ${String(subscriber.error ?? '')}`;
+  }
+}
+
 function problemsOf(account: Account, { name, subscriber }: Watcher): readonly string[] {
   const problems: string[] = [];
   if (subscriber.error !== null) problems.push(`${name} was ended: ${String(subscriber.error)}`);
@@ -194,6 +302,29 @@ function problemsOf(account: Account, { name, subscriber }: Watcher): readonly s
   const examples = account.examples(subscriber.gaps, SHOWN_EXAMPLES).join(', ');
   problems.push(`${name}: ${JSON.stringify({ ...NO_COUNTS, ...account.counts(subscriber.gaps) })} e.g. ${examples}`);
   return problems;
+}
+
+/** Some at a time: thousands at once would wait for each other longer than a client waits for its welcome. */
+async function openAll(subscribers: readonly LibrarySubscriber[]): Promise<void> {
+  for (let at = 0; at < subscribers.length; at += OPENED_AT_ONCE) {
+    await Promise.all(subscribers.slice(at, at + OPENED_AT_ONCE).map((subscriber) => subscriber.open()));
+  }
+}
+
+const unconfirmed = (durable: readonly Watcher<DurableSubscriber>[]): number =>
+  durable.reduce((sum, { subscriber }) => sum + subscriber.unconfirmed, 0);
+
+async function startConsumer(service: TestService, topic: TopicInfo): Promise<DurableSubscriber> {
+  const urls = service.edges.map(({ clientUrl }) => clientUrl);
+  const name = `all-of-${topic.name}`;
+  const subscriber = await DurableSubscriber.create(service.api, {
+    urls,
+    name,
+    topic: topic.name,
+    filter: DURABLE_FILTER.cel,
+  });
+  await subscriber.open();
+  return subscriber;
 }
 
 /** Prefers one edge and knows them all. */

@@ -65,19 +65,21 @@ export const stalledLane: Scenario = {
     const { proxy, service } = await serviceWithProxiedEdge(run, stack);
     const redis = new Redis(stack.env.MDS_REDIS_URL ?? '', { maxRetriesPerRequest: 1 });
     run.atEnd(() => redis.quit());
-    run.atEnd(() => redis.config('SET', 'client-output-buffer-limit', USUAL_BUFFER_LIMIT));
-    await redis.config('SET', 'client-output-buffer-limit', SMALL_BUFFER_LIMIT);
+    const limit = (value: string): Promise<unknown> => redis.config('SET', 'client-output-buffer-limit', value);
+    run.atEnd(() => limit(USUAL_BUFFER_LIMIT));
     const everything = { cel: '', matches: () => true };
     const load = await run.workload(service, { eventsPerSecond: 6000, filters: [everything] });
     for (let time = 0; time < 2; time++) {
       const droppedBefore = droppedClients(stack);
       const stalledMs = performance.now();
+      await limit(SMALL_BUFFER_LIMIT);
       const held = { flow: 'hold' } as const;
       proxy.setSome({ matches: isLane, conditions: held, directions: ['toServer', 'toClient'], alsoNew: true });
       await until('Redis to drop the stalled lane', DROPPED_TIMEOUT_MS, () => droppedClients(stack) > droppedBefore);
       run.note(`dropped after ${((performance.now() - stalledMs) / 1000).toFixed(1)} s`);
+      await limit(USUAL_BUFFER_LIMIT); // the small one would not bear what is sent when all is read again
       proxy.heal();
-      await load.progress(300);
+      await load.progress();
     }
     return load.settle();
   },

@@ -44,7 +44,7 @@ export const workerFreeze: Scenario = {
     await load.progress();
     await sleep((run.isShort ? SHORT_FREEZE_MS : FREEZE_MS) - (performance.now() - frozenMs));
     zombie.signal('SIGCONT');
-    await load.progress(300);
+    await load.progress();
     return load.settle();
   },
 };

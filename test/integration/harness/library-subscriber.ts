@@ -16,6 +16,8 @@ interface LibrarySubscriberOptions {
   readonly connect: Pick<ConnectOptions, 'url' | 'urls' | 'api'>;
   readonly topic: string;
   readonly filter?: string;
+  /** Counts events that come twice over the wire. The library drops the second; this reads every frame once more. */
+  readonly watchesWire?: boolean;
 }
 
 /** Short, so that a test does not wait for politeness. */
@@ -27,6 +29,8 @@ export class LibrarySubscriber {
   /** What ended the subscription, when something did. */
   error: unknown = null;
   reconnects = 0;
+  wireDuplicates = 0;
+  readonly #wireCursors = new Set<string>();
   readonly #options: LibrarySubscriberOptions;
   #client: MdsClient | null = null;
   #subscription: Subscription<unknown> | null = null;
@@ -52,10 +56,12 @@ export class LibrarySubscriber {
   async open(): Promise<void> {
     const sockets: WebSocket[] = [];
     this.#sockets = sockets;
+    const onMessage = this.#options.watchesWire === true ? (data: unknown) => this.#onWire(String(data)) : null;
     class RecordedWebSocket extends WebSocket {
       constructor(url: string, protocol: string) {
         super(url, protocol);
         sockets.push(this);
+        if (onMessage !== null) this.on('message', onMessage);
       }
     }
     const client = connect({
@@ -99,6 +105,16 @@ export class LibrarySubscriber {
     this.#client?.close();
     this.#client = null;
     this.#subscription = null;
+  }
+
+  #onWire(text: string): void {
+    const frame = JSON.parse(text);
+    if (frame.type !== 'events') return;
+    for (const { at } of frame.events) {
+      const cursor = `${frame.partition}/${at[0]}/${at[1]}`;
+      if (this.#wireCursors.has(cursor)) this.wireDuplicates += 1;
+      this.#wireCursors.add(cursor);
+    }
   }
 
   async #read(subscription: Subscription<unknown>): Promise<void> {

@@ -23,6 +23,7 @@ interface RecordToProduce<E> {
 
 /** Librdkafka's queue: what a test has produced but Kafka not yet acknowledged. Full: the producer waits. */
 const MAX_IN_FLIGHT_RECORDS = 50_000;
+const HANGING_TIMEOUT_MS = 5000;
 const POLL_MS = 5;
 const FLUSH_TIMEOUT_MS = 30_000;
 
@@ -54,13 +55,16 @@ export class TestProducer<E> {
   }
 
   static async connect<E>(brokers: string, topic: TopicInfo): Promise<TestProducer<E>> {
-    const producer = new kafka.Producer({
+    const settings: kafka.ProducerGlobalConfig = {
       'metadata.broker.list': brokers,
       'enable.idempotence': true,
       'linger.ms': 2,
+      // a broker that hangs is left for the next leader; a minute by default
+      'socket.timeout.ms': HANGING_TIMEOUT_MS,
       'queue.buffering.max.messages': MAX_IN_FLIGHT_RECORDS * 2,
       dr_cb: true,
-    });
+    };
+    const producer = new kafka.Producer(settings, { 'request.timeout.ms': HANGING_TIMEOUT_MS });
     await new Promise<void>((resolve, reject) => {
       producer.connect({}, (error) => (error ? reject(error) : resolve()));
     });

@@ -14,8 +14,8 @@ interface ServiceOptions {
   readonly edges?: number;
   /** Further variables for every process. */
   readonly env?: Readonly<Record<string, string>>;
-  /** Further variables for the control plane alone. */
-  readonly controlPlaneEnv?: Readonly<Record<string, string>>;
+  /** Further variables for the control plane alone, made from those of the namespace. */
+  readonly controlPlaneEnv?: (env: Readonly<Record<string, string>>) => Readonly<Record<string, string>>;
 }
 
 /** Assignment, hand-over of a killed worker's partitions (3 s) and a slow machine. */
@@ -61,7 +61,7 @@ export class TestService {
     const controlPlane = await TestProcess.create({
       kind: 'control-plane',
       name: 'control-plane-1',
-      env: { ...namespace.env, ...options.env, ...options.controlPlaneEnv },
+      env: { ...namespace.env, ...options.env, ...options.controlPlaneEnv?.(namespace.env) },
       directory,
     });
     const service = new TestService(stack, namespace, controlPlane, options);

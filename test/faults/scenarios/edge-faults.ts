@@ -1,0 +1,232 @@
+// An edge dies with thousands of clients, has many slow ones, or has clients that come and go all the time.
+
+import { readdirSync } from 'node:fs';
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { ModelledFilter } from '../../integration/harness/measurement.ts';
+import { startFlow } from '../../integration/harness/pace.ts';
+import { percentile } from '../../integration/harness/percentile.ts';
+import type { TestProcess } from '../../integration/harness/processes.ts';
+import { until } from '../../integration/harness/until.ts';
+import { RawClient } from '../framework/raw-client.ts';
+import type { Run, Scenario } from '../framework/scenario.ts';
+import type { Workload } from '../framework/workload.ts';
+
+const CLIENTS = 2000;
+const SHORT_CLIENTS = 300;
+const BACK_TIMEOUT_MS = 30_000;
+const HOSTS = 200;
+const hostFilter = (host: number): ModelledFilter => ({
+  cel: `labels["host"] == "host-${host}"`,
+  matches: ({ labels }) => labels.host === `host-${host}`,
+});
+const HOST_FILTERS = Array.from({ length: HOSTS }, (_, host) => hostFilter(host));
+
+export const edgeKill: Scenario = {
+  id: 'R10',
+  title: `kill -9 of an edge with ${CLIENTS} clients (${SHORT_CLIENTS} in the short set), who all come back on another`,
+  async run(run) {
+    const service = await run.service(await run.stack(), { workers: 1, edges: 1 });
+    const other = await service.addEdge();
+    const urls = service.edges.map(({ clientUrl }) => clientUrl);
+    const subscribers = run.isShort ? SHORT_CLIENTS : CLIENTS;
+    const load = await run.workload(service, {
+      subscribers,
+      filters: HOST_FILTERS,
+      eventsPerSecond: 2000,
+      connect: () => ({ urls }), // only one of them runs yet
+      needsAllPartitions: false,
+    });
+    await other.start();
+    await service.edge(0).end('SIGKILL');
+    const killedMs = performance.now();
+    const live = (): number => load.ephemeral.filter(({ subscriber }) => subscriber.state === 'open live').length;
+    await until('the first clients to notice', BACK_TIMEOUT_MS, () => live() < subscribers);
+    await until(
+      'all clients to be live again',
+      BACK_TIMEOUT_MS,
+      () => live() === subscribers,
+      () => `${live()} of ${subscribers}`,
+    );
+    run.note(`${subscribers} clients were live again after ${((performance.now() - killedMs) / 1000).toFixed(1)} s`);
+    await load.progress();
+    return load.settle();
+  },
+};
+
+const FAST_CLIENTS = 900;
+const SLOW_CLIENTS = 100;
+const PHASE_MS = 4000;
+const MIN_PAIRS = 3;
+const MAX_PAIRS = 8;
+const MAX_RATIO = 1.2;
+const WARM_UP_MS = 1000;
+
+export const slowConsumers: Scenario = {
+  id: 'R11',
+  title: `${SLOW_CLIENTS} clients that do not read among ${FAST_CLIENTS + SLOW_CLIENTS}: the P99 of the others is at most ${MAX_RATIO} of that without them`,
+  async run(run) {
+    // a client that does not read is closed when so much waits for it: soon, so that it happens in each phase
+    const env = { MDS_EDGE_MAX_BUFFERED_BYTES: '262144' };
+    const service = await run.service(await run.stack(), { workers: 1, edges: 1, env });
+    const load = await run.workload(service, { eventsPerSecond: 1000 });
+    const url = service.edge(0).clientUrl;
+    const topic = load.topics[0]?.name ?? '';
+    let latencies: number[] = [];
+    const fast = Array.from({ length: FAST_CLIENTS }, (_, at) => {
+      const filter = HOST_FILTERS[at % HOSTS]?.cel ?? '';
+      return new RawClient({ url, topic, filter, onLatency: (ms) => latencies.push(ms) });
+    });
+    run.atEnd(() => {
+      for (const client of fast) client.terminate();
+    });
+    await Promise.all(fast.map((client) => client.subscribed));
+    const p99OfPhase = async (): Promise<number> => {
+      await sleep(WARM_UP_MS);
+      latencies = [];
+      await sleep(PHASE_MS);
+      return percentile(latencies, 99);
+    };
+    const without: number[] = [];
+    const withSlow: number[] = [];
+    let slowClosed = 0;
+    const ratio = (): number => percentile(withSlow, 50) / percentile(without, 50);
+    // the machine is noisy: phases take turns, and more of them are had while chance may be the reason
+    while (without.length < MIN_PAIRS || (ratio() > MAX_RATIO && without.length < MAX_PAIRS)) {
+      without.push(await p99OfPhase());
+      const slow = await slowClients(url, topic);
+      withSlow.push(await p99OfPhase());
+      slowClosed += slow.ended();
+      slow.end();
+    }
+    run.note(
+      `P99 ${percentile(without, 50)} ms without and ${percentile(withSlow, 50)} ms with slow ones: ${ratio().toFixed(2)}`,
+    );
+    run.note(`${slowClosed} slow clients were closed`);
+    if (slowClosed === 0) run.problem('no slow client filled its buffer');
+    if (ratio() > MAX_RATIO) run.problem(`the P99 of fast clients is ${ratio().toFixed(2)} of that without slow ones`);
+    if (fast.some(({ isClosed }) => isClosed)) run.problem('a fast client was closed');
+    return load.settle();
+  },
+};
+
+/** Clients that subscribe to everything and read nothing; one that is closed comes again. */
+async function slowClients(url: string, topic: string): Promise<{ ended: () => number; end: () => void }> {
+  const clients = new Set<RawClient>();
+  let ended = 0;
+  let isOver = false;
+  const add = async (): Promise<void> => {
+    const client = new RawClient({ url, topic, filter: 'count > -1000' });
+    clients.add(client);
+    await client.subscribed.catch(() => undefined); // closed at once when the run is over
+    client.stall();
+    void client.closed.then(() => {
+      clients.delete(client);
+      ended += 1;
+      if (!isOver) void add();
+    });
+  };
+  await Promise.all(Array.from({ length: SLOW_CLIENTS }, add));
+  return {
+    ended: () => ended,
+    end: () => {
+      isOver = true;
+      for (const client of clients) client.terminate();
+    },
+  };
+}
+
+const CHURN_PER_SECOND = 1000;
+const CHURN_MS = 60_000;
+const SHORT_CHURN_MS = 10_000;
+const MAX_AT_ONCE = 200;
+const CALM_TIMEOUT_MS = 30_000;
+
+export const churn: Scenario = {
+  id: 'R12',
+  title: `${CHURN_PER_SECOND} connects and subscribes a second for 60 s (10 s in the short set): nothing stays behind`,
+  async run(run) {
+    const service = await run.service(await run.stack(), { workers: 1, edges: 1 });
+    const load = await run.workload(service, { eventsPerSecond: 500 });
+    const processes = [service.edge(0), service.worker(0)];
+    await churnFor(run, load, service.edge(0).clientUrl, 1000); // what is made once and kept is made now
+    await sleep(3000);
+    const before = await Promise.all(processes.map(levelsOf));
+    const rate = await churnFor(run, load, service.edge(0).clientUrl, run.isShort ? SHORT_CHURN_MS : CHURN_MS);
+    run.note(`${Math.round(rate)} connects and subscribes a second were had`);
+    let last: unknown;
+    await until(
+      'every level to be back',
+      CALM_TIMEOUT_MS,
+      async () => {
+        const now = await Promise.all(processes.map(levelsOf));
+        last = now.map((levels, at) => differencesOf(before[at] ?? {}, levels));
+        return now.every((levels, at) => Object.keys(differencesOf(before[at] ?? {}, levels)).length === 0);
+      },
+      () => last,
+    ).catch((error: unknown) => run.problem(String(error)));
+    return load.settle();
+  },
+};
+
+/** Clients that connect, subscribe to one of many channels, and leave, some politely. @returns how many a second */
+async function churnFor(run: Run, load: Workload, url: string, durationMs: number): Promise<number> {
+  const topic = load.topics[0]?.name ?? '';
+  let open = 0;
+  let done = 0;
+  let failed = 0;
+  const one = async (): Promise<void> => {
+    open += 1;
+    const client = new RawClient({ url, topic, filter: `count == ${run.random.below(400)}` });
+    try {
+      await client.subscribed;
+      done += 1;
+    } catch {
+      failed += 1; // counted, and told below
+    }
+    if (run.random.below(2) === 0) client.close();
+    else client.terminate();
+    await client.closed;
+    open -= 1;
+  };
+  const startedMs = performance.now();
+  const flow = startFlow(
+    CHURN_PER_SECOND,
+    async (due) => {
+      for (let i = 0; i < due; i++) {
+        if (open >= MAX_AT_ONCE) await until('room for a client', CALM_TIMEOUT_MS, () => open < MAX_AT_ONCE);
+        void one();
+      }
+    },
+    { maxAtOnce: 100 },
+  );
+  await sleep(durationMs);
+  await flow.stop();
+  await until('the last clients to be gone', CALM_TIMEOUT_MS, () => open === 0);
+  if (failed > 0) run.problem(`${failed} of ${failed + done} clients could not subscribe`);
+  return (done * 1000) / (performance.now() - startedMs);
+}
+
+type Levels = Readonly<Record<string, number>>;
+
+/** Gauges that count things which come and go, and open files. */
+async function levelsOf(process: TestProcess): Promise<Levels> {
+  const text = await (await fetch(`${process.httpUrl}/metrics`)).text();
+  const gauges = new Set([...text.matchAll(/^# TYPE (mds_\S+) gauge$/gm)].map(([, name]) => name));
+  const levels: Record<string, number> = {};
+  for (const line of text.split('\n')) {
+    const [series = '', value] = [line.slice(0, line.lastIndexOf(' ')), line.slice(line.lastIndexOf(' ') + 1)];
+    if (gauges.has(series.split('{')[0]) && !FLOWING.test(series)) levels[series] = Number(value);
+  }
+  levels.files = readdirSync(`/proc/${process.pid}/fd`).length;
+  return levels;
+}
+
+/** Gauges that follow the traffic and not who is there. */
+const FLOWING = /lag_records|seconds|bytes|per_second|ratio/;
+
+const differencesOf = (before: Levels, now: Levels): Levels =>
+  Object.fromEntries(
+    Object.entries(now)
+      .filter(([name, value]) => value > (before[name] ?? 0))
+      .map(([name, value]) => [name, value - (before[name] ?? 0)]),
+  );

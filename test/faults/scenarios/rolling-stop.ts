@@ -1,0 +1,27 @@
+// Every process is stopped politely and started again, one after the other: nobody may notice, and not even the wire may
+// carry an event twice.
+
+import type { Scenario } from '../framework/scenario.ts';
+
+export const rollingStop: Scenario = {
+  id: 'R2',
+  title: 'SIGTERM of every process in turn, and back',
+  async run(run) {
+    const service = await run.service(await run.stack(), { workers: 2, edges: 2 });
+    const load = await run.workload(service, { watchesWire: true });
+    for (const process of [service.controlPlane, ...service.workers, ...service.edges]) {
+      const stoppedMs = performance.now();
+      const { code } = await process.end('SIGTERM');
+      if (code !== 0) run.problem(`${process.name} ended with code ${code}`);
+      run.say(`${process.name} ended after ${((performance.now() - stoppedMs) / 1000).toFixed(1)} s`);
+      await load.progress();
+      await process.start();
+      await load.progress();
+    }
+    const settlement = await load.settle();
+    const twice = load.watchers.reduce((sum, { subscriber }) => sum + subscriber.wireDuplicates, 0);
+    run.note(`${twice} events twice on the wire`);
+    if (twice > 0) run.problem(`${twice} events came twice over the wire`);
+    return settlement;
+  },
+};
