@@ -109,6 +109,20 @@ export async function purgeLetters(db: Queryable, tenant: string, filter: DeadLe
   return rowCount ?? 0;
 }
 
+/** Whether an event stands among the dead letters of a subscription, and nobody has driven it again or purged it since. */
+export async function isDeadLetter(
+  db: Queryable,
+  subscriptionId: string,
+  { partition, offset, index }: { readonly partition: number; readonly offset: number; readonly index: number },
+): Promise<boolean> {
+  const { rowCount } = await db.query(
+    `SELECT 1 FROM dead_letters WHERE subscription_id = $1 AND partition = $2 AND record_offset = $3 AND event_index = $4
+     AND state IN ('dead', 'redriving') LIMIT 1`,
+    [subscriptionId, partition, offset, index],
+  );
+  return rowCount === 1;
+}
+
 export async function findLetter(db: Queryable, tenant: string, id: string): Promise<DeadLetterRow | null> {
   const { rows } = await db.query<DeadLetterRow>(
     `SELECT ${COLUMNS} FROM dead_letters WHERE tenant_id = $1 AND dead_letter_id = $2`,

@@ -96,6 +96,9 @@ export class WhyReader {
     const clauses = clausesOf(definition.filter, record);
     const plans = ['', definition.filter, ...clauses].map((filter) => makePlan({ filter }, record));
     const { partition, offset, index } = place;
+    const unknown = new MdsError('MDS_NOT_FOUND', { what: 'event', id: `${partition}:${offset}:${index}` });
+    const ends = await this.#options.kafka.endOffsets(topic.kafkaTopic, topic.partitions);
+    if (offset >= (ends.get(partition) ?? 0)) throw unknown; // a worker would wait for it
     const from = index === 0 ? beforeRecord(offset) : { offset, index: index - 1 };
     const range = { partition, from, to: { offset, index } };
     const { found, hasExpired } = await this.#options.search.search(topic.topicId, plans, [range]);
@@ -103,7 +106,7 @@ export class WhyReader {
     const whole = found.find(({ plan }) => plan === 0);
     if (!whole) {
       if (hasExpired) return { event: null, matches: null, clauses: [] };
-      throw new MdsError('MDS_NOT_FOUND', { what: 'event', id: `${partition}:${offset}:${index}` });
+      throw unknown;
     }
     return {
       event: JSON.parse(whole.json),
