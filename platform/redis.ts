@@ -52,10 +52,12 @@ export async function connectRedis(url: string, options: RedisOptions): Promise<
     ...(commandTimeoutMs > 0 ? { commandTimeout: commandTimeoutMs } : {}),
     enableOfflineQueue: false,
     autoResendUnfulfilledCommands: false,
+    autoResubscribe: false, // see keepSubscribed
     maxRetriesPerRequest: 0,
     retryStrategy: (times) => (connected ? backoffMs(times - 1, RECONNECT) : null),
   });
   const lastReason = reportState(redis, options);
+  keepSubscribed(redis, log);
   try {
     await retry(() => redis.connect(), {
       ...RECONNECT,
@@ -72,6 +74,40 @@ export async function connectRedis(url: string, options: RedisOptions): Promise<
   connected = true;
   log.debug({ redis: name }, 'redis is connected');
   return redis;
+}
+
+type Subscribing = 'subscribe' | 'ssubscribe';
+
+/**
+ * Subscribes again, at each later connection, to whatever was asked for. ioredis would do it too, but when that connection
+ * is lost before Redis has answered, it ends the process with a rejection nobody handles, and forgets the subscriptions.
+ */
+function keepSubscribed(redis: Redis, log: Logger): void {
+  const wanted = { subscribe: new Set<string>(), ssubscribe: new Set<string>() };
+  const sendCommand = redis.sendCommand.bind(redis);
+  redis.sendCommand = (command, stream) => {
+    const { name, args } = command;
+    if (name === 'subscribe' || name === 'ssubscribe') for (const channel of args) wanted[name].add(String(channel));
+    if (name === 'unsubscribe') forget(wanted.subscribe, args.map(String));
+    if (name === 'sunsubscribe') forget(wanted.ssubscribe, args.map(String));
+    return sendCommand(command, stream);
+  };
+  const again = (kind: Subscribing, channels: readonly string[]): void => {
+    redis[kind](...channels).catch((error: unknown) => {
+      log.debug({ reason: reasonOf(error) }, 'subscribing again failed, the connection is made anew');
+      if (redis.status === 'ready') redis.disconnect(true);
+    });
+  };
+  redis.on('ready', () => {
+    if (wanted.subscribe.size > 0) again('subscribe', [...wanted.subscribe]);
+    for (const channel of wanted.ssubscribe) again('ssubscribe', [channel]); // each may be of another slot
+  });
+}
+
+/** @param channels none: all of them */
+function forget(wanted: Set<string>, channels: readonly string[]): void {
+  if (channels.length === 0) wanted.clear();
+  for (const channel of channels) wanted.delete(channel);
 }
 
 /**

@@ -46,6 +46,8 @@ type Context = ProcessContext<EdgeConfig>;
 
 /** 100 ms: the resolution of join timeouts, lingering and position frames. */
 const TICK_MS = 100;
+/** 50 ms: a lane that starves is noticed within a second, probes included. */
+const LANE_TICK_MS = 50;
 /** The catalog is also read without a notice, since a notice can get lost. */
 const CATALOG_INTERVAL_MS = 2000;
 const MAX_REPLAY_TRIES = 3;
@@ -162,7 +164,9 @@ function assemble({ config, log, metrics, health }: Context, { commands }: Conne
       delivery.onLaneDisturbed();
     },
     onSubscribed: () => delivery.onLaneDisturbed(),
-    now,
+    onReconnect: (reason) => telemetry.onLaneReconnect(reason),
+    commands,
+    now: () => performance.now(),
   });
   const audit = new DeliveryAudit({
     edgeId,
@@ -260,6 +264,7 @@ class Clockwork {
     await this.#beat();
     this.#timers = [
       setInterval(() => this.#tick(), TICK_MS),
+      setInterval(() => this.#parts.lane.tick(), LANE_TICK_MS),
       setInterval(() => void this.#beat(), HEARTBEAT_INTERVAL_MS),
       setInterval(() => void this.#parts.catalogReader.read(), CATALOG_INTERVAL_MS),
       setInterval(() => this.#parts.durables.tick(), DURABLE_TICK_MS),
@@ -302,9 +307,9 @@ class Clockwork {
     this.#parts.control.tick();
     this.#parts.audit.tick();
     const silent = delivery.silentTopics();
-    const reason = silent.length === 0 ? 'it is not connected' : `nothing is heard of ${silent.join(', ')}`;
-    this.#context.health.setReady('lane', silent.length === 0 && lane.isSubscribed, reason);
-    if (silent.length > 0) lane.checkSilence();
+    // A lane on which only the workers are silent is left alone: another connection would not make them speak.
+    const reason = lane.isAlive ? `nothing is heard of ${silent.join(', ')}` : 'nothing arrives on it';
+    this.#context.health.setReady('lane', silent.length === 0 && lane.isAlive, reason);
   }
 
   async #beat(): Promise<void> {

@@ -16,31 +16,6 @@ async function withEdge(settings: Record<string, string>, use: (edge: EdgeUnderT
   }
 }
 
-t.test('a lost envelope closes the clients it concerns with 4002, and their resume fills the hole', async (t) => {
-  await withEdge({}, async ({ url, worker }) => {
-    const client = await TestClient.open(url);
-    const subscribed = await client.subscribe('a');
-    worker.produce(1, 1);
-    await client.next('events');
-    worker.losing.add(1);
-    worker.produce(1, 2);
-    await delay(50);
-    worker.losing.clear();
-    t.equal(await client.closed(), 4002);
-    t.equal((await client.next('goodbye')).code, 'MDS_GAP');
-    const { topicId, position } = decodeResumeToken(subscribed.position);
-    const reached = new Map(position);
-    moveOn(reached, client.frames);
-    const again = await TestClient.open(url);
-    await again.subscribe('a', { resume: encodeResumeToken({ topicId, position: reached }) });
-    await again.next('live');
-    worker.produce(1, 3);
-    await until('both', () => (again.numbers('a').get(1)?.length ?? 0) >= 2);
-    t.same(again.numbers('a').get(1), [2, 3]);
-    again.close();
-  });
-});
-
 t.test('a client that resumes fifty times under traffic has everything once', async (t) => {
   await withEdge({}, async ({ url, worker }) => {
     let produced = 0;

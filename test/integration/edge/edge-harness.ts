@@ -13,11 +13,14 @@ import { parseServerFrame, type ServerFrame, SUBPROTOCOL_JSON } from '../../../s
 import { parseAvroFrame } from '../../../schemas/frames-avro.ts';
 import { EdgeConfig } from '../../../workers/edge/config.ts';
 import { startEdge } from '../../../workers/edge/edge.ts';
+import { type LaneProxy, startLaneProxy } from './lane-proxy.ts';
 import { PlayedWorker, TOPIC } from './played-worker.ts';
 import { freePort, type OwnRedis, startRedis } from './redis-server.ts';
 
 export interface EdgeUnderTest {
   readonly redis: OwnRedis;
+  /** Between the edge and its Redis; workers are not behind it. */
+  readonly proxy: LaneProxy;
   readonly worker: PlayedWorker;
   readonly url: string;
   readonly prefix: string;
@@ -36,8 +39,9 @@ export async function startEdgeUnderTest(
   const worker = new PlayedWorker({ url: redis.url, prefix, partitions });
   await worker.start();
   const port = await freePort();
+  const proxy = await startLaneProxy(redis.url);
   const config = loadConfig(EdgeConfig, {
-    MDS_REDIS_URL: redis.url,
+    MDS_REDIS_URL: proxy.url,
     MDS_REDIS_PREFIX: prefix,
     MDS_EDGE_PORT: String(port),
     MDS_HTTP_PORT: '0',
@@ -51,6 +55,7 @@ export async function startEdgeUnderTest(
   let isStopped = false;
   return {
     redis,
+    proxy,
     worker,
     prefix,
     url: `ws://127.0.0.1:${port}/v1/stream`,
@@ -64,6 +69,7 @@ export async function startEdgeUnderTest(
     },
     async stop() {
       if (!isStopped) await edge.stop();
+      proxy.close();
       await worker.stop();
       await redis.stop();
     },

@@ -51,6 +51,12 @@ export class PlayedWorker {
   /** The next envelopes of these partitions are made and lost. */
   readonly losing = new Set<number>();
   isAnsweringReplays = true;
+  /** Works, but sends nothing at all. */
+  isSilent = false;
+  /** Wishes that it has not heard of: `channel#generation`. */
+  readonly unheard = new Set<string>();
+  /** So many answers to replays are lost. */
+  answersToLose = 0;
   /** Offsets below this are gone from Kafka. */
   firstOffset = 0;
   epoch = 1;
@@ -119,7 +125,7 @@ export class PlayedWorker {
   /** Sends what is new, and a watermark where nothing is. */
   pump(): void {
     for (const [edgeId, interest] of this.#interest) {
-      if (interest.size === 0) continue;
+      if (interest.size === 0 || this.isSilent) continue;
       for (let partition = 0; partition < this.partitions; partition++)
         this.#pumpPartition(edgeId, interest, partition);
     }
@@ -144,6 +150,13 @@ export class PlayedWorker {
         state.at = beforeRecord(Math.max(0, state.at.offset + 1 - back));
         state.joined.clear();
       }
+    }
+  }
+
+  /** The wishes as they stand have not reached a new owner; later ones do. */
+  unhear(): void {
+    for (const interest of this.#interest.values()) {
+      for (const { channel, generation } of interest.values()) this.unheard.add(`${channel}#${generation}`);
     }
   }
 
@@ -176,7 +189,9 @@ export class PlayedWorker {
     this.#interest = interest;
   }
 
-  #pumpPartition(edgeId: string, interest: ReadonlyMap<string, Interest>, partition: number): void {
+  #pumpPartition(edgeId: string, wanted: ReadonlyMap<string, Interest>, partition: number): void {
+    const isHeard = ({ channel, generation }: Interest): boolean => !this.unheard.has(`${channel}#${generation}`);
+    const interest = new Map([...wanted].filter(([, wish]) => isHeard(wish)));
     const log = this.#log[partition] ?? [];
     let lanes = this.#lanes.get(edgeId);
     if (!lanes) {
@@ -246,12 +261,16 @@ export class PlayedWorker {
       }
       const request = readMessage(ReplayRequest, answer[1]);
       this.replayRequests.push(request);
-      if (this.isAnsweringReplays) this.#answer(request);
+      if (!this.isAnsweringReplays) continue;
+      if (this.answersToLose > 0) this.answersToLose -= 1;
+      else this.#answer(request);
     }
   }
 
-  #answer({ edgeId, requestId, channels, ranges, maxBytes }: ReplayRequest): void {
-    if (channels === 'interest') throw new Error('this worker answers no repairs');
+  #answer({ edgeId, requestId, channels: asked, ranges, maxBytes }: ReplayRequest): void {
+    const interest = asked === 'interest' ? [...(this.#interest.get(edgeId)?.values() ?? [])] : [];
+    const channels = asked === 'interest' ? interest : asked;
+    const joined = interest.map(({ channel, generation }) => ({ channel, generation }));
     for (const { partition, from, to } of ranges) {
       let at: Cursor = { offset: from[0], index: from[1] };
       const end: Cursor = { offset: to[0], index: to[1] };
@@ -270,7 +289,8 @@ export class PlayedWorker {
         bytes += this.#log[partition]?.[stop]?.length ?? 0;
       }
       const reached = stop >= end.offset ? end : afterRecord(stop);
-      this.#send(edgeId, this.#envelope(partition, at, reached, channels, { kind: 'replay', requestId, last: true }));
+      const rest = { kind: 'replay', requestId, last: true, joined } as const;
+      this.#send(edgeId, this.#envelope(partition, at, reached, channels, rest));
     }
   }
 

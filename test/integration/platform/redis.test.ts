@@ -6,6 +6,7 @@ import { Health } from '../../../platform/health.ts';
 import { createLogger } from '../../../platform/log.ts';
 import { connectRedis, type Redis } from '../../../platform/redis.ts';
 import { acquireStack, createNamespace } from '../harness/stack.ts';
+import { until } from '../harness/until.ts';
 
 const stack = await acquireStack();
 const { id } = await createNamespace(stack);
@@ -81,6 +82,24 @@ t.test('subscriptions come back with the connection, and bytes arrive as they we
   const payload = Buffer.from([0, 255, 10, 13, 128]);
   while ((await admin.spublish(lane, payload)) === 0) await new Promise((resolve) => setImmediate(resolve));
   t.strictSame((await arrived)[1], payload);
+});
+
+t.test('a connection that is lost again before Redis has answered comes back with its subscriptions', async (t) => {
+  const redis = await connect(t);
+  await redis.subscribe(`${id}:twice`);
+  let readies = 0;
+  redis.on('ready', () => {
+    readies += 1;
+    if (readies === 1) redis.stream.destroy();
+  });
+  const messages: string[] = [];
+  redis.on('message', (_channel, message) => messages.push(message));
+  redis.stream.destroy();
+  await until('subscribed again', 5000, async () => {
+    await admin.publish(`${id}:twice`, 'm');
+    return messages.length > 0;
+  });
+  t.equal(readies, 2);
 });
 
 t.test('a command that takes too long fails; one that blocks may be given all the time it needs', async (t) => {
