@@ -59,7 +59,16 @@ export const CatalogTopic = Type.Object({
 });
 export type CatalogTopic = Static<typeof CatalogTopic>;
 
-export const PartitionGrant = Type.Object({ topicId: Count, partition: Count, epoch: Count });
+export const PartitionPlace = Type.Object({ topicId: Count, partition: Count });
+export type PartitionPlace = Static<typeof PartitionPlace>;
+
+export const PartitionGrant = Type.Object({
+  topicId: Count,
+  partition: Count,
+  epoch: Count,
+  /** Where its last owner has stopped. Absent: at the last commit. */
+  startOffset: Type.Optional(Count),
+});
 export type PartitionGrant = Static<typeof PartitionGrant>;
 
 export const Assignment = Type.Object({
@@ -67,6 +76,8 @@ export const Assignment = Type.Object({
   /** Grows with every change; a worker's heartbeat says which one it has applied. */
   revision: Count,
   partitions: Type.Array(PartitionGrant),
+  /** What it is about to be granted, when its owner has let go: to be prepared. */
+  next: Type.Optional(Type.Array(PartitionPlace)),
 });
 export type Assignment = Static<typeof Assignment>;
 
@@ -81,6 +92,10 @@ export const OwnedPartition = Type.Object({
 });
 export type OwnedPartition = Static<typeof OwnedPartition>;
 
+/** A partition that was given back: everything before the offset is delivered and nothing behind it is under way. */
+export const ReleasedPartition = Type.Object({ topicId: Count, partition: Count, epoch: Count, nextOffset: Count });
+export type ReleasedPartition = Static<typeof ReleasedPartition>;
+
 export const WorkerHeartbeat = Type.Object({
   workerId: Type.String(),
   host: Type.String(),
@@ -90,6 +105,10 @@ export const WorkerHeartbeat = Type.Object({
   state: Type.Union([Type.Literal('running'), Type.Literal('draining')]),
   assignmentRevision: Count,
   owned: Type.Array(OwnedPartition),
+  /** Given back within the last seconds. */
+  released: Type.Optional(Type.Array(ReleasedPartition)),
+  /** Those of the assignment's `next` that it could begin at once. */
+  prepared: Type.Optional(Type.Array(PartitionPlace)),
   eventsInPerSecond: Rate,
   recordsInPerSecond: Rate,
   bytesInPerSecond: Rate,

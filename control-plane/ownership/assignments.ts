@@ -3,12 +3,13 @@
 
 import type { Redis } from '../../platform/redis.ts';
 import type { Assignment, RedisKeys } from '../../schemas/coordination.ts';
-import { grantsOf, type PartitionOwnership } from './handover.ts';
+import { grantsOf, type HandoverPlan, type PartitionOwnership } from './handover.ts';
 
 /** @returns assignment of each worker, as JSON text */
 export function assignmentsOf(
   revisions: ReadonlyMap<string, number>,
   ownership: readonly PartitionOwnership[],
+  { next, memory: { starts } }: Pick<HandoverPlan, 'next' | 'memory'>,
 ): Map<string, string> {
   const byWorker = new Map<string, PartitionOwnership[]>();
   for (const row of ownership) {
@@ -19,10 +20,12 @@ export function assignmentsOf(
   }
   return new Map(
     [...revisions].map(([workerId, revision]) => {
+      const prepare = next.get(workerId);
       const assignment: Assignment = {
         workerId,
         revision,
-        partitions: grantsOf(workerId, byWorker.get(workerId) ?? []),
+        partitions: grantsOf(workerId, byWorker.get(workerId) ?? [], starts),
+        ...(prepare ? { next: [...prepare] } : {}),
       };
       return [workerId, JSON.stringify(assignment)] as const;
     }),

@@ -18,6 +18,7 @@ import type { EvolvedSchemas } from '../topics/evolved-schemas.ts';
 import type { UnfinishedTopics } from '../topics/unfinished-topics.ts';
 import { assignmentsOf, writeAssignments } from './assignments.ts';
 import type { Housekeeping } from './housekeeping.ts';
+import { NO_MEMORY } from './leader-memory.ts';
 import type { LeaderMetrics } from './leader-metrics.ts';
 import type { Leadership } from './leadership.ts';
 import { PartitionWeights } from './partition-weights.ts';
@@ -42,6 +43,7 @@ export interface LeaderLoopParts {
 export class LeaderLoop {
   readonly #parts: LeaderLoopParts;
   readonly #weights = new PartitionWeights();
+  #memory = NO_MEMORY;
   #observingSinceMs = Date.now();
   #timer: NodeJS.Timeout | undefined;
   #round: Promise<void> | null = null;
@@ -112,7 +114,7 @@ export class LeaderLoop {
     const fleet = await readFleet(redis, keys);
     const step = await this.#takeStep(fleet);
     if (step === null) return;
-    const told = await writeAssignments(redis, keys, assignmentsOf(step.revisions, step.ownership));
+    const told = await writeAssignments(redis, keys, assignmentsOf(step.revisions, step.ownership, step.plan));
     await writeCatalog(redis, keys, catalogOf(step.topics, topicsInUse(step)));
     await writeRoutes(redis, routes, routeDefinitionsOf(await allRoutes(db)));
     const fenced = leadership.fenced;
@@ -137,7 +139,9 @@ export class LeaderLoop {
       weights: this.#weights.observe(fleet.workers, now),
     };
     try {
-      return await takeStep(connection, seen, now);
+      const step = await takeStep(connection, seen, now, this.#memory);
+      this.#memory = step.plan.memory;
+      return step;
     } catch (error) {
       leadership.resign(reasonOf(error));
       throw error;
@@ -151,6 +155,8 @@ export class LeaderLoop {
     metrics.partitionsUnowned.set(unowned);
     metrics.partitionsGranted.inc(plan.granted);
     metrics.partitionsRevoked.inc(plan.revoked);
+    metrics.partitionsForced.inc(plan.forced);
+    if (plan.forced > 0) log.error({ forced: plan.forced }, 'partitions were not given back in time and go to others');
     if (plan.changed.length === 0) return;
     const { granted, revoked, released } = plan;
     log.info({ granted, revoked, released, unowned, told }, 'ownership changed');

@@ -10,6 +10,7 @@ export const createLeaderMetrics = (metrics: Metrics) => ({
   partitionsUnowned: metrics.gauge('partitions_unowned', 'Partitions that nobody owns; only the leader looks'),
   partitionsGranted: metrics.counter('partitions_granted_total', 'Partitions given to a worker'),
   partitionsRevoked: metrics.counter('partitions_revoked_total', 'Partitions asked back from a living worker'),
+  partitionsForced: metrics.counter('partitions_forced_total', 'Partitions that were not given back in time'),
   roundSeconds: metrics.histogram('leader_round_seconds', 'Time of one round of the leader', ROUND_BUCKETS_SECONDS),
 });
 export type LeaderMetrics = ReturnType<typeof createLeaderMetrics>;

@@ -5,6 +5,7 @@ import type { Queryable } from '../store/queryable.ts';
 import { allTopics, type TopicRow } from '../store/topics.ts';
 import { allWorkers, saveRevisions } from '../store/workers.ts';
 import { type HandoverPlan, type Observation, type PartitionOwnership, planHandover } from './handover.ts';
+import type { LeaderMemory } from './leader-memory.ts';
 
 export interface Step {
   readonly plan: HandoverPlan;
@@ -16,14 +17,14 @@ export interface Step {
 }
 
 /** @param db the connection that holds the leader's lock: when that is lost, nothing is written */
-export async function takeStep(db: Queryable, seen: Observation, now: number): Promise<Step> {
+export async function takeStep(db: Queryable, seen: Observation, now: number, memory: LeaderMemory): Promise<Step> {
   await db.query('BEGIN');
   await addMissingPartitions(db);
   const topics = await allTopics(db);
   const before = await allPartitions(db);
   const workers = await allWorkers(db);
   const told = new Map(workers.map((row) => [row.workerId, row.assignmentRevision]));
-  const plan = planHandover({ partitions: before, revisions: told }, seen, now);
+  const plan = planHandover({ partitions: before, revisions: told }, seen, now, memory);
   if (plan.changed.length > 0) await savePartitions(db, plan.changed);
   if (plan.revisions.size > 0) await saveRevisions(db, plan.revisions);
   await db.query('COMMIT');

@@ -35,6 +35,7 @@ export class OwnershipClient {
   #beating: Promise<void> | null = null;
   #again = false;
   #appliedText: string | null = null;
+  #appliedRevision = -1;
   #hasBeaten = false;
   /** Leaders look by themselves too; a notice for every beat would only keep them busy. */
   #notifyDue = true;
@@ -117,7 +118,17 @@ export class OwnershipClient {
     if (typeof text !== 'string') return;
     if (text === this.#appliedText && isProven) return;
     try {
-      apply(readMessage(Assignment, text), isProven);
+      const assignment = readMessage(Assignment, text);
+      if (assignment.revision < this.#appliedRevision) {
+        // A leader that was stopped between the truth and telling it; the present one tells it again.
+        log.warn(
+          { revision: assignment.revision, applied: this.#appliedRevision },
+          'an assignment of the past is ignored',
+        );
+        return;
+      }
+      apply(assignment, isProven);
+      this.#appliedRevision = assignment.revision;
       this.#appliedText = text;
     } catch (err) {
       log.error({ err }, 'the assignment cannot be read, the one before stays');

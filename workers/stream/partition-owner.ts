@@ -3,23 +3,40 @@
 //   granted:  interest of all edges ─▶ start offset ─▶ kernel opens it, every lane is told ─▶ consume
 //   revoked:  no more records ─▶ what was received is published ─▶ commit ─▶ forget it        (two-phase release)
 //   lost:     forget it at once, drop what is under way: somebody else may own it
+//
+// A release that takes too long ends as a loss, before the leader gives the partition to somebody else: who lets go late
+// must not commit over the next owner (docs/decisions/0014).
 
 import type { KafkaConsumer } from '../../platform/kafka.ts';
 import type { Logger } from '../../platform/log.ts';
 import { retry } from '../../platform/retry.ts';
-import type { Assignment, CatalogTopic, PartitionGrant } from '../../schemas/coordination.ts';
+import type {
+  Assignment,
+  CatalogTopic,
+  PartitionGrant,
+  PartitionPlace,
+  ReleasedPartition,
+} from '../../schemas/coordination.ts';
 import { beforeRecord } from '../../schemas/cursor.ts';
 import { MdsError, reasonOf } from '../../schemas/errors.ts';
 import type { CommitLog } from './commit-log.ts';
 import type { ConsumerLoop } from './consumer-loop.ts';
 import type { OffsetCommitter } from './offset-committer.ts';
 import { OwnedPartition, partitionKey } from './owned-partition.ts';
+import { PartitionPreparer } from './partition-preparer.ts';
 import { inRange } from './range-watch.ts';
 import type { SlabPipeline } from './slab-pipeline.ts';
 
 const OPEN_RETRY = { baseMs: 50, maxMs: 1000 } as const;
 /** A commit at release is tried this long; without it the next owner sends a little again, which the edges skip. */
 const RELEASE_COMMIT = { baseMs: 50, maxMs: 500, timeoutMs: 6000 } as const;
+/**
+ * 7 s: with the 2.5 s of the lease within which a revocation is read at the latest, less than the 10 s after which the
+ * leader gives the partition away.
+ */
+const RELEASE_DEADLINE_MS = 7000;
+/** How long a heartbeat names what was given back: a leader that is there reads it within one. */
+const RELEASED_TOLD_MS = 10_000;
 
 export interface PartitionOwnerOptions {
   readonly pipelines: readonly SlabPipeline[];
@@ -41,6 +58,8 @@ export class PartitionOwner {
   readonly #options: PartitionOwnerOptions;
   readonly #byKey = new Map<string, OwnedPartition>();
   readonly #bySlot = new Map<number, OwnedPartition>();
+  readonly #released = new Map<string, ReleasedPartition>();
+  readonly #preparer: PartitionPreparer;
   #wanted: ReadonlyMap<string, PartitionGrant> = new Map();
   #nextSlot = 0;
   #revision = 0;
@@ -49,6 +68,7 @@ export class PartitionOwner {
 
   constructor(options: PartitionOwnerOptions) {
     this.#options = options;
+    this.#preparer = new PartitionPreparer({ ...options, onReady: options.onChange });
   }
 
   /** Revision of the last assignment of which everything revoked has been given back. */
@@ -64,6 +84,16 @@ export class PartitionOwner {
     return this.#byKey.size;
   }
 
+  /** Given back within the last seconds. */
+  released(): ReleasedPartition[] {
+    return [...this.#released.values()];
+  }
+
+  /** What may be granted next and could be begun at once. */
+  prepared(): PartitionPlace[] {
+    return this.#preparer.ready();
+  }
+
   bySlot(slot: number): OwnedPartition | undefined {
     return this.#bySlot.get(slot);
   }
@@ -72,7 +102,7 @@ export class PartitionOwner {
    * @param isProven false when this worker may have been taken for dead since the assignment before: then what it does not
    * own any more is dropped, not given back
    */
-  apply({ revision, partitions }: Assignment, isProven: boolean): void {
+  apply({ revision, partitions, next = [] }: Assignment, isProven: boolean): void {
     const wanted = new Map(partitions.map((grant) => [partitionKey(grant.topicId, grant.partition), grant]));
     this.#wanted = wanted; // before anything is forgotten: what is forgotten is begun again when it is wanted
     for (const owned of [...this.#byKey.values()]) {
@@ -83,6 +113,7 @@ export class PartitionOwner {
     }
     this.#revision = revision;
     this.#openWanted();
+    if (!this.#isDraining) this.#preparer.prepare(next);
     this.#noteApplied();
   }
 
@@ -120,6 +151,7 @@ export class PartitionOwner {
     const pipeline = pipelines[(grant.topicId * 31 + grant.partition) % pipelines.length];
     if (!pipeline) throw new Error('there is no kernel thread');
     const owned = new OwnedPartition(grant, this.#nextSlot++, pipeline);
+    this.#released.delete(owned.key);
     this.#byKey.set(owned.key, owned);
     this.#bySlot.set(owned.slot, owned);
     this.#begin(owned).catch(this.#options.onFailure);
@@ -156,6 +188,11 @@ export class PartitionOwner {
     const found = await topic(topicId);
     if (!found) throw new MdsError('MDS_NOT_FOUND', { what: 'topic', id: topicId });
     owned.topic = found;
+    const { startOffset } = owned.grant;
+    if (startOffset !== undefined) {
+      await readInterest();
+      return startOffset; // the owner before was there a moment ago, so Kafka has it
+    }
     const place = { topic: found.kafkaTopic, partition };
     const [[committed], range] = await Promise.all([
       consumer.committed([place]),
@@ -177,7 +214,10 @@ export class PartitionOwner {
     if (owned.state === 'opening') this.#drop(owned);
     if (owned.state !== 'running') return;
     owned.state = 'releasing';
-    this.#giveBack(owned).catch(this.#options.onFailure);
+    const deadline = setTimeout(() => this.#drop(owned), RELEASE_DEADLINE_MS);
+    this.#giveBack(owned)
+      .finally(() => clearTimeout(deadline))
+      .catch(this.#options.onFailure);
   }
 
   async #giveBack(owned: OwnedPartition): Promise<void> {
@@ -187,18 +227,29 @@ export class PartitionOwner {
     if (owned.isClosed) return;
     await retry(
       async () => {
-        if (await committer.commitAll()) return;
+        if (owned.isClosed || (await committer.commitAll())) return;
         throw new MdsError('MDS_TIMEOUT', { operation: 'Committing offsets', timeoutMs: RELEASE_COMMIT.timeoutMs });
       },
       { ...RELEASE_COMMIT, attempts: 'forever' },
     ).catch((error: unknown) => {
       log.warn({ ...owned.grant, reason: reasonOf(error) }, 'partition is given back without a last commit');
     });
+    if (owned.isClosed) return;
+    this.#tellReleased(owned);
     this.#forget(owned);
     log.info({ ...owned.grant, nextOffset: owned.nextOffset }, 'partition given back');
   }
 
+  #tellReleased({ key, grant: { topicId, partition, epoch }, nextOffset }: OwnedPartition): void {
+    const released = { topicId, partition, epoch, nextOffset };
+    this.#released.set(key, released);
+    setTimeout(() => {
+      if (this.#released.get(key) === released) this.#released.delete(key);
+    }, RELEASED_TOLD_MS).unref();
+  }
+
   #drop(owned: OwnedPartition): void {
+    if (owned.isClosed) return;
     const wasRunning = owned.state === 'running';
     this.#options.log.warn({ ...owned.grant, state: owned.state }, 'partition lost');
     this.#forget(owned);

@@ -402,7 +402,9 @@ export class StreamWorker {
     const owned = [...this.#owner.partitions()].map((partition) => {
       const { nextOffset, grant, topic } = partition;
       return {
-        ...grant,
+        topicId: grant.topicId,
+        partition: grant.partition,
+        epoch: grant.epoch,
         nextOffset,
         lagRecords: topic && nextOffset >= 0 ? this.#lagOf(topic.kafkaTopic, partition) : 0,
       };
@@ -418,6 +420,8 @@ export class StreamWorker {
       state: this.#isDraining ? 'draining' : 'running',
       assignmentRevision: this.#owner.appliedRevision,
       owned,
+      released: this.#owner.released(),
+      prepared: this.#owner.prepared(),
       ...this.#metrics.rates(performance.now()),
       rejectedRecords: this.#metrics.rejectedRecords,
     };

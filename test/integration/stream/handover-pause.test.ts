@@ -1,12 +1,16 @@
 // Workers come and go while events flow: nothing is lost, nothing doubled, and what a subscriber sees of it is a short
 // silence on the partitions that move. How short is printed, beside the longest silence while nothing moves.
 
+import { Redis } from 'ioredis';
 import t from 'tap';
 import { WebSocket } from 'ws';
+import { redisKeys } from '../../../schemas/coordination.ts';
+import { readEnvelope } from '../../../schemas/lane-envelope.ts';
 import { settled, startEventStream } from '../harness/event-stream.ts';
 import { faultsOf, ledgerText, NO_FAULTS } from '../harness/ledger.ts';
 import { MEASUREMENT_SCHEMA } from '../harness/measurement.ts';
 import { startService } from '../harness/service.ts';
+import type { Namespace } from '../harness/stack.ts';
 import { until } from '../harness/until.ts';
 import { WireSubscriber } from '../harness/wire-subscriber.ts';
 
@@ -57,6 +61,39 @@ class SilenceWatch {
   }
 }
 
+/** The time between the last event of one owner and the first of the next, on the edge's lane, for each move. */
+class MoveWatch {
+  readonly pausesMs: number[] = [];
+  readonly #lane: Redis;
+  readonly #last = new Map<number, { epoch: number; atMs: number }>();
+
+  private constructor(redis: Redis) {
+    this.#lane = redis;
+    this.#lane.on('smessageBuffer', (_lane: Buffer, message: Buffer) => {
+      const { kind, partition, epoch, events } = readEnvelope(Buffer.from(message));
+      if (kind !== 'live' || events.length === 0) return;
+      const atMs = performance.now();
+      const last = this.#last.get(partition);
+      if (last && epoch < last.epoch) return;
+      if (last && epoch > last.epoch) this.pausesMs.push(Math.round(atMs - last.atMs));
+      this.#last.set(partition, { epoch, atMs });
+    });
+  }
+
+  static async start({ env, id }: Namespace): Promise<MoveWatch> {
+    const redis = new Redis(env.MDS_REDIS_URL ?? '');
+    const keys = redisKeys(id);
+    const [edgeId = ''] = await redis.smembers(keys.edges);
+    const watch = new MoveWatch(redis);
+    await redis.ssubscribe(keys.lane(edgeId));
+    return watch;
+  }
+
+  close(): void {
+    this.#lane.disconnect();
+  }
+}
+
 t.test('workers come and go during the flow', async (t) => {
   const service = await startService(t, { workers: 1, edges: 1 });
   const topic = await service.createTopic({ name: 'pause', partitions: PARTITIONS, schema: MEASUREMENT_SCHEMA });
@@ -66,6 +103,8 @@ t.test('workers come and go during the flow', async (t) => {
   const subscription = await subscriber.subscribe({ id: 's', topic: topic.name });
   const watch = new SilenceWatch(edgeUrl, topic.name);
   t.teardown(watch.close);
+  const moves = await MoveWatch.start(service.namespace);
+  t.teardown(() => moves.close());
   const stream = await startEventStream({
     brokers: service.stack.env.MDS_KAFKA_BROKERS ?? '',
     topic,
@@ -104,6 +143,7 @@ t.test('workers come and go during the flow', async (t) => {
   }
   clearInterval(lag);
   t.comment(`longest silence of a partition, ms: nothing moves ${quiet}; worker added ${added}; removed ${removed}`);
+  t.comment(`from owner to owner, ms, each move: ${moves.pausesMs}`);
   t.comment(`most records of a partition waiting: ${mostLag}`);
   await stream.stop();
   const ledger = await settled({
