@@ -88,6 +88,23 @@ t.test('a consumer of the same name takes over from the older connection at once
   for (const consumer of [older, other, newer]) consumer.kill();
 });
 
+t.test('what a client says of its last connection counts, although its shard is still on its way to it', async (t) => {
+  await durables.create('early-ack', { seek: now() });
+  const older = await TestConsumer.open(edge.url, 'early-ack', 'me');
+  const numbers = produce(2);
+  const got = await older.has(2);
+  const client = await TestClient.open(edge.url);
+  client.say({ type: 'consume', id: 'c', subscription: 'early-ack', consumer: 'me' });
+  client.say({ type: 'ack', id: 'c', seq: 1, cursors: [got[0]?.cursor] });
+  await client.next('acked');
+  const open = (await durables.state('early-ack')).attempts.map(([, offset]) => offset);
+  t.same(open, [numbers[1]]);
+  await client.next('events');
+  t.match(client.of('events')[0]?.events, { length: 1, 0: { data: { n: numbers[1] } } });
+  older.kill();
+  client.close();
+});
+
 t.test('what is rejected comes again, and becomes a dead letter after the last attempt', async (t) => {
   await durables.create('poison', { seek: now(), maxAttempts: 2 });
   const consumer = await TestConsumer.open(edge.url, 'poison', 'one');

@@ -22,6 +22,10 @@ import type { LocalConsumer } from './shard-store.ts';
 import { StoredAnswers } from './stored-answers.ts';
 import { goesOn, justBefore } from './wire-cursor.ts';
 
+/** Longer than a dead owner's lease lasts. */
+const EARLY_MS = 10_000;
+const MAX_EARLY = 100;
+
 export interface ConsumerContext {
   readonly edgeId: string;
   readonly lowWaterBytes: number;
@@ -62,6 +66,9 @@ export class Consumer implements ClientSubscription, LocalConsumer {
   readonly #client: Client;
   readonly #context: ConsumerContext;
   readonly #answers = new StoredAnswers();
+  /** What a client that has just come back says of the connection before: its shards are still on their way to it. */
+  #early: (AckMessage | NackMessage)[] = [];
+  #earlySinceMs: number | null = null;
   #isEnded = false;
   #isPaused = false;
   #wantsRoom = false;
@@ -109,12 +116,33 @@ export class Consumer implements ClientSubscription, LocalConsumer {
   /** Ends it, and says why. */
   fail(error: MdsError): void {
     if (this.#isEnded) return;
-    const { code, message, retryable, details } = error;
     this.end();
-    this.#send({ type: 'error', id: this.id, code, message, retryable, details });
+    this.#sendError(error);
   }
 
   readonly onAcknowledgement = (message: AckMessage | NackMessage): void => {
+    if (this.leads.size > 0) {
+      this.#take(message);
+      return;
+    }
+    this.#early.push(message);
+    this.#earlySinceMs ??= this.#context.now();
+    if (this.#early.length > MAX_EARLY) this.#refuseEarly();
+  };
+
+  /** It has shards now: what it said before is about them. */
+  onShards(): void {
+    const early = this.#early;
+    this.#early = [];
+    this.#earlySinceMs = null;
+    for (const message of early) this.#take(message);
+  }
+
+  tick(nowMs: number): void {
+    if (this.#earlySinceMs !== null && nowMs - this.#earlySinceMs > EARLY_MS) this.#refuseEarly();
+  }
+
+  #take(message: AckMessage | NackMessage): void {
     const touched = new Set<ShardLead>();
     const nowMs = this.#context.now();
     if (message.type === 'ack') {
@@ -135,17 +163,13 @@ export class Consumer implements ClientSubscription, LocalConsumer {
       this.tellStored();
     }
     this.host?.onRoom(this);
-  };
+  }
 
   /** Says what is stored by now. */
   tellStored(): void {
     const settled = this.#answers.settle();
     if (settled === null) return;
-    if (settled.lost !== null) {
-      const { code, message, retryable, details } = new MdsError('MDS_ACK_NOT_STORED', settled.lost);
-      const frame: ErrorFrame = { type: 'error', id: this.id, code, message, retryable, details };
-      this.#send(frame);
-    }
+    if (settled.lost !== null) this.#sendError(new MdsError('MDS_ACK_NOT_STORED', settled.lost));
     if (settled.acked !== null) this.#send({ type: 'acked', id: this.id, seq: settled.acked });
   }
 
@@ -161,7 +185,7 @@ export class Consumer implements ClientSubscription, LocalConsumer {
       id: this.id,
       ...consuming,
       shards: [...this.leads.keys()].sort((a, b) => a - b),
-      maxInFlight: Math.min(maxInFlight, this.maxInFlight),
+      maxInFlight: Math.min(maxInFlight * consuming.shardCount, this.maxInFlight),
     };
     const text = JSON.stringify(frame);
     if (text === this.#lastConsuming || this.#isEnded) return;
@@ -225,6 +249,19 @@ export class Consumer implements ClientSubscription, LocalConsumer {
     for (const [partition, offset, index] of cursors) {
       for (const lead of this.leads.values()) if (apply(lead, partition, { offset, index })) touched.add(lead);
     }
+  }
+
+  /** Nobody gave it the shards that it speaks of. */
+  #refuseEarly(): void {
+    const seq = Math.max(...this.#early.map((message) => message.seq ?? 0));
+    this.#early = [];
+    this.#earlySinceMs = null;
+    this.#sendError(new MdsError('MDS_ACK_NOT_STORED', { seq, shards: [] }));
+  }
+
+  #sendError({ code, message, retryable, details }: MdsError): void {
+    const frame: ErrorFrame = { type: 'error', id: this.id, code, message, retryable, details };
+    this.#send(frame);
   }
 
   #send(frame: ServerFrame): void {

@@ -31,6 +31,7 @@ export class Definitions {
   readonly #known = new Map<string, Known>();
   readonly #byName = new Map<string, string>();
   #lastProblem = '';
+  #reading: Promise<void> | null = null;
 
   constructor(options: DefinitionsOptions) {
     this.#options = options;
@@ -54,7 +55,15 @@ export class Definitions {
     });
   }
 
+  /** Those who ask meanwhile share the answer. */
   async readAll(): Promise<void> {
+    this.#reading ??= this.#readAll().finally(() => {
+      this.#reading = null;
+    });
+    await this.#reading;
+  }
+
+  async #readAll(): Promise<void> {
     await this.#guarded(async () => {
       const { redis, keys, catalogKey } = this.#options;
       const fields = await redis.hgetall(keys.definitions);

@@ -1,5 +1,6 @@
 // Durable subscriptions at this edge: finds what a client wants to consume, and keeps everything going.
 
+import { setTimeout as delay } from 'node:timers/promises';
 import type { Logger } from '../../../platform/log.ts';
 import type { Redis } from '../../../platform/redis.ts';
 import type { CatalogTopic, RedisKeys } from '../../../schemas/coordination.ts';
@@ -43,6 +44,9 @@ export interface DurablesOptions {
 export const DURABLE_TICK_MS = 25;
 /** Definitions are also read without a notice, since a notice can get lost. */
 const READ_INTERVAL_MS = 2000;
+/** Longer than the control plane's leader takes to tell of a subscription that was just created. */
+const LOOK_FOR_MS = 3000;
+const LOOK_AGAIN_MS = 100;
 
 /** Does not go back or jump when the system's clock is set: leases depend on it. */
 const steadyMs = (): number => performance.timeOrigin + performance.now();
@@ -129,13 +133,18 @@ export class Durables {
     this.#participations.get(id)?.wake();
   }
 
-  /** It may be so new that the notice is not here yet. */
+  /** It may be so new that the control plane has not told the edges yet. */
   async #lookFor(consumer: Consumer, subscription: string): Promise<void> {
-    await this.#definitions.readAll();
-    if (consumer.isEnded) return;
-    const definition = this.#definitions.find(TENANT, subscription);
-    if (definition) this.#join(consumer, definition);
-    else consumer.fail(new MdsError('MDS_SUBSCRIPTION_UNKNOWN', { id: subscription }));
+    const untilMs = steadyMs() + LOOK_FOR_MS;
+    while (!consumer.isEnded) {
+      await this.#definitions.readAll();
+      const definition = this.#definitions.find(TENANT, subscription);
+      if (consumer.isEnded) return;
+      if (definition) this.#join(consumer, definition);
+      else if (steadyMs() > untilMs) consumer.fail(new MdsError('MDS_SUBSCRIPTION_UNKNOWN', { id: subscription }));
+      else await delay(LOOK_AGAIN_MS);
+      if (definition) return;
+    }
   }
 
   #join(consumer: Consumer, definition: DurableDefinition): void {

@@ -143,6 +143,7 @@ export class Participation implements ConsumerHost {
     for (const [consumer, stream] of this.#streams) {
       stream.advance();
       consumer.pump();
+      consumer.tick(nowMs);
     }
   }
 
@@ -218,7 +219,9 @@ export class Participation implements ConsumerHost {
       if (name !== consumer.consumer || consumer.leads.has(shard) || consumer.isEnded) continue;
       if (await this.#acquire(consumer, shard)) hasTaken = true;
     }
-    if (hasTaken && !consumer.isEnded) this.#restart(consumer);
+    if (!hasTaken || consumer.isEnded) return;
+    consumer.onShards();
+    this.#restart(consumer);
   }
 
   async #acquire(consumer: Consumer, shard: number): Promise<boolean> {

@@ -21,7 +21,7 @@ export interface RecordOwner {
 
 const MINUTE_MS = 60_000;
 /** Of one entry of the trail. */
-const MAX_CURSORS = 500;
+const MAX_CURSORS = 100;
 /** While Redis is away; the oldest go first. What is counted in the ledger stays. */
 const MAX_ENTRIES = 1000;
 
