@@ -3,6 +3,7 @@
 import { Command } from 'commander';
 import { checkCommand } from './check.ts';
 import { consumeCommand } from './consume.ts';
+import { dlqCommand } from './dlq.ts';
 import { edgesCommand } from './edges.ts';
 import { EXIT_CODES_HELP } from './exit-codes.ts';
 import { explainCommand } from './explain.ts';
@@ -41,6 +42,7 @@ export function createProgram(): Command {
     consumeCommand(),
     publishCommand(),
     subscriptionsCommand(),
+    dlqCommand(),
     routesCommand(),
     checkCommand(),
     explainCommand(),

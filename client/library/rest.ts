@@ -1,12 +1,27 @@
 // The control plane's REST API as typed functions, for the `mds` command, the page and the library's search for edges.
 // Every failure is an MdsError: the server's own, or MDS_DEPENDENCY_UNAVAILABLE when nothing that speaks REST answered.
 
+import type {
+  DeadLetter,
+  DeadLetterFilter,
+  InspectedDeadLetter,
+  NewRedrive,
+  Purged,
+  PurgeRequest,
+  Redrive,
+} from '../../schemas/api/dead-letter.ts';
 import type { Evacuation, EvacuationRequest } from '../../schemas/api/edge.ts';
 import type { FilterVerdict } from '../../schemas/api/filter-check.ts';
+import type { DeliveryLedger } from '../../schemas/api/ledger.ts';
 import type { NewRoute, Route } from '../../schemas/api/route.ts';
 import type { WriterSchema } from '../../schemas/api/schema.ts';
 import type { EdgeSummary, ServiceStatus } from '../../schemas/api/status.ts';
-import type { NewSubscription, Subscription } from '../../schemas/api/subscription.ts';
+import type {
+  NewSubscription,
+  StartPosition,
+  Subscription,
+  SubscriptionChange,
+} from '../../schemas/api/subscription.ts';
 import type { NewTopic, Topic } from '../../schemas/api/topic.ts';
 import type { Why } from '../../schemas/api/why.ts';
 import type { SlowClients } from '../../schemas/edge-control.ts';
@@ -16,6 +31,8 @@ import type { Fetch } from './runtime.ts';
 
 /** 10 s: creating a topic waits for Kafka and the registry; anything slower is better tried again. */
 const REQUEST_TIMEOUT_MS = 10_000;
+/** As the API allows (schemas/api/paging.ts, which would bring its schemas into pages). */
+const MAX_PAGE_LIMIT = 500;
 
 export interface ExplainOptions {
   readonly fields?: readonly string[];
@@ -86,24 +103,59 @@ export class RestClient {
     this.#call('POST', '/v1/subscriptions', subscription);
   deleteSubscription = (id: string): Promise<void> =>
     this.#call('DELETE', `/v1/subscriptions/${encodeURIComponent(id)}`);
+  changeSubscription = (id: string, change: SubscriptionChange): Promise<Subscription> =>
+    this.#call('PATCH', `/v1/subscriptions/${encodeURIComponent(id)}`, change);
+  pauseSubscription = (id: string): Promise<Subscription> =>
+    this.#call('POST', `/v1/subscriptions/${encodeURIComponent(id)}/pause`);
+  resumeSubscription = (id: string): Promise<Subscription> =>
+    this.#call('POST', `/v1/subscriptions/${encodeURIComponent(id)}/resume`);
+  seekSubscription = (id: string, to: StartPosition): Promise<Subscription> =>
+    this.#call('POST', `/v1/subscriptions/${encodeURIComponent(id)}/seek`, { to });
+  /** @param from RFC 3339; default: an hour before `to` @param to default: now */
+  ledger = (id: string, from?: string, to?: string): Promise<DeliveryLedger> =>
+    this.#call('GET', `/v1/subscriptions/${encodeURIComponent(id)}/ledger${queryOf({ from, to })}`);
+  /** Newest first. */
+  deadLetters = (
+    search: DeadLetterFilter & { readonly state?: DeadLetter['state'] },
+    limit: number,
+  ): Promise<readonly DeadLetter[]> => this.#listAll('/v1/dead-letters', search, limit);
+  deadLetter = (id: string): Promise<InspectedDeadLetter> =>
+    this.#call('GET', `/v1/dead-letters/${encodeURIComponent(id)}`);
+  redriveDeadLetter = (id: string): Promise<DeadLetter> =>
+    this.#call('POST', `/v1/dead-letters/${encodeURIComponent(id)}/redrive`);
+  redriveDeadLetters = (wish: NewRedrive): Promise<Redrive> => this.#call('POST', '/v1/dead-letters/redrive', wish);
+  redrive = (id: string): Promise<Redrive> => this.#call('GET', `/v1/dead-letters/redrives/${encodeURIComponent(id)}`);
+  cancelRedrive = (id: string): Promise<Redrive> =>
+    this.#call('POST', `/v1/dead-letters/redrives/${encodeURIComponent(id)}/cancel`);
+  purgeDeadLetter = (id: string): Promise<void> => this.#call('DELETE', `/v1/dead-letters/${encodeURIComponent(id)}`);
+  purgeDeadLetters = (wish: PurgeRequest): Promise<Purged> => this.#call('POST', '/v1/dead-letters/purge', wish);
 
   async #call<Answer>(method: string, path: string, body?: unknown): Promise<Answer> {
     const key = method === 'POST' ? this.#newKey() : undefined;
     return (await request(this.api, this.#fetch, method, path, body, key)) as Answer; // the API's contract
   }
 
-  /** Follows the page tokens to the end. */
-  async #listAll<Item>(path: string): Promise<readonly Item[]> {
+  /** Follows the page tokens to the end, or until there are `limit`. */
+  async #listAll<Item>(path: string, search: Query = {}, limit = Number.POSITIVE_INFINITY): Promise<readonly Item[]> {
     const items: Item[] = [];
-    let pageToken: string | null = null;
+    let pageToken: string | undefined;
     do {
-      const query: string = pageToken === null ? '' : `?pageToken=${encodeURIComponent(pageToken)}`;
+      const pageLimit = Number.isFinite(limit) ? String(Math.min(MAX_PAGE_LIMIT, limit - items.length)) : undefined;
+      const query = queryOf({ ...search, limit: pageLimit, pageToken });
       const page: unknown = await request(this.api, this.#fetch, 'GET', `${path}${query}`);
       items.push(...itemsOf<Item>(this.api, page));
-      pageToken = isObject(page) && typeof page.nextPageToken === 'string' ? page.nextPageToken : null;
-    } while (pageToken !== null);
+      pageToken = isObject(page) && typeof page.nextPageToken === 'string' ? page.nextPageToken : undefined;
+    } while (pageToken !== undefined && items.length < limit);
     return items;
   }
+}
+
+type Query = Readonly<Record<string, string | undefined>>;
+
+/** @returns '' or a query with its question mark */
+function queryOf(values: Query): string {
+  const given = Object.entries(values).filter((entry): entry is [string, string] => entry[1] !== undefined);
+  return given.length === 0 ? '' : `?${new URLSearchParams(given)}`;
 }
 
 async function request(

@@ -193,6 +193,7 @@ async function answer(request: IncomingMessage, response: ServerResponse, contex
 }
 
 function route(line: string, body: Record<string, string> | undefined, api: string): readonly [number, unknown] {
+  if (line.startsWith('GET /v1/subscriptions/on-call/ledger')) return [200, LEDGER];
   switch (line) {
     case 'GET /v1/edges': {
       const clientUrl = api.replace('http', 'ws');
@@ -221,6 +222,26 @@ function route(line: string, body: Record<string, string> | undefined, api: stri
           nextPageToken: null,
         },
       ];
+    case 'GET /v1/subscriptions/on-call':
+    case 'PATCH /v1/subscriptions/on-call':
+    case 'POST /v1/subscriptions/on-call/pause':
+    case 'POST /v1/subscriptions/on-call/resume':
+    case 'POST /v1/subscriptions/on-call/seek':
+      return [200, aDurable({ name: 'on-call', topic: 'host.metrics', live: LIVE })];
+    case 'GET /v1/dead-letters?topic=host.metrics&limit=50':
+      return [200, { items: [DEAD_LETTER], nextPageToken: null }];
+    case 'GET /v1/dead-letters/dl-1':
+      return [200, { ...DEAD_LETTER, original: { timestamp: '', key: null, value: 'AA==' }, ...DECODED }];
+    case 'POST /v1/dead-letters/dl-1/redrive':
+      return [200, { ...DEAD_LETTER, state: 'redriving' }];
+    case 'DELETE /v1/dead-letters/dl-1':
+      return [204, undefined];
+    case 'POST /v1/dead-letters/purge':
+      return [200, { purged: 3 }];
+    case 'POST /v1/dead-letters/redrive':
+      return [201, REDRIVE];
+    case 'GET /v1/dead-letters/redrives/redrive-1':
+      return [200, { ...REDRIVE, state: 'done', redriven: 6, failed: 1 }];
     case 'POST /v1/subscriptions':
       return [201, aDurable(body ?? {})];
     case 'GET /v1/status':
@@ -229,6 +250,61 @@ function route(line: string, body: Record<string, string> | undefined, api: stri
       return problem('MDS_NOT_FOUND', { what: 'topic', id: line.split('/').at(-1) });
   }
 }
+
+const LIVE = {
+  consumers: [{ consumer: 'c1', edgeId: 'edge-1', joinedAt: '2026-01-31T12:00:00Z', seenAt: '', shards: [0] }],
+  activeConsumer: 'c1',
+  inFlight: 3,
+  lagRecords: 42,
+  shards: [{ shard: 0, consumer: 'c1', edgeId: 'edge-1', epoch: 1, position: 'AQE', inFlight: 3, lagRecords: 42 }],
+};
+
+const COUNTS = {
+  matched: 9,
+  sent: 8,
+  acknowledged: 7,
+  redelivered: 6,
+  negative: 5,
+  deadLettered: 4,
+  expired: 3,
+  skipped: 2,
+};
+const LEDGER = {
+  subscription: 'sub-1',
+  from: '2026-01-31T12:00:00.000Z',
+  to: '2026-01-31T13:00:00.000Z',
+  items: [{ minute: '2026-01-31T12:34:00.000Z', ...COUNTS }],
+  total: COUNTS,
+  isCurrent: true,
+};
+
+const DEAD_LETTER = {
+  id: 'dl-1',
+  state: 'dead',
+  topic: 'host.metrics',
+  cursor: { partition: 2, offset: 7, index: 1 },
+  subscription: { id: 'sub-1', name: 'on-call', shard: 0 },
+  reason: 'MDS_EVENT_REFUSED',
+  message: 'The consumer refused the event.',
+  attempts: 5,
+  consumer: 'c1',
+  key: null,
+  at: '2026-01-31T12:00:00.000Z',
+  changedAt: '2026-01-31T12:00:00.000Z',
+  redrives: 0,
+};
+const DECODED = { schemaId: 1, events: [{ host: 'web-1' }], problem: null };
+const REDRIVE = {
+  id: 'redrive-1',
+  state: 'running',
+  filter: {},
+  ratePerSecond: 100,
+  total: 7,
+  redriven: 0,
+  failed: 0,
+  createdAt: '2026-01-31T12:00:00Z',
+  updatedAt: '2026-01-31T12:00:00Z',
+};
 
 const aDurable = (body: object) => ({
   id: 'sub-1',
