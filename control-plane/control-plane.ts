@@ -5,6 +5,7 @@ import type { AddressInfo } from 'node:net';
 import type { ProcessContext, RunningProcess } from '../platform/lifecycle.ts';
 import { createPool, type Pool, waitForPostgres } from '../platform/postgres.ts';
 import { connectRedis, type Redis } from '../platform/redis.ts';
+import { RedisClock } from '../platform/redis-clock.ts';
 import { createRegistry } from '../platform/registry.ts';
 import { auditKeys } from '../schemas/audit.ts';
 import { redisKeys } from '../schemas/coordination.ts';
@@ -52,6 +53,8 @@ export async function startControlPlane(context: ProcessContext<ControlPlaneConf
     health,
     onReady: () => loop?.observeAnew(),
   });
+  const clock = new RedisClock(redis);
+  clock.start();
   const registry = createRegistry(config.registryUrl);
   const kafka = new AdminKafkaTopics({
     brokers: config.kafkaBrokers,
@@ -110,7 +113,14 @@ export async function startControlPlane(context: ProcessContext<ControlPlaneConf
     intervalMs: config.leaderIntervalMs,
   });
   const answers = await connectRedis(config.redisUrl, { ...redisOptions, name: 'explanations' });
-  const explanations = new Explanations({ redis, answers, keys, replyTo: config.processId, log });
+  const explanations = new Explanations({
+    redis,
+    answers,
+    keys,
+    replyTo: config.processId,
+    sharedNow: () => clock.nowMs(),
+    log,
+  });
   await explanations.start();
   const lane = await connectRedis(config.redisUrl, { ...redisOptions, name: 'search' });
   const search = new EventSearch({
@@ -119,7 +129,7 @@ export async function startControlPlane(context: ProcessContext<ControlPlaneConf
     keys,
     controlPlaneId: config.processId,
     log,
-    now: () => Date.now(),
+    now: () => clock.nowMs(),
   });
   await search.start();
   const version = await readVersion();

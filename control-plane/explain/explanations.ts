@@ -26,6 +26,8 @@ export interface ExplanationsOptions {
   readonly keys: RedisKeys;
   /** Of this control plane. */
   readonly replyTo: string;
+  /** By the clock that workers compare with, ms since 1970. */
+  readonly sharedNow: () => number;
   readonly log: Logger;
   readonly timeoutMs?: number;
 }
@@ -66,7 +68,7 @@ export class Explanations {
     }, timeoutMs);
     try {
       promise.catch(() => undefined); // awaited below, unless sending fails first
-      await this.#send(requestId, question, Date.now() + timeoutMs);
+      await this.#send(requestId, question, this.#options.sharedNow() + timeoutMs);
       return await promise;
     } finally {
       clearTimeout(timer);

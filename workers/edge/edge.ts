@@ -5,6 +5,7 @@ import { randomBytes } from 'node:crypto';
 import { type HealthServer, startHealthServer } from '../../platform/health.ts';
 import type { ProcessContext, RunningProcess } from '../../platform/lifecycle.ts';
 import { connectRedis, type Redis } from '../../platform/redis.ts';
+import { RedisClock } from '../../platform/redis-clock.ts';
 import { auditKeys } from '../../schemas/audit.ts';
 import { type EdgeHeartbeat, HEARTBEAT_INTERVAL_MS, type RedisKeys, redisKeys } from '../../schemas/coordination.ts';
 import { edgeControlKeys } from '../../schemas/edge-control.ts';
@@ -120,6 +121,8 @@ function assemble({ config, log, metrics, health }: Context, { commands }: Conne
   const now = (): number => Date.now();
   const telemetry = new Telemetry(metrics, now);
   const catalog = new Catalog();
+  const clock = new RedisClock(commands);
+  clock.start();
   const replays = new ReplayClient({
     edgeId,
     push: (request) => void pushReplayRequest(commands, keys, log, request),
@@ -128,6 +131,7 @@ function assemble({ config, log, metrics, health }: Context, { commands }: Conne
     maxBytes: config.edgeReplayBytes,
     later: queueMicrotask,
     now,
+    sharedNow: () => clock.nowMs(),
   });
   const store = new RedisInterestStore(commands);
   const interest = new InterestRegister({ edgeId, keys, store, log, all: () => delivery.interests() });

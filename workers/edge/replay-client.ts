@@ -33,6 +33,8 @@ export interface ReplayClientOptions {
   readonly answerTimeoutMs: number;
   readonly maxBytes: number;
   readonly now: () => number;
+  /** By the clock that workers compare with, ms since 1970. */
+  readonly sharedNow: () => number;
   /** Runs an action at the end of this moment, so that those who ask in it can share a request. */
   readonly later: (action: () => void) => void;
 }
@@ -173,11 +175,11 @@ export class ReplayClient {
     topicId: number | null,
     body: Pick<ReplayRequest, 'topicId' | 'channels' | 'ranges' | 'maxBytes'>,
   ): void {
-    const { edgeId, push, answerTimeoutMs, now } = this.#options;
+    const { edgeId, push, answerTimeoutMs, now, sharedNow } = this.#options;
     this.#lastRequestId = (this.#lastRequestId % MAX_REQUEST_ID) + 1;
     const requestId = this.#lastRequestId;
     for (const listener of listeners) this.#numbers.set(listener, requestId);
     this.#outstanding.set(requestId, { listeners: new Set(listeners), topicId, lastAnswerMs: now() });
-    push({ edgeId, requestId, ...body, deadlineMs: now() + answerTimeoutMs });
+    push({ edgeId, requestId, ...body, deadlineMs: sharedNow() + answerTimeoutMs });
   }
 }

@@ -9,6 +9,8 @@ import { CatalogReader } from '../../../workers/edge/catalog-reader.ts';
 import type { Connection, Socket } from '../../../workers/edge/connection.ts';
 import { Connections } from '../../../workers/edge/connections.ts';
 import { Delivery, type DeliveryObserver } from '../../../workers/edge/delivery.ts';
+import type { DurableTelemetry } from '../../../workers/edge/durable/durable-telemetry.ts';
+import { DURABLE_TICK_MS, Durables } from '../../../workers/edge/durable/durables.ts';
 import { writeHeartbeat } from '../../../workers/edge/heartbeat.ts';
 import { InterestRegister } from '../../../workers/edge/interest-register.ts';
 import { LaneReader } from '../../../workers/edge/lane-reader.ts';
@@ -26,7 +28,7 @@ import type { SimulatedProcess } from '../engine/simulated-process.ts';
 import { RedisConnection } from '../network/redis-connection.ts';
 import type { Listener } from '../network/simulated-socket.ts';
 import type { World } from '../world.ts';
-import { quietHealth, traceLogger } from './quiet-parts.ts';
+import { quietHealth, quietMetrics, traceLogger } from './quiet-parts.ts';
 import { isReady, REDIS_PREFIX } from './simulated-worker.ts';
 
 const TICK_MS = 100;
@@ -61,6 +63,7 @@ export class SimulatedEdge implements Listener {
   readonly #replays: ReplayClient;
   readonly #lane: LaneReader;
   readonly #catalogReader: CatalogReader;
+  readonly #durables: Durables;
   readonly #open: Connections;
   #isStarted = false;
   #arriving: EnvelopeReader | null = null;
@@ -83,6 +86,7 @@ export class SimulatedEdge implements Listener {
       push: (request) => void pushReplayRequest(commands.asRedis, keys, log, request),
       maxOutstanding: MAX_OUTSTANDING,
       answerTimeoutMs: 1500,
+      sharedNow: now,
       maxBytes: 600,
       later: queueMicrotask,
       now,
@@ -116,6 +120,18 @@ export class SimulatedEdge implements Listener {
     const onChange = (): void => this.#delivery.onCatalog(catalog.topics);
     const health = quietHealth;
     this.#catalogReader = new CatalogReader({ catalog, redis: commands.asRedis, keys, health, log, onChange });
+    this.#durables = new Durables({
+      edgeId,
+      redis: commands.asRedis,
+      prefix: REDIS_PREFIX,
+      catalogKey: keys.catalog,
+      catalog,
+      delivery: this.#delivery,
+      replays: this.#replays,
+      telemetry: quietMetrics<DurableTelemetry>(),
+      limits: { ...LIMITS, maxInFlightBytes: 4000, maxBacklogBytes: 4000 },
+      log,
+    });
     this.#open = new Connections({
       edgeId,
       maxConnections: 100,
@@ -133,9 +149,7 @@ export class SimulatedEdge implements Listener {
       door: new SubscriptionDoor(
         this.#delivery,
         new OverflowDoor(this.#delivery, catalog, this.#overflow()),
-        (_, message) => {
-          throw new MdsError('MDS_SUBSCRIPTION_UNKNOWN', { id: message.subscription });
-        },
+        (client, message) => this.#durables.consume(client, message),
       ),
       outgoing,
       telemetry: quietTelemetry,
@@ -165,8 +179,10 @@ export class SimulatedEdge implements Listener {
     this.#interest.writeAll();
     await this.#lane.start(lane.asRedis);
     await this.#catalogReader.start(notices.asRedis);
+    await this.#durables.start(notices.asRedis);
     await this.#beat();
     setInterval(() => this.#tick(), TICK_MS);
+    setInterval(() => this.#durables.tick(), DURABLE_TICK_MS);
     setInterval(() => this.#lane.tick(), LANE_TICK_MS);
     setInterval(() => void this.#beat(), HEARTBEAT_INTERVAL_MS);
     setInterval(() => void this.#catalogReader.read(), CATALOG_INTERVAL_MS);

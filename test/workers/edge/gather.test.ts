@@ -41,6 +41,7 @@ function setUp() {
       push: () => {},
       maxOutstanding: 1,
       answerTimeoutMs: 9,
+      sharedNow: () => 0,
       maxBytes: 9,
       now,
       later: (action) => action(),

@@ -81,6 +81,7 @@ t.test('replays: few are outstanding, the others wait in order, and a silent one
     push: (request) => pushed.push(request),
     maxOutstanding: 2,
     answerTimeoutMs: 100,
+    sharedNow: () => 0,
     maxBytes: 10,
     now: () => nowMs,
     later: (action) => action(),

@@ -3,6 +3,7 @@
 import { createConsumer, type KafkaConsumer } from '../../../platform/kafka.ts';
 import type { ProcessContext } from '../../../platform/lifecycle.ts';
 import { connectRedis, type Redis } from '../../../platform/redis.ts';
+import { RedisClock } from '../../../platform/redis-clock.ts';
 import { type RedisKeys, redisKeys } from '../../../schemas/coordination.ts';
 import type { StreamConfig } from '../config.ts';
 import type { SchemaCache } from '../schema-cache.ts';
@@ -63,8 +64,10 @@ export async function startExplain(context: ProcessContext<StreamConfig>, schema
   let server: ExplainServer | undefined;
   return {
     start: ({ answers, answered, catalog }) => {
+      const clock = new RedisClock(answers);
       const explainer = new Explainer({ sampler: connectedSampler, thread, topic: (id) => catalog.topic(id) });
-      server = new ExplainServer({ requests, answers, keys, explainer, log, now: Date.now, answered });
+      server = new ExplainServer({ requests, answers, keys, explainer, log, now: () => clock.nowMs(), answered });
+      clock.start();
       server.start();
     },
     stop: async () => {

@@ -3,6 +3,7 @@
 import { createConsumer } from '../../../platform/kafka.ts';
 import type { ProcessContext } from '../../../platform/lifecycle.ts';
 import { connectRedis } from '../../../platform/redis.ts';
+import { RedisClock } from '../../../platform/redis-clock.ts';
 import { redisKeys } from '../../../schemas/coordination.ts';
 import type { StreamConfig } from '../config.ts';
 import { startKernelThread } from '../kernel-pool.ts';
@@ -54,6 +55,7 @@ export async function startReplay(
     const failed = (await pipeline.exec())?.find(([error]) => error !== null)?.[0];
     if (failed) throw failed;
   };
+  const clock = new RedisClock(lanes);
   const catalog = new TopicCatalog(lanes, keys, log);
   const kernel = new ReplayKernel({
     thread,
@@ -75,7 +77,8 @@ export async function startReplay(
         log,
         now: Date.now,
       });
-      server = new ReplayServer({ redis: requests, keys, runner, log, now: Date.now, answered });
+      server = new ReplayServer({ redis: requests, keys, runner, log, now: () => clock.nowMs(), answered });
+      clock.start();
       server.start();
     },
     stop: async () => {
