@@ -60,7 +60,7 @@ interface ListOptions {
 }
 
 const cursorText = ({ cursor: { partition, offset, index } }: DeadLetter): string =>
-  index === null ? `${partition}/${offset}` : `${partition}/${offset}/${index}`;
+  index === null ? `${partition}:${offset}` : `${partition}:${offset}:${index}`;
 
 function tableOf(letters: readonly DeadLetter[], width: number): string {
   const columns = [
