@@ -16,7 +16,7 @@ import type { Client, ClientSubscription } from '../client.ts';
 import { followedFrame } from '../followed-frame.ts';
 import type { LostRange } from '../follower.ts';
 import { gapFrame } from '../replay-output.ts';
-import type { InFlight } from './partition-book.ts';
+import type { InFlight } from './in-flight.ts';
 import type { ShardLead } from './shard-lead.ts';
 import type { LocalConsumer } from './shard-store.ts';
 import { StoredAnswers } from './stored-answers.ts';

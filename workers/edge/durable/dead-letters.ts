@@ -2,7 +2,7 @@
 // done, and settles the event then. An event that is given up twice in a row is a dead letter once.
 
 import { cursorField, type DeadLetterRequest, type DurableDefinition } from '../../../schemas/durable.ts';
-import type { InFlight } from './partition-book.ts';
+import type { InFlight } from './in-flight.ts';
 import type { ShardLead } from './shard-lead.ts';
 import type { ShardStore } from './shard-store.ts';
 

@@ -5,23 +5,19 @@
 // Runs every second, at each notice, and when a lease that is in the way ends. One sync at a time.
 
 import type { Logger } from '../../../platform/log.ts';
-import { type DurableDefinition, SHARD_RENEW_MS, type ShardOwner } from '../../../schemas/durable.ts';
+import { type DurableDefinition, SHARD_RENEW_MS } from '../../../schemas/durable.ts';
 import { MdsError, reasonOf } from '../../../schemas/errors.ts';
 import type { ChannelPlan } from '../delivery.ts';
 import type { Follower, LostRange } from '../follower.ts';
 import type { ReplayClient } from '../replay-client.ts';
 import type { Consumer, ConsumerHost } from './consumer.ts';
 import { ConsumerStream, type Followed } from './consumer-stream.ts';
-import { DeadLetters } from './dead-letters.ts';
 import type { DurableTelemetry } from './durable-telemetry.ts';
 import { EventShards } from './event-shards.ts';
-import { Redrives } from './redrives.ts';
-import { type LeadContext, ShardLead } from './shard-lead.ts';
+import { LedShards } from './led-shards.ts';
+import type { ShardLead } from './shard-lead.ts';
 import type { ShardStore } from './shard-store.ts';
 import { shardTargets } from './shard-targets.ts';
-
-/** What is already with a consumer that has to give a shard away may still be acknowledged for so long. */
-const DRAIN_MS = 500;
 
 export interface ParticipationContext {
   readonly store: ShardStore;
@@ -45,13 +41,6 @@ export interface ParticipationContext {
   onIdle(participation: Participation): void;
 }
 
-interface Led {
-  readonly consumer: Consumer;
-  readonly lead: ShardLead;
-  readonly deadLetters: DeadLetters;
-  readonly redrives: Redrives;
-}
-
 export class Participation implements ConsumerHost {
   readonly #context: ParticipationContext;
   #definition: DurableDefinition;
@@ -59,8 +48,7 @@ export class Participation implements ConsumerHost {
   /** By name: a newer one of the same name takes the place of the older. */
   readonly #consumers = new Map<string, Consumer>();
   readonly #streams = new Map<Consumer, ConsumerStream>();
-  readonly #led = new Map<ShardLead, Led>();
-  readonly #leaving = new Set<Promise<void>>();
+  readonly #led: LedShards;
   readonly #superseded = new WeakSet<Consumer>();
   #syncing: Promise<void> | null = null;
   #isSyncWanted = false;
@@ -72,6 +60,18 @@ export class Participation implements ConsumerHost {
     this.#context = context;
     this.#definition = definition;
     this.#shards = new EventShards(definition.group);
+    this.#led = new LedShards({
+      ...context,
+      definition: () => this.#definition,
+      plan: () => context.planOf(this.#definition),
+      onGiven: () => this.#tellConsuming(),
+      onTaken: () => {
+        this.#tellConsuming();
+        this.wake();
+      },
+      onStoreFailed: this.#onStoreFailed,
+      onSettled: () => this.#wakeWhenLeft(),
+    });
   }
 
   get id(): string {
@@ -79,7 +79,7 @@ export class Participation implements ConsumerHost {
   }
 
   get isIdle(): boolean {
-    return this.#consumers.size === 0 && this.#leaving.size === 0 && this.#syncing === null;
+    return this.#consumers.size === 0 && this.#led.isSettled && this.#syncing === null;
   }
 
   get consumerCount(): number {
@@ -87,7 +87,7 @@ export class Participation implements ConsumerHost {
   }
 
   get leads(): Iterable<ShardLead> {
-    return this.#led.keys();
+    return this.#led.leads;
   }
 
   add(consumer: Consumer): void {
@@ -118,28 +118,21 @@ export class Participation implements ConsumerHost {
   /** The subscription was deleted. */
   end(): void {
     this.#isGone = true;
-    for (const { lead } of this.#led.values()) lead.abandon();
+    this.#led.abandon();
     const error = new MdsError('MDS_SUBSCRIPTION_UNKNOWN', { id: this.#definition.name });
     for (const consumer of [...this.#consumers.values()]) consumer.fail(error);
   }
 
   /** Something changed: look now. */
   wake(): void {
-    for (const { redrives } of this.#led.values()) redrives.wake();
+    this.#led.wake();
     if (this.#syncing) this.#isSyncWanted = true;
     else this.#startSync();
   }
 
   tick(nowMs: number): void {
     if (nowMs >= this.#nextSyncMs) this.wake();
-    for (const { lead, deadLetters, redrives } of [...this.#led.values()]) {
-      lead.tick(nowMs);
-      if (lead.isSuperseded) continue;
-      const isDrained = lead.drainUntilMs !== null && (nowMs >= lead.drainUntilMs || !lead.book.hasSent);
-      if (isDrained) this.#release(lead);
-      void deadLetters.tick(this.#definition, nowMs).catch(this.#onStoreFailed);
-      void redrives.tick(nowMs).catch(this.#onStoreFailed);
-    }
+    this.#led.tick(nowMs);
     for (const [consumer, stream] of this.#streams) {
       stream.advance();
       consumer.pump();
@@ -150,7 +143,7 @@ export class Participation implements ConsumerHost {
   /** Everything that was given back is stored. */
   async settled(): Promise<void> {
     await this.#syncing;
-    await Promise.all(this.#leaving);
+    await this.#led.settled();
   }
 
   onRoom(consumer: Consumer): void {
@@ -162,10 +155,10 @@ export class Participation implements ConsumerHost {
     this.#streams.get(consumer)?.stop();
     this.#streams.delete(consumer);
     if (this.#consumers.get(consumer.consumer) === consumer) this.#consumers.delete(consumer.consumer);
-    for (const lead of [...consumer.leads.values()]) this.#release(lead);
+    for (const lead of [...consumer.leads.values()]) this.#led.release(lead);
     // One that was superseded hands on its place.
     const isPresent = !this.#isGone && !this.#superseded.has(consumer);
-    if (isPresent) this.#leave(() => this.#context.store.hideConsumer(this.id, consumer));
+    if (isPresent) this.#led.leave(() => this.#context.store.hideConsumer(this.id, consumer));
     this.#wakeWhenLeft();
   }
 
@@ -208,102 +201,12 @@ export class Participation implements ConsumerHost {
     for (const consumer of mine) await this.#follow(consumer, targets);
   }
 
-  /** Gives away what the consumer should not have, takes what it should. */
   async #follow(consumer: Consumer, targets: ReadonlyMap<number, string>): Promise<void> {
-    for (const [shard, lead] of consumer.leads) {
-      if (targets.get(shard) === consumer.consumer) lead.drainUntilMs = null;
-      else lead.drainUntilMs ??= this.#context.now() + DRAIN_MS;
-    }
-    let hasTaken = false;
-    for (const [shard, name] of targets) {
-      if (name !== consumer.consumer || consumer.leads.has(shard) || consumer.isEnded) continue;
-      if (await this.#acquire(consumer, shard)) hasTaken = true;
-    }
+    const { hasTaken, againMs } = await this.#led.follow(consumer, targets);
+    this.#nextSyncMs = Math.min(this.#nextSyncMs, this.#context.now() + againMs);
     if (!hasTaken || consumer.isEnded) return;
     consumer.onShards();
     this.#restart(consumer);
-  }
-
-  async #acquire(consumer: Consumer, shard: number): Promise<boolean> {
-    const { store, now } = this.#context;
-    const { edgeId, connection } = consumer;
-    const owner: ShardOwner = { consumer: consumer.consumer, edgeId, connection };
-    const context = this.#leadContext(consumer, JSON.stringify(owner));
-    const askedMs = now();
-    const acquired = await store.acquire(this.id, shard, context.owner);
-    if (acquired.kind === 'held') this.#nextSyncMs = Math.min(this.#nextSyncMs, now() + acquired.leaseMs);
-    if (acquired.kind !== 'taken') return false;
-    const { epoch, state } = acquired;
-    const lead = new ShardLead(context, { shard, epoch, state, askedMs });
-    const deadLetters = new DeadLetters(lead, store, consumer.consumer);
-    const redrives = new Redrives(lead, {
-      store,
-      replays: this.#context.replays,
-      subscriptionId: this.id,
-      topicId: this.#definition.topicId,
-      plan: () => this.#context.planOf(this.#definition),
-      onOffered: () => consumer.pump(),
-    });
-    this.#led.set(lead, { consumer, lead, deadLetters, redrives });
-    consumer.leads.set(shard, lead);
-    if (consumer.isEnded) this.#release(lead); // while Redis was asked
-    return true;
-  }
-
-  #leadContext(consumer: Consumer, owner: string): LeadContext {
-    const { store, telemetry, maxInFlightBytes, now, random } = this.#context;
-    return {
-      definition: () => this.#definition,
-      store,
-      telemetry,
-      maxInFlightBytes,
-      now,
-      random,
-      edgeId: consumer.edgeId,
-      consumer: consumer.consumer,
-      owner,
-      maxInFlight: consumer.maxInFlight,
-      onStored: () => consumer.tellStored(),
-      onSuperseded: (lead) => {
-        this.#forget(consumer, lead);
-        consumer.tellStored();
-        this.#tellConsuming();
-        this.wake();
-      },
-      onRedriven: (lead, entry, as) => this.#led.get(lead)?.redrives.onSettled(entry, as),
-      onStoreFailed: this.#onStoreFailed,
-    };
-  }
-
-  /** The shard goes back, with everything that is known of it. */
-  #release(lead: ShardLead): void {
-    const led = this.#led.get(lead);
-    if (!led) return;
-    const { consumer, redrives } = led;
-    redrives.stop();
-    this.#led.delete(lead);
-    this.#leave(async () => {
-      await lead.release();
-      this.#forget(consumer, lead);
-      consumer.tellStored();
-      this.#tellConsuming();
-    });
-  }
-
-  #forget(consumer: Consumer, lead: ShardLead): void {
-    this.#led.get(lead)?.redrives.stop();
-    this.#led.delete(lead);
-    if (consumer.leads.get(lead.shard) === lead) consumer.leads.delete(lead.shard);
-  }
-
-  #leave(action: () => Promise<void>): void {
-    const leaving = action()
-      .catch(this.#onStoreFailed)
-      .finally(() => {
-        this.#leaving.delete(leaving);
-        this.#wakeWhenLeft();
-      });
-    this.#leaving.add(leaving);
   }
 
   #wakeWhenLeft(): void {

@@ -6,40 +6,8 @@
 // state says that it was not; that is expected, with the attempts it has had.
 
 import { type Cursor, compareCursors } from '../../../schemas/cursor.ts';
+import type { InFlight } from './in-flight.ts';
 import { cursorKey, laterOf } from './wire-cursor.ts';
-
-export type EntryState =
-  /** Waits to be given to the consumer. */
-  | 'ready'
-  /** With the consumer, until it answers or its time is over. */
-  | 'sent'
-  /** Failed; given again when its time has come. */
-  | 'waiting'
-  /** Failed for the last time; settled as soon as it stands in the dead-letter topic. */
-  | 'dead'
-  | 'settled';
-
-export interface InFlight {
-  readonly partition: number;
-  readonly cursor: Cursor;
-  /** How far the shard had come before it. */
-  readonly before: Cursor;
-  readonly bytes: Buffer;
-  readonly recordMs: number;
-  readonly publishedMs: number;
-  readonly isRedrive: boolean;
-  /** Made so far, by all owners. */
-  attempts: number;
-  state: EntryState;
-  /** When `sent` times out, or `waiting` is over. */
-  dueMs: number;
-  /** Which sending of this book its last one was, from 1; 0: this owner has not sent it. */
-  sentNumber: number;
-  /** How often this owner has sent it. */
-  sentCount: number;
-  isRejected: boolean;
-  reason: string;
-}
 
 export type Meeting =
   | { readonly kind: 'new'; readonly attempts: number; readonly before: Cursor }

@@ -8,7 +8,7 @@ import type { ChannelPlan } from '../delivery.ts';
 import { batchOf, type EventBatch } from '../follower.ts';
 import { GatheredEvents } from '../gathered-events.ts';
 import type { ReplayClient, ReplayListener } from '../replay-client.ts';
-import type { InFlight } from './partition-book.ts';
+import type { InFlight } from './in-flight.ts';
 import type { ShardLead } from './shard-lead.ts';
 import type { ShardStore } from './shard-store.ts';
 import { justBefore } from './wire-cursor.ts';

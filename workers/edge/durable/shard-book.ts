@@ -8,8 +8,10 @@
 import { type Cursor, compareCursors } from '../../../schemas/cursor.ts';
 import type { ShardState } from '../../../schemas/durable.ts';
 import { type Backoff, waitMs } from './backoff.ts';
-import { type InFlight, PartitionBook } from './partition-book.ts';
-import { BEGINNING, cursorKey, justBefore, toPosition, toTuple } from './wire-cursor.ts';
+import { partitionsOf, redriveAttemptsOf, redriveKey, stateOf } from './book-state.ts';
+import { entryOf, type InFlight } from './in-flight.ts';
+import { PartitionBook } from './partition-book.ts';
+import { BEGINNING, cursorKey, justBefore } from './wire-cursor.ts';
 
 export interface BookLimits extends Backoff {
   /** Events; 1 at least. */
@@ -56,7 +58,7 @@ export class ShardBook {
   limits: BookLimits;
   readonly seekRevision: number;
   readonly #options: BookOptions;
-  readonly #partitions = new Map<number, PartitionBook>();
+  readonly #partitions: Map<number, PartitionBook>;
   readonly #redrives = new Map<string, InFlight>();
   /** Attempts of redrives of earlier owners. */
   readonly #redriveAttempts: Map<string, number>;
@@ -72,26 +74,9 @@ export class ShardBook {
   constructor(options: BookOptions) {
     this.#options = options;
     this.limits = options.limits;
-    const { seekRevision, floor, taken = [], settled, attempts, redriven = [] } = options.state;
-    this.seekRevision = seekRevision;
-    const takenTo = toPosition(taken);
-    const of = <Tuple extends readonly number[]>(partition: number, tuples: readonly Tuple[]): Tuple[] =>
-      tuples.filter((tuple) => tuple[0] === partition);
-    const partitions = new Set([...floor, ...taken, ...settled, ...attempts].map((tuple) => tuple[0]));
-    const floors = toPosition(floor);
-    for (const partition of partitions) {
-      const start = floors.get(partition) ?? BEGINNING;
-      const book = new PartitionBook({
-        floor: start,
-        taken: takenTo.get(partition) ?? start,
-        expected: of(partition, attempts).map(([, offset, index, count]) => [{ offset, index }, count]),
-        settled: of(partition, settled).map(([, offset, index]) => ({ offset, index })),
-      });
-      this.#partitions.set(partition, book);
-    }
-    this.#redriveAttempts = new Map(
-      redriven.map(([partition, offset, index, count]) => [redriveKey(partition, { offset, index }), count]),
-    );
+    this.seekRevision = options.state.seekRevision;
+    this.#partitions = partitionsOf(options.state);
+    this.#redriveAttempts = redriveAttemptsOf(options.state);
   }
 
   get inFlightCount(): number {
@@ -281,21 +266,7 @@ export class ShardBook {
 
   /** All that another owner needs to go on from here. */
   state(): ShardState {
-    const floor: ShardState['floor'] = [];
-    const taken: NonNullable<ShardState['taken']> = [];
-    const settled: ShardState['settled'] = [];
-    const attempts: ShardState['attempts'] = [];
-    for (const [partition, book] of this.#partitions) {
-      floor.push(toTuple(partition, book.floor));
-      taken.push(toTuple(partition, book.taken));
-      for (const cursor of book.settled) settled.push(toTuple(partition, cursor));
-      for (const [cursor, count] of book.unsettled()) attempts.push([...toTuple(partition, cursor), count]);
-    }
-    const redriven: ShardState['attempts'] = [];
-    for (const { partition, cursor, attempts: count } of this.#redrives.values()) {
-      redriven.push([...toTuple(partition, cursor), count]);
-    }
-    return { seekRevision: this.seekRevision, floor, settled, taken, attempts, redriven };
+    return stateOf(this.seekRevision, this.#partitions, this.#redrives.values());
   }
 
   #partition(partition: number): PartitionBook {
@@ -363,20 +334,3 @@ export class ShardBook {
     else this.#partitions.get(entry.partition)?.entries.delete(cursorKey(entry.cursor));
   }
 }
-
-const redriveKey = (partition: number, cursor: Cursor): string => `${partition}/${cursorKey(cursor)}`;
-
-type EntryStart = Pick<
-  InFlight,
-  'partition' | 'cursor' | 'before' | 'bytes' | 'recordMs' | 'publishedMs' | 'attempts' | 'isRedrive'
->;
-
-const entryOf = (start: EntryStart): InFlight => ({
-  ...start,
-  state: 'ready',
-  dueMs: 0,
-  sentNumber: 0,
-  sentCount: 0,
-  isRejected: false,
-  reason: '',
-});

@@ -8,7 +8,7 @@ import type { Cursor } from '../../../schemas/cursor.ts';
 import { type DurableDefinition, SHARD_LEASE_MS, SHARD_RENEW_MS, type ShardState } from '../../../schemas/durable.ts';
 import type { LostRange } from '../follower.ts';
 import type { DurableTelemetry } from './durable-telemetry.ts';
-import type { InFlight } from './partition-book.ts';
+import type { InFlight } from './in-flight.ts';
 import { type BookChange, ShardBook } from './shard-book.ts';
 import { ShardRecord } from './shard-record.ts';
 import type { ShardStore } from './shard-store.ts';

@@ -2,7 +2,7 @@
 
 import type { Cursor } from '../../../../schemas/cursor.ts';
 import type { ShardState } from '../../../../schemas/durable.ts';
-import type { InFlight } from '../../../../workers/edge/durable/partition-book.ts';
+import type { InFlight } from '../../../../workers/edge/durable/in-flight.ts';
 import { type BookLimits, type BookOptions, ShardBook } from '../../../../workers/edge/durable/shard-book.ts';
 
 export const at = (offset: number, index = 0): Cursor => ({ offset, index });
