@@ -69,11 +69,11 @@ export class CommitLog {
     return promise;
   }
 
-  /** Slots whose settled offset is not committed yet. */
-  due(): { slot: number; nextOffset: number }[] {
+  /** @param again also those whose settled offset is committed already */
+  due(again = false): { slot: number; nextOffset: number }[] {
     const due = [];
     for (const [slot, { settled, committed }] of this.#entries) {
-      if (settled > committed) due.push({ slot, nextOffset: settled });
+      if (again || settled > committed) due.push({ slot, nextOffset: settled });
     }
     return due;
   }

@@ -6,6 +6,12 @@ import { reasonOf } from '../../schemas/errors.ts';
 import type { CommitLog } from './commit-log.ts';
 import type { Lease } from './lease.ts';
 
+/**
+ * Every so often everything is committed again, also where nothing moved: a commit of the owner before that was long under
+ * way does not stay, and Kafka does not forget the offsets of a partition that is idle for a week.
+ */
+const AGAIN_MS = 60_000;
+
 export interface OffsetCommitterOptions {
   readonly consumer: Pick<KafkaConsumer, 'commit'>;
   readonly commitLog: CommitLog;
@@ -19,6 +25,8 @@ export interface OffsetCommitterOptions {
 export class OffsetCommitter {
   readonly #options: OffsetCommitterOptions;
   #timer: NodeJS.Timeout | undefined;
+  #againTimer: NodeJS.Timeout | undefined;
+  #isAgainDue = false;
   #running: Promise<boolean> = Promise.resolve(true);
   #isBusy = false;
   #hasFailed = false;
@@ -31,10 +39,14 @@ export class OffsetCommitter {
     this.#timer = setInterval(() => {
       if (!this.#isBusy) this.commitAll();
     }, this.#options.intervalMs);
+    this.#againTimer = setInterval(() => {
+      this.#isAgainDue = true;
+    }, AGAIN_MS);
   }
 
   stop(): void {
     clearInterval(this.#timer);
+    clearInterval(this.#againTimer);
   }
 
   /**
@@ -50,7 +62,8 @@ export class OffsetCommitter {
   async #commit(): Promise<boolean> {
     const { consumer, commitLog, lease, log } = this.#options;
     if (!lease.isHeld) return false;
-    const due = commitLog.due().flatMap(({ slot, nextOffset }) => {
+    const again = this.#isAgainDue;
+    const due = commitLog.due(again).flatMap(({ slot, nextOffset }) => {
       const place = this.#options.placeOf(slot);
       return place ? [{ slot, nextOffset, place }] : [];
     });
@@ -59,6 +72,7 @@ export class OffsetCommitter {
     this.#isBusy = true;
     try {
       await consumer.commit(offsets);
+      if (again) this.#isAgainDue = false;
       for (const { slot, nextOffset } of due) commitLog.committed(slot, nextOffset);
       if (this.#hasFailed) log.info('offsets are committed again');
       this.#hasFailed = false;

@@ -1,3 +1,4 @@
+import { mock } from 'node:test';
 import t from 'tap';
 import { createLogger } from '../../../platform/log.ts';
 import { CommitLog } from '../../../workers/stream/commit-log.ts';
@@ -19,6 +20,7 @@ const assignment = (revision: number, ...partitions: ReturnType<typeof grant>[])
 function anOwner(given: { committed?: number | null; low?: number; high?: number } = {}) {
   const deltas: PlanDelta[] = [];
   const steps: string[] = [];
+  let changes = 0;
   const failures: unknown[] = [];
   const commitLog = new CommitLog();
   let commit = async () => true;
@@ -35,7 +37,10 @@ function anOwner(given: { committed?: number | null; low?: number; high?: number
   const owner = new PartitionOwner({
     pipelines: [{ apply: (delta: PlanDelta) => deltas.push(delta) } as unknown as SlabPipeline],
     consumer: {
-      committed: async ([place]) => [{ topic: 'k', partition: place?.partition ?? 0, offset: given.committed ?? null }],
+      committed: async ([place]) => {
+        steps.push('committed');
+        return [{ topic: 'k', partition: place?.partition ?? 0, offset: given.committed ?? null }];
+      },
       queryWatermarkOffsets: async () => ({ lowOffset: given.low ?? 0, highOffset: given.high ?? 100 }),
     },
     loop: {
@@ -47,7 +52,9 @@ function anOwner(given: { committed?: number | null; low?: number; high?: number
     readInterest: async () => void steps.push('interest'),
     topic: async () => topic,
     log,
-    onChange: () => {},
+    onChange: () => {
+      changes++;
+    },
     onFailure: (error) => failures.push(error),
   });
   const only = (): OwnedPartition => {
@@ -55,7 +62,16 @@ function anOwner(given: { committed?: number | null; low?: number; high?: number
     if (!first) throw new Error('nothing is owned');
     return first;
   };
-  return { owner, deltas, steps, failures, commitLog, only, setCommit: (next: typeof commit) => (commit = next) };
+  return {
+    owner,
+    changes: () => changes,
+    deltas,
+    steps,
+    failures,
+    commitLog,
+    only,
+    setCommit: (next: typeof commit) => (commit = next),
+  };
 }
 
 t.test('a granted partition begins at the commit, after all interest was read', async (t) => {
@@ -63,7 +79,7 @@ t.test('a granted partition begins at the commit, after all interest was read', 
   owner.apply(assignment(1, grant(0, 3)), true);
   t.equal(only().nextOffset, -1, 'listed as owned while it is being begun');
   await settle();
-  t.same(steps, ['interest', 'begin 0']);
+  t.same(steps.toSorted(), ['begin 0', 'committed', 'interest']);
   t.match(deltas, [{ kind: 'open', epoch: 3, from: { offset: 39 } }]);
   t.equal(only().nextOffset, 40);
 });
@@ -179,4 +195,76 @@ t.test('a running partition that stands before what Kafka still has is moved beh
   t.match(deltas.at(-1), { kind: 'skip', from: { offset: 49 } });
   t.same(steps.slice(-2), ['end 0', 'begin 0']);
   t.same(commitLog.due(), [{ slot: only().slot, nextOffset: 50 }]);
+});
+
+t.test(
+  'a partition that its owner has just given back goes on where that one stopped, and Kafka is not asked',
+  async (t) => {
+    const { owner, steps, only } = anOwner({ committed: 3 });
+    owner.apply({ workerId: 'w', revision: 1, partitions: [{ ...grant(0, 4), startOffset: 60 }] }, true);
+    await settle();
+    t.equal(only().nextOffset, 60);
+    t.same(steps, ['interest', 'begin 0']);
+  },
+);
+
+t.test('what was given back is told with the offset at which it goes on', async (t) => {
+  const { owner } = anOwner({ committed: 40 });
+  owner.apply(assignment(1, grant(0, 3)), true);
+  await settle();
+  t.same(owner.released(), []);
+  owner.apply(assignment(2), true);
+  await settle();
+  t.same(owner.released(), [{ topicId: 1, partition: 0, epoch: 3, nextOffset: 40 }]);
+  owner.apply(assignment(3, grant(0, 5)), true);
+  t.same(owner.released(), [], 'it is here again');
+});
+
+t.test('what comes next is prepared, and said to be when it is', async (t) => {
+  const { owner, changes, steps } = anOwner();
+  const next = [
+    { topicId: 1, partition: 4 },
+    { topicId: 1, partition: 5 },
+  ];
+  owner.apply({ ...assignment(1), next }, true);
+  t.same(owner.prepared(), [], 'not yet');
+  await settle();
+  t.same(owner.prepared(), next);
+  t.equal(changes(), 2, 'and the leader hears of it');
+  t.equal(owner.count, 0, 'nothing is owned by it');
+  t.notOk(steps.some((step) => step.startsWith('begin')));
+  owner.apply({ ...assignment(1), next: next.slice(1) }, true);
+  t.same(owner.prepared(), next.slice(1));
+});
+
+t.test('a release that takes too long ends as a loss: nothing is committed or published any more', async (t) => {
+  mock.timers.enable({ apis: ['setTimeout'] });
+  t.teardown(() => mock.timers.reset());
+  const { owner, only, commitLog, setCommit, steps } = anOwner();
+  let commits = 0;
+  setCommit(async () => {
+    commits++;
+    return true;
+  });
+  owner.apply(assignment(1, grant(0)), true);
+  await settle();
+  const { slot } = only();
+  commitLog.received(slot, 5);
+  const accepted = commitLog.begin(slot, 5);
+  owner.apply(assignment(2), true);
+  await settle();
+  mock.timers.tick(6999);
+  await settle();
+  t.equal(owner.count, 1);
+  mock.timers.tick(1);
+  await settle();
+  t.same([owner.count, owner.appliedRevision], [0, 2]);
+  t.equal(owner.bySlot(slot), undefined, 'its envelopes under way are dropped');
+  accepted();
+  await settle();
+  t.same([commits, commitLog.due(), owner.released()], [0, [], []], 'the next owner begins at the last commit');
+  t.same(
+    steps.filter((step) => step.startsWith('end')),
+    ['end 0'],
+  );
 });

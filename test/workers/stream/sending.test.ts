@@ -1,5 +1,6 @@
 // What goes out, and what happens while the other side is away: envelopes, dead letters, schemas, heartbeats.
 
+import { mock } from 'node:test';
 import t from 'tap';
 import { Health } from '../../../platform/health.ts';
 import { createLogger } from '../../../platform/log.ts';
@@ -166,6 +167,104 @@ t.test('offsets are not committed without the lease, and a commit that failed is
   t.match(commits, [[{ topic: 'a', partition: 0, offset: 7 }]]);
   nowMs = 10_000;
   t.equal(await committer.commitAll(), false);
+});
+
+t.test('everything is committed again now and then, also where nothing moved', async (t) => {
+  mock.timers.enable({ apis: ['setInterval'] });
+  t.teardown(() => mock.timers.reset());
+  const lease = new Lease(() => 0);
+  lease.prove(0);
+  const commitLog = new CommitLog();
+  commitLog.open(1, 7);
+  const commits: unknown[] = [];
+  const consumer = { commit: async (offsets: unknown) => void commits.push(offsets) };
+  const placeOf = () => ({ topic: 'a', partition: 0 });
+  const committer = new OffsetCommitter({ consumer, commitLog, lease, log, intervalMs: 100_000, placeOf });
+  committer.start();
+  await committer.commitAll();
+  t.same(commits, [], 'the owner before has committed it');
+  mock.timers.tick(60_000);
+  await committer.commitAll();
+  await committer.commitAll();
+  t.match(commits, [[{ offset: 7 }]]);
+  t.equal(commits.length, 1);
+  committer.stop();
+});
+
+t.test(
+  'a worker that wakes up late sends nothing before it is proven alive, and nothing of what it lost',
+  async (t) => {
+    let nowMs = 0;
+    const lease = new Lease(() => nowMs);
+    lease.prove(0);
+    const sent: string[] = [];
+    const lost = new Set<number>();
+    const redis = {
+      pipeline: () => {
+        const batch: number[] = [];
+        return {
+          spublish: (_lane: string, bytes: Buffer) => batch.push(bytes[0] ?? -1),
+          exec: async () => {
+            if (sent.push(batch.join()) > 1) return batch.map(() => [null, 1]);
+            nowMs += 30_000; // stopped here
+            throw new Error('connection lost');
+          },
+        };
+      },
+    } as unknown as Redis;
+    const retried = Promise.withResolvers<void>();
+    const publisher = new LanePublisher({
+      redis,
+      keys,
+      mayPublish: () => {
+        if (sent.length > 0) retried.resolve();
+        return lease.held();
+      },
+      isOpen: (slot) => !lost.has(slot),
+      onRetry: () => {},
+      signal: new AbortController().signal,
+    });
+    const published = publisher.publish(Uint8Array.from([10, 11]), [place(1, 0), place(2, 1)]);
+    await retried.promise;
+    t.same(sent, ['10,11'], 'not sent again without proof');
+    lost.add(1); // the assignment was read first
+    lease.prove(nowMs);
+    await published;
+    t.same(sent, ['10,11', '11']);
+  },
+);
+
+t.test('an assignment of the past, from a leader that was stopped for a while, is ignored', async (t) => {
+  let text = '';
+  const transaction = {
+    set: () => transaction,
+    sadd: () => transaction,
+    get: () => transaction,
+    publish: () => transaction,
+    exec: async () => [
+      [null, 'OK'],
+      [null, 1],
+      [null, text],
+    ],
+  };
+  const applied: number[] = [];
+  const client = new OwnershipClient({
+    redis: { multi: () => transaction } as unknown as Redis,
+    keys,
+    workerId: 'w',
+    lease: new Lease(() => 0),
+    log,
+    heartbeat: () => ({}) as never,
+    apply: ({ revision }) => applied.push(revision),
+    onBeat: () => {},
+    now: () => 0,
+  });
+  for (const revision of [4, 3, 5]) {
+    text = JSON.stringify({ workerId: 'w', revision, partitions: [] });
+    client.beat();
+    for (let i = 0; i < 10; i++) await Promise.resolve();
+  }
+  t.same(applied, [4, 5]);
 });
 
 t.test('the last good catalog is kept while Redis is empty, and an unreadable topic hides no other', async (t) => {
