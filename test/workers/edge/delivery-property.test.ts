@@ -30,8 +30,11 @@ function planOf(filter: string): ChannelPlan {
   return { plan, channel: channelIdOf(TOPIC_ID, plan) };
 }
 
-/** What becomes of the answer to a replay: all arrives, nothing, all but the first piece, all but the last. */
-type AnswerFault = 'none' | 'lost' | 'beheaded' | 'cut';
+/**
+ * What becomes of the answer to a replay: all arrives, nothing, all but the first piece, the second, or the last; or it comes from
+ * a worker that has not heard of the latest wish.
+ */
+type AnswerFault = 'none' | 'lost' | 'beheaded' | 'holed' | 'cut' | 'unheard';
 
 class World {
   nowMs = 0;
@@ -143,12 +146,15 @@ class World {
       if (!start || !end) continue;
       const partition = this.partition(number);
       const names = channels === 'interest';
+      const heard = [...partition.interest.values()].sort((a, b) => a.generation - b.generation);
+      if (fault === 'unheard') heard.pop();
       const wanted = names
-        ? [...partition.interest.values()]
+        ? heard
         : channels.map(({ channel, plan }) => ({ channel, plan, topicId: TOPIC_ID, generation: 0 }));
       const answer = partition.replay(requestId, wanted, { from: start, end, maxRecords, names });
       if (fault === 'lost') answer.length = 0;
       if (fault === 'beheaded') answer.shift();
+      if (fault === 'holed') answer.splice(1, 1);
       if (fault === 'cut') answer.pop();
       for (const envelope of answer) this.delivery.onEnvelope(overTheWire(envelope));
     }
@@ -253,7 +259,7 @@ const step: fc.Arbitrary<{ readonly what: string; readonly run: Step }> = fc.one
     arbitrary: fc
       .tuple(
         fc.integer({ min: 1, max: 5 }),
-        fc.constantFrom<AnswerFault>('none', 'none', 'none', 'lost', 'lost', 'beheaded', 'cut'),
+        fc.constantFrom<AnswerFault>('none', 'none', 'none', 'none', 'lost', 'beheaded', 'holed', 'cut', 'unheard'),
       )
       .map(([n, fault]) => named(`replay ${n} ${fault}`, (w) => w.answerReplay(n, fault))),
   },

@@ -87,7 +87,7 @@ export class SimulatedPartition {
   }
 
   /**
-   * One answer to a replay: the part that is gone, then at most so many records, in envelopes of at most two.
+   * One answer to a replay: the part that is gone, then at most so many records, in an envelope each.
    *
    * @param names the first envelope says what was run, as for a repair
    */
@@ -110,7 +110,7 @@ export class SimulatedPartition {
     const stop = earlier(afterRecord(at.offset + maxRecords), end);
     let joined = names ? wanted.map(({ channel, generation }) => ({ channel, generation })) : [];
     do {
-      const to = earlier(afterRecord(at.offset + 2), stop);
+      const to = earlier(afterRecord(at.offset + 1), stop);
       const last = compareCursors(to, stop) === 0;
       answer.push(this.#envelope(at, to, wanted, { kind, requestId, last, joined }));
       joined = [];
