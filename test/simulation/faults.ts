@@ -1,6 +1,7 @@
 // What goes wrong. Each run draws which kinds of fault there are in it, when they strike and for how long: a run with few
 // kinds goes deeper into each, one with all finds how they meet.
 
+import type { SimulatedProcess } from './engine/simulated-process.ts';
 import type { RedisConnection } from './network/redis-connection.ts';
 import type { World } from './world.ts';
 
@@ -36,6 +37,7 @@ const FAULTS: readonly Fault[] = [
   { name: 'edge crash', weight: 1, strike: (w) => w.restart(w.simulator.random.pick(w.edges)) },
   { name: 'edge pause', weight: 1, strike: (w) => pause(w, w.simulator.random.pick(w.edges).running) },
   { name: 'client crash', weight: 2, strike: userCrash },
+  { name: 'consumer crash', weight: 2, strike: consumerCrash },
   { name: 'client connection', weight: 2, strike: breakWire },
   { name: 'client stops reading', weight: 2, strike: stopReading },
   { name: 'client slow', weight: 2, strike: slowUser },
@@ -89,6 +91,7 @@ export function endFaults(world: World): void {
     user.thinkMs = 0;
     for (const wire of world.network.wiresOf(user.process)) wire.setReading(true);
   }
+  for (const consumer of world.consumers) consumer.isDiligent = true;
   world.revive();
   for (const user of world.users) user.returnToAll();
 }
@@ -123,6 +126,7 @@ function messages(world: World, faults: World['redis']['messageFaults']): void {
 
 function redisAway(world: World, keepsData: boolean): void {
   if (!world.redis.isUp) return;
+  if (!keepsData) world.durableLedger.mayRepeat = true;
   world.redis.goAway(keepsData);
   later(world, 'redis is back', () => world.redis.comeBack());
 }
@@ -193,8 +197,20 @@ function userCrash(world: World): void {
   later(world, `${user.name} comes back`, () => user.comeBack());
 }
 
+function consumerCrash(world: World): void {
+  if (world.consumers.length === 0) return;
+  const consumer = world.simulator.random.pick(world.consumers);
+  world.simulator.note(`    ${consumer.name}`, '');
+  consumer.crash();
+  later(world, `${consumer.name} comes back`, () => consumer.comeBack());
+}
+
 function breakWire(world: World): void {
-  for (const wire of world.network.wiresOf(world.simulator.random.pick(world.users).process)) wire.break();
+  const { process } = world.simulator.random.pick<{ readonly process: SimulatedProcess }>([
+    ...world.users,
+    ...world.consumers,
+  ]);
+  for (const wire of world.network.wiresOf(process)) wire.break();
 }
 
 function stopReading(world: World): void {

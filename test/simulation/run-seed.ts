@@ -98,8 +98,11 @@ function play(world: World, without: readonly string[]): () => number {
     });
   };
   revive();
-  const isSettled = simulator.run(() => world.users.every((user) => user.isSettled), SETTLE_MS);
-  if (isSettled) return faults;
+  const isDone = (): boolean => world.users.every((user) => user.isSettled) && world.isConsumed;
+  if (simulator.run(isDone, SETTLE_MS)) return faults;
   const waiting = world.users.filter((user) => !user.isSettled).map(({ situation }) => situation);
+  if (!world.isConsumed) {
+    waiting.push(`durable: ${world.durableLedger.missing}`, ...world.consumers.map(({ situation }) => situation));
+  }
   throw new Error(`after ${SETTLE_MS / 1000} s without faults not everybody has everything: ${waiting.join(' | ')}`);
 }

@@ -41,9 +41,10 @@ function report({ seed, failure, lastLines }: RunResult): void {
 
 function summary(tookMs: number): string {
   const sum = (of: (result: RunResult) => number): number => results.reduce((total, result) => total + of(result), 0);
-  const perMinute = Math.round((results.length / tookMs) * 60_000);
+  const { user, system } = process.cpuUsage();
+  const perMinute = Math.round((results.length / (user + system)) * 60_000_000);
   return [
-    `${results.length} seeds in ${(tookMs / 1000).toFixed(1)} s (${perMinute} seeds/min)`,
+    `${results.length} seeds in ${(tookMs / 1000).toFixed(1)} s (${perMinute} seeds in a minute of processor time)`,
     `${sum(({ steps }) => steps)} steps`,
     `${sum(({ faults }) => faults)} faults`,
     `${sum(({ events }) => events)} events`,

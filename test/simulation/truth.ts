@@ -45,6 +45,11 @@ export const WISHES: readonly Wish[] = [
   { filter: 'k >= 2', matches: ({ k }) => k >= 2 },
 ];
 
+/** The durable subscription: every other event, from the beginning of the topic. */
+export const DURABLE_ID = 'd0';
+export const DURABLE_NAME = 'orders';
+export const DURABLE_WISH: Wish = { filter: 'n % 2 == 1', matches: ({ n }) => n % 2 === 1 };
+
 export class Truth {
   /** By partition, in order. */
   readonly events: TrueEvent[][] = [];

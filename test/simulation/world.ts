@@ -1,18 +1,26 @@
 // Everything there is in one run: brokers, processes, and what is true. Processes come and go; the world starts each again
 // after a while, as whoever runs the service does.
 
+import type { ConnectOptions } from '../../client/library/index.ts';
+import type { SubscriptionRow } from '../../control-plane/store/subscriptions.ts';
 import type { TopicRow } from '../../control-plane/store/topics.ts';
+import { durableKeys } from '../../schemas/durable.ts';
+import type { SimulatedProcess } from './engine/simulated-process.ts';
 import type { Simulator } from './engine/simulator.ts';
 import { KAFKA_TOPIC, SimulatedKafka } from './network/simulated-kafka.ts';
 import { SimulatedPostgres } from './network/simulated-postgres.ts';
 import { SimulatedRedis } from './network/simulated-redis.ts';
 import { SimulatedNetwork } from './network/simulated-socket.ts';
+import { DurableConsumer } from './processes/durable-consumer.ts';
 import { SimulatedControlPlane } from './processes/simulated-control-plane.ts';
 import { SimulatedEdge } from './processes/simulated-edge.ts';
 import { SimulatedUser } from './processes/simulated-user.ts';
-import { SimulatedWorker } from './processes/simulated-worker.ts';
+import { REDIS_PREFIX, SimulatedWorker } from './processes/simulated-worker.ts';
 import {
   BATCH_SCHEMA_ID,
+  DURABLE_ID,
+  DURABLE_NAME,
+  DURABLE_WISH,
   EVENT_SCHEMA,
   EVENT_SCHEMA_ID,
   KINDS,
@@ -21,6 +29,7 @@ import {
   TOPIC_NAME,
   Truth,
 } from './truth.ts';
+import { DurableLedger, MAX_ATTEMPTS } from './watch/durable-ledger.ts';
 import { PublishWatch } from './watch/publish-watch.ts';
 
 const RESTART_MS = { low: 100, high: 2500 } as const;
@@ -44,6 +53,8 @@ export class World {
   readonly edges: Place<SimulatedEdge>[];
   readonly controlPlanes: Place<SimulatedControlPlane>[];
   readonly users: SimulatedUser[];
+  readonly durableLedger: DurableLedger;
+  readonly consumers: DurableConsumer[];
 
   constructor(simulator: Simulator) {
     const { random } = simulator;
@@ -51,9 +62,10 @@ export class World {
     const partitions = 1 + random.below(2);
     this.redis = new SimulatedRedis(simulator);
     this.kafka = new SimulatedKafka(simulator, partitions);
-    this.postgres = new SimulatedPostgres(topicRow(partitions));
+    this.postgres = new SimulatedPostgres(topicRow(partitions), subscriptionRow(partitions));
     this.network = new SimulatedNetwork(simulator);
     this.publishWatch = new PublishWatch(simulator);
+    this.durableLedger = new DurableLedger(this);
     this.redis.onAccepted = (owner, lane, bytes) => this.publishWatch.accepted(owner, lane, bytes);
     this.redis.onHeartbeat = (owner) => this.publishWatch.proven(owner);
     this.redis.onSending = (owner, bytes) => this.publishWatch.sending(owner, bytes);
@@ -62,11 +74,35 @@ export class World {
     this.workers = this.#places('worker', 1 + random.below(3), (name, start) => this.#worker(name, start));
     this.edges = this.#places('edge', 1 + random.below(2), (name, start) => this.#edge(name, start));
     this.users = Array.from({ length: 2 + random.below(3) }, (_, i) => new SimulatedUser(this, i));
+    const shardKey = durableKeys(REDIS_PREFIX).shard(DURABLE_ID, 0);
+    this.redis.onScript = (keys) => {
+      if (keys.includes(shardKey)) this.durableLedger.checkShard(this.redis.data.hash(shardKey));
+    };
+    this.consumers = Array.from({ length: random.below(3) }, (_, i) => new DurableConsumer(this, i));
     simulator.invariants.push(() => this.#look());
   }
 
-  get edgeNames(): string[] {
-    return this.edges.map(({ name }) => name);
+  /** What a client library of this process runs on. */
+  clientOptions(process: SimulatedProcess): ConnectOptions {
+    const { simulator, network } = this;
+    return {
+      urls: this.edges.map(({ name }) => `ws://${name}:1`),
+      reconnect: { baseMs: 100, maxMs: 1000 },
+      runtime: {
+        WebSocket: network.socketsOf(process),
+        clock: {
+          now: () => Date.now(),
+          after: (delayMs, action) => simulator.plan(delayMs, process, 'client timer', action),
+        },
+        random: simulator.random.next,
+        fetch: () => Promise.reject(new Error('the simulation has no REST')),
+      },
+    };
+  }
+
+  /** True when nothing of the durable subscription is open. */
+  get isConsumed(): boolean {
+    return this.consumers.length === 0 || this.durableLedger.isComplete;
   }
 
   /** Appends a record with a few events to some partition. */
@@ -101,7 +137,7 @@ export class World {
     for (const place of [...this.workers, ...this.edges, ...this.controlPlanes]) {
       if (place.running.process.isGone) this.#start(place);
     }
-    for (const user of this.users) user.comeBack();
+    for (const user of [...this.users, ...this.consumers]) user.comeBack();
   }
 
   #start(place: Place<SimulatedWorker> | Place<SimulatedEdge> | Place<SimulatedControlPlane>): void {
@@ -146,6 +182,31 @@ export class World {
     for (const { running } of this.edges) if (running.process === current) running.assertBounds();
   }
 }
+
+const subscriptionRow = (partitions: number): SubscriptionRow => ({
+  subscriptionId: DURABLE_ID,
+  sequence: 1,
+  tenant: 'default',
+  name: DURABLE_NAME,
+  topicId: TOPIC_ID,
+  topic: TOPIC_NAME,
+  kafkaTopic: KAFKA_TOPIC,
+  partitions,
+  filter: DURABLE_WISH.filter,
+  fields: null,
+  state: 'active',
+  ackTimeoutMs: 1500,
+  backoffBaseMs: 50,
+  backoffMaxMs: 400,
+  maxAttempts: MAX_ATTEMPTS,
+  maxInFlight: 8,
+  groupKey: null,
+  groupShards: null,
+  seekRevision: 0,
+  seekPosition: [],
+  revision: 1,
+  createdAt: new Date(0),
+});
 
 const topicRow = (partitions: number): TopicRow => ({
   topicId: TOPIC_ID,

@@ -1,6 +1,7 @@
 // Gives virtual time and seeded chance to code that takes them from the machine: timers, Date.now, performance.now,
-// Math.random and timers/promises. Installed only while a run is under way, which is one synchronous call.
+// Math.random, randomBytes and timers/promises. Installed only while a run is under way, which is one synchronous call.
 
+import crypto from 'node:crypto';
 import { syncBuiltinESMExports } from 'node:module';
 import timersPromises from 'node:timers/promises';
 import type { Simulator } from './simulator.ts';
@@ -58,8 +59,12 @@ export function installVirtualGlobals(simulator: Simulator): () => void {
     replace(globalThis, 'clearImmediate', cancel),
     replace(Date, 'now', () => Math.floor(simulator.nowMs) + (simulator.current?.clockSkewMs ?? 0)),
     replace(performance, 'now', () => simulator.elapsedMs),
+    replace(performance, 'timeOrigin', simulator.nowMs),
     replace(Math, 'random', simulator.random.next),
     replace(timersPromises, 'setTimeout', delay),
+    replace(crypto, 'randomBytes', (count: number) =>
+      Buffer.from(Array.from({ length: count }, () => simulator.random.below(256))),
+    ),
   ];
   syncBuiltinESMExports();
   return () => {

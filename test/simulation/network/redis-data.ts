@@ -24,9 +24,15 @@ export class RedisData {
 
   /** @throws Error as Redis answers it */
   run(name: string, args: readonly Argument[]): unknown {
+    if (name === 'time') return this.#time();
     const command = COMMANDS[name];
     if (!command) throw new Error(`the simulated Redis does not know ${name}`);
     return command(this, args.map(String));
+  }
+
+  #time(): readonly string[] {
+    const nowMs = this.#now();
+    return [`${Math.floor(nowMs / 1000)}`, `${Math.floor((nowMs % 1000) * 1000)}`];
   }
 
   get(key: string): Value | undefined {
@@ -108,6 +114,11 @@ const COMMANDS: Readonly<Record<string, Command>> = {
   },
   hget: (data, [key = '', field = '']) => data.hash(key).get(field) ?? null,
   hgetall: (data, [key = '']) => Object.fromEntries(data.hash(key)),
+  hmget: (data, [key = '', ...fields]) => fields.map((field) => data.hash(key).get(field) ?? null),
+  hexists: (data, [key = '', field = '']) => (data.hash(key).has(field) ? 1 : 0),
+  unlink: (data, keys) => keys.reduce((count, key) => count + data.delete(key), 0),
+  /** The stream itself is not kept: nobody here reads trails. */
+  xadd: () => '0-1',
   hdel: (data, [key = '', ...fields]) => {
     const hash = data.hash(key);
     const removed = fields.filter((field) => hash.delete(field)).length;

@@ -2,7 +2,9 @@
 // connection. It knows the statements of control-plane/store by what they begin with, and refuses any other.
 
 import type { PartitionOwnership } from '../../../control-plane/ownership/handover.ts';
+import type { ShardCheckpoint } from '../../../control-plane/store/durable-shards.ts';
 import type { Queryable } from '../../../control-plane/store/queryable.ts';
+import type { SubscriptionRow } from '../../../control-plane/store/subscriptions.ts';
 import type { TopicRow } from '../../../control-plane/store/topics.ts';
 import type { SimulatedProcess } from '../engine/simulated-process.ts';
 import type { Simulator } from '../engine/simulator.ts';
@@ -12,6 +14,9 @@ interface Tables {
   /** By partition: there is one topic. */
   ownership: Map<number, PartitionOwnership>;
   revisions: Map<string, number>;
+  subscription: SubscriptionRow;
+  /** By shard: there is one durable subscription. */
+  shards: Map<number, ShardCheckpoint>;
 }
 
 const LATENCY_MS = { low: 0.3, high: 4 } as const;
@@ -23,8 +28,8 @@ export class SimulatedPostgres {
   #lockHolder: PostgresConnection | null = null;
   readonly #connections = new Set<PostgresConnection>();
 
-  constructor(topic: TopicRow) {
-    this.tables = { topics: [topic], ownership: new Map(), revisions: new Map() };
+  constructor(topic: TopicRow, subscription: SubscriptionRow) {
+    this.tables = { topics: [topic], ownership: new Map(), revisions: new Map(), subscription, shards: new Map() };
   }
 
   connect(simulator: Simulator, process: SimulatedProcess): PostgresConnection {
@@ -60,7 +65,12 @@ export class SimulatedPostgres {
   }
 
   grow(partitions: number): void {
-    this.tables = { ...this.tables, topics: this.tables.topics.map((topic) => ({ ...topic, partitions })) };
+    const { topics, subscription } = this.tables;
+    this.tables = {
+      ...this.tables,
+      topics: topics.map((topic) => ({ ...topic, partitions })),
+      subscription: { ...subscription, partitions },
+    };
   }
 }
 
@@ -136,8 +146,11 @@ export class PostgresConnection implements Queryable {
     else if (text.startsWith('INSERT INTO workers')) saveRevisions(tables, values as unknown[][]);
     else if (/^SELECT p\.topic_id/.test(text)) return [...tables.ownership.values()].map(rowOf);
     else if (/^SELECT worker_id/.test(text)) return [...tables.revisions].map(workerRowOf);
-    else if (/^SELECT .*FROM topics/s.test(text)) return [...tables.topics];
+    else if (text.startsWith('INSERT INTO durable_shards')) saveShards(tables, values as unknown[][]);
+    else if (/^SELECT .*FROM durable_shards/s.test(text)) return [...tables.shards.values()];
+    else if (/^SELECT .*FROM subscriptions/s.test(text)) return [tables.subscription];
     else if (/^SELECT .*FROM routes/s.test(text)) return [];
+    else if (/^SELECT .*FROM topics/s.test(text)) return [...tables.topics];
     else throw new Error(`the simulated Postgres does not know: ${text.slice(0, 80)}`);
     return [];
   }
@@ -146,7 +159,8 @@ export class PostgresConnection implements Queryable {
     const written = this.#written;
     this.#written = null;
     // Partitions may have been added meanwhile; the leader alone writes the rest.
-    if (written) this.#server.tables = { ...written, topics: this.#server.tables.topics };
+    const { topics, subscription, shards } = this.#server.tables;
+    if (written) this.#server.tables = { ...written, topics, subscription, shards };
   }
 
   #latency(): number {
@@ -154,10 +168,10 @@ export class PostgresConnection implements Queryable {
   }
 }
 
-const copyOf = ({ topics, ownership, revisions }: Tables): Tables => ({
-  topics: [...topics],
-  ownership: new Map(ownership),
-  revisions: new Map(revisions),
+const copyOf = (tables: Tables): Tables => ({
+  ...tables,
+  ownership: new Map(tables.ownership),
+  revisions: new Map(tables.revisions),
 });
 
 function addMissing({ topics, ownership }: Tables): void {
@@ -188,6 +202,21 @@ function savePartitions({ ownership }: Tables, columns: readonly (readonly unkno
 function saveRevisions({ revisions }: Tables, [workers = [], numbers = []]: readonly (readonly unknown[])[]): void {
   for (const [i, worker] of workers.entries()) {
     revisions.set(String(worker), Math.max(revisions.get(String(worker)) ?? 0, Number(numbers[i])));
+  }
+}
+
+function saveShards(
+  { shards }: Tables,
+  [ids = [], numbers = [], epochs = [], states = []]: readonly (readonly unknown[])[],
+): void {
+  for (const [i, id] of ids.entries()) {
+    const row = {
+      subscriptionId: String(id),
+      shard: Number(numbers[i]),
+      epoch: Number(epochs[i]),
+      state: String(states[i]),
+    };
+    if ((shards.get(row.shard)?.epoch ?? -1) <= row.epoch) shards.set(row.shard, row);
   }
 }
 

@@ -3,6 +3,7 @@
 
 import { isLaneProbe } from '../../../schemas/lane-probe.ts';
 import type { Simulator } from '../engine/simulator.ts';
+import { runScript } from '../lua/script.ts';
 import { type Argument, RedisData } from './redis-data.ts';
 
 /** The server's end of a connection. */
@@ -37,6 +38,8 @@ export class SimulatedRedis {
   onSending: (owner: string, envelope: Uint8Array) => void = () => {};
   /** Told when a worker's heartbeat is written. */
   onHeartbeat: (owner: string) => void = () => {};
+  /** Told of the keys of each script that has run. */
+  onScript: (keys: readonly string[]) => void = () => {};
   lostMessages = 0;
   readonly data: RedisData;
   readonly #simulator: Simulator;
@@ -93,6 +96,15 @@ export class SimulatedRedis {
       case 'spublish':
         if (second instanceof Uint8Array && !isLaneProbe(second)) this.onAccepted(peer.owner, String(first), second);
         return this.#publish('smessageBuffer', String(first), second);
+      case 'eval': {
+        const [script = '', count, ...rest] = args.map(String);
+        const keys = rest.slice(0, Number(count));
+        const answer = runScript(script, keys, rest.slice(Number(count)), (called, given) =>
+          this.execute(peer, called, given),
+        );
+        this.onScript(keys);
+        return answer;
+      }
       default: {
         const answer = this.data.run(name, args);
         if (name === 'lpush' || name === 'rpush') this.#serveWaiters();

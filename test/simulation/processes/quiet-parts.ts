@@ -22,7 +22,13 @@ function textOf(fields: unknown): string {
 
 export const quietHealth = { setReady: () => {} } as unknown as Health;
 
-const quietMetric = { inc: () => {}, set: () => {}, observe: () => {}, startTimer: () => () => {} };
+/** A metric, or a method that counts something. */
+const quietMetric = Object.assign(() => {}, {
+  inc: () => {},
+  set: () => {},
+  observe: () => {},
+  startTimer: () => () => {},
+});
 
 /** Stands for any set of metrics. */
 export const quietMetrics = <Set extends object>(): Set => new Proxy({}, { get: () => quietMetric }) as Set;

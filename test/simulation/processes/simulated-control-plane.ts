@@ -1,10 +1,16 @@
 // A control plane as far as ownership goes: the real leader loop with its real step, on a simulated Postgres and Redis.
 // Only the taking of the lock is played, since leadership.ts makes its own connection.
 
+import { definitionOf, writeDefinitions } from '../../../control-plane/durable/definitions.ts';
+import { ShardStates } from '../../../control-plane/durable/shard-states.ts';
 import { LeaderLoop } from '../../../control-plane/ownership/leader-loop.ts';
 import type { LeaderMetrics } from '../../../control-plane/ownership/leader-metrics.ts';
 import type { Leadership } from '../../../control-plane/ownership/leadership.ts';
+import type { Queryable } from '../../../control-plane/store/queryable.ts';
+import { allSubscriptions } from '../../../control-plane/store/subscriptions.ts';
+import type { Redis } from '../../../platform/redis.ts';
 import { redisKeys } from '../../../schemas/coordination.ts';
+import { durableKeys } from '../../../schemas/durable.ts';
 import { routeKeys } from '../../../schemas/route.ts';
 import type { SimulatedProcess } from '../engine/simulated-process.ts';
 import { RedisConnection } from '../network/redis-connection.ts';
@@ -14,6 +20,7 @@ import { quietHealth, quietMetrics, traceLogger } from './quiet-parts.ts';
 import { isReady, REDIS_PREFIX } from './simulated-worker.ts';
 
 const LEADER_INTERVAL_MS = 500;
+const CHECKPOINT_INTERVAL_MS = 2000;
 
 export class SimulatedControlPlane {
   readonly process: SimulatedProcess;
@@ -28,6 +35,7 @@ export class SimulatedControlPlane {
     this.connections = [redis, notices];
     const keys = redisKeys(REDIS_PREFIX);
     const log = traceLogger(simulator, process.name);
+    const db = world.postgres.pool(simulator, process);
     redis.on('ready', () => this.#loop.observeAnew());
     const leadership = new PlayedLeadership(world, process, () => {
       simulator.note('leads', process.name);
@@ -38,8 +46,8 @@ export class SimulatedControlPlane {
       redis: redis.asRedis,
       keys,
       routes: routeKeys(REDIS_PREFIX),
-      db: world.postgres.pool(simulator, process),
-      durables: { look: () => Promise.resolve() } as never,
+      db,
+      durables: durableKeeperOf(redis.asRedis, db),
       unfinished: { look: () => {} } as never,
       evolved: { look: () => {} } as never,
       housekeeping: { look: () => Promise.resolve() } as never,
@@ -59,6 +67,23 @@ export class SimulatedControlPlane {
   }
 }
 
+/** As durable-keeper.ts, but for the ledger and the index of dead letters. */
+function durableKeeperOf(redis: Redis, db: Queryable) {
+  const keys = durableKeys(REDIS_PREFIX);
+  const states = new ShardStates(redis, keys);
+  let checkpointedMs = Number.NEGATIVE_INFINITY;
+  return {
+    look: async (fenced: Queryable): Promise<void> => {
+      const definitions = (await allSubscriptions(db)).map(definitionOf);
+      const nowMs = performance.now();
+      const isChanged = await writeDefinitions(redis, keys, definitions, Date.now());
+      if (!isChanged && nowMs - checkpointedMs < CHECKPOINT_INTERVAL_MS) return;
+      checkpointedMs = nowMs;
+      await states.look(fenced, definitions);
+    },
+  };
+}
+
 /** Holds the lock through a connection, as leadership.ts does: when the connection goes, so does the lead. */
 class PlayedLeadership {
   readonly #world: World;
@@ -75,6 +100,10 @@ class PlayedLeadership {
 
   get connection(): PostgresConnection | null {
     return this.#leads ? this.#client : null;
+  }
+
+  get fenced(): PostgresConnection | null {
+    return this.connection;
   }
 
   async tryLead(): Promise<boolean> {

@@ -3,7 +3,6 @@
 import { EventEmitter } from 'node:events';
 import { type EdgeHeartbeat, HEARTBEAT_INTERVAL_MS, redisKeys } from '../../../schemas/coordination.ts';
 import { EnvelopeReader } from '../../../schemas/envelope-reader.ts';
-import { MdsError } from '../../../schemas/errors.ts';
 import { Catalog } from '../../../workers/edge/catalog.ts';
 import { CatalogReader } from '../../../workers/edge/catalog-reader.ts';
 import type { Connection, Socket } from '../../../workers/edge/connection.ts';

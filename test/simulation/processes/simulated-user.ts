@@ -77,20 +77,7 @@ export class SimulatedUser {
 
   #start(): void {
     this.#as(() => {
-      const { simulator, network } = this.#world;
-      this.#client = new MdsClient({
-        urls: [...this.#world.edgeNames].map((name) => `ws://${name}:1`),
-        reconnect: { baseMs: 100, maxMs: 1000 },
-        runtime: {
-          WebSocket: network.socketsOf(this.process),
-          clock: {
-            now: () => Date.now(),
-            after: (delayMs, action) => simulator.plan(delayMs, this.process, 'client timer', action),
-          },
-          random: simulator.random.next,
-          fetch: () => Promise.reject(new Error('the simulation has no REST')),
-        },
-      });
+      this.#client = new MdsClient(this.#world.clientOptions(this.process));
       for (const ledger of this.ledgers) this.#subscribe(ledger);
     });
   }

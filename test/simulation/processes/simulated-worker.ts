@@ -7,8 +7,10 @@ import {
   WATERMARK_INTERVAL_MS,
   type WorkerHeartbeat,
 } from '../../../schemas/coordination.ts';
+import { durableKeys } from '../../../schemas/durable.ts';
 import { CommitLog } from '../../../workers/stream/commit-log.ts';
 import { ConsumerLoop } from '../../../workers/stream/consumer-loop.ts';
+import { DeadLetterServer } from '../../../workers/stream/dead-letters/dead-letter-server.ts';
 import { InterestReader } from '../../../workers/stream/interest-reader.ts';
 import { InterestTable } from '../../../workers/stream/interest-table.ts';
 import type { KernelAnswer, KernelTask } from '../../../workers/stream/kernel/kernel-task.ts';
@@ -65,6 +67,7 @@ export class SimulatedWorker {
   readonly #ownership: OwnershipClient;
   readonly #rangeWatch: RangeWatch;
   readonly #replay: ReplayServer;
+  readonly #deadLetters: DeadLetterServer;
   readonly #notices: RedisConnection;
   #isDraining = false;
 
@@ -77,7 +80,8 @@ export class SimulatedWorker {
     this.#log = log;
     const redis = (timesOut = true): RedisConnection => new RedisConnection(simulator, world.redis, process, timesOut);
     const [control, notices, lanes, requests, answers] = [redis(), redis(), redis(), redis(false), redis()];
-    this.connections = [control, notices, lanes, requests, answers];
+    const letters = redis(false);
+    this.connections = [control, notices, lanes, requests, answers, letters];
     this.#notices = notices;
     this.#consumer = kafka.consumer(process);
     const now = (): number => performance.now();
@@ -154,6 +158,7 @@ export class SimulatedWorker {
       moveTo: (partition, offset) => this.#owner.moveTo(partition, offset),
     });
     this.#replay = this.#replayServer(requests, answers);
+    this.#deadLetters = this.#deadLetterServer(letters, answers);
     this.#begin().catch(failed);
   }
 
@@ -184,6 +189,7 @@ export class SimulatedWorker {
     this.#interestReader.start();
     this.#ownership.start();
     this.#replay.start();
+    this.#deadLetters.start();
     setInterval(() => this.#pipeline.watermark(), WATERMARK_INTERVAL_MS);
     setInterval(() => this.#readCatalog(), CATALOG_INTERVAL_MS);
   }
@@ -246,14 +252,40 @@ export class SimulatedWorker {
     });
   }
 
+  /** The record is not looked up, and the topic of dead letters is the ledger. */
+  #deadLetterServer(requests: RedisConnection, answers: RedisConnection): DeadLetterServer {
+    const { simulator, durableLedger } = this.#world;
+    return new DeadLetterServer({
+      requests: requests.asRedis,
+      answers: answers.asRedis,
+      keys: durableKeys(REDIS_PREFIX),
+      topic: (topicId) => this.#catalog.topic(topicId),
+      records: { read: () => Promise.resolve(new Map()) },
+      writer: {
+        write: (_topic, _letter, key) =>
+          new Promise((resolve) => {
+            simulator.plan(simulator.random.between(1, 20), this.process, 'dead letter', () => {
+              durableLedger.dead(String(key).replace(/^[^/]*[/]/, ''));
+              resolve();
+            });
+          }),
+      },
+      log: this.#log,
+      now: () => Date.now(),
+      answered: () => {},
+    });
+  }
+
   #placeOf(slot: number) {
     const owned = this.#owner.bySlot(slot);
     return owned?.topic ? { topic: owned.topic.kafkaTopic, partition: owned.grant.partition } : null;
   }
 
   #heartbeat(): WorkerHeartbeat {
-    const owned = [...this.#owner.partitions()].map(({ grant, nextOffset }) => ({
-      ...grant,
+    const owned = [...this.#owner.partitions()].map(({ grant: { topicId, partition, epoch }, nextOffset }) => ({
+      topicId,
+      partition,
+      epoch,
       nextOffset,
       lagRecords: 0,
     }));
@@ -266,6 +298,8 @@ export class SimulatedWorker {
       state: this.#isDraining ? 'draining' : 'running',
       assignmentRevision: this.#owner.appliedRevision,
       owned,
+      released: this.#owner.released(),
+      prepared: this.#owner.prepared(),
       eventsInPerSecond: 0,
       recordsInPerSecond: 0,
       bytesInPerSecond: 0,

@@ -11,13 +11,17 @@ export class WireWatch {
   /** Stream and partition → end of its last frame. A stream is a channel, or what is for one subscription only. */
   readonly #ends = new Map<string, Cursor>();
 
+  /** Ids of durable subscriptions, whose events come again and not in order then. */
+  readonly #durable = new Set<string>();
+
   constructor(fail: (problem: string) => void) {
     this.#fail = fail;
   }
 
   frame(text: string): void {
     const frame = parseServerFrame(text);
-    if (frame?.type === 'events') this.#events(frame);
+    if (frame?.type === 'consuming') this.#durable.add(frame.id);
+    if (frame?.type === 'events' && !this.#durable.has(frame.sub ?? '')) this.#events(frame);
   }
 
   #events(frame: EventsFrame): void {
