@@ -25,9 +25,11 @@ export interface Answer {
   readonly nack: NackOptions | null;
   /** May go as part of `upTo`: see DeliveryBook. */
   readonly isCumulative: () => boolean;
-  /** Settles when the service has stored it, or never will. */
-  readonly stored: Pick<PromiseWithResolvers<void>, 'resolve' | 'reject'> | null;
+  /** Settles when the service has stored it, or never will; null: nobody waits for that. */
+  readonly stored: Stored | null;
 }
+
+export type Stored = Pick<PromiseWithResolvers<void>, 'resolve' | 'reject'>;
 
 /** A message of 1,000 cursors has about 25 KB: well below what edges take. */
 export const MAX_MESSAGE_CURSORS = 1000;
@@ -57,7 +59,8 @@ export class Acknowledgements {
   /** Of an event, the first answer counts until it is sent. */
   add(answer: Answer): void {
     const key = eventKey(answer.cursor);
-    if (!this.#waiting.has(key)) this.#waiting.set(key, answer);
+    const first = this.#waiting.get(key);
+    this.#waiting.set(key, first ? { ...first, stored: both(first.stored, answer.stored) } : answer);
   }
 
   /** The event came again: a nack that was not sent yet has what it wanted. */
@@ -107,10 +110,12 @@ export class Acknowledgements {
   /** The connection is gone: what is not confirmed is said again on the next one, unless something else was said since. */
   onConnectionLost(): void {
     const again = new Map<string, Answer>();
-    for (const { answers } of this.#unconfirmed) {
-      for (const answer of answers) again.set(eventKey(answer.cursor), { ...answer, isCumulative: never });
+    const said = [...this.#unconfirmed.flatMap(({ answers }) => answers), ...this.#waiting.values()];
+    for (const answer of said) {
+      const key = eventKey(answer.cursor);
+      const stored = both(again.get(key)?.stored ?? null, answer.stored);
+      again.set(key, { ...answer, isCumulative: never, stored });
     }
-    for (const [key, answer] of this.#waiting) again.set(key, { ...answer, isCumulative: never });
     this.#unconfirmed = [];
     this.#waiting = again;
   }
@@ -153,6 +158,21 @@ export class Acknowledgements {
 }
 
 const wireCursor = ({ cursor }: Answer): WireEventCursor => [cursor.partition, cursor.offset, cursor.index];
+/** Of an event that was answered twice, both answers are stored together. */
+function both(one: Stored | null, other: Stored | null): Stored | null {
+  if (one === null || other === null) return one ?? other;
+  return {
+    resolve: () => {
+      one.resolve();
+      other.resolve();
+    },
+    reject: (error) => {
+      one.reject(error);
+      other.reject(error);
+    },
+  };
+}
+
 const never = (): boolean => false;
 const isBehind = (one: Answer | undefined, other: Answer): boolean =>
   one === undefined || compareCursors(other.cursor, one.cursor) > 0;
