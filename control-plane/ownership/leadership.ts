@@ -5,11 +5,17 @@
 import pg from 'pg';
 import type { Logger } from '../../platform/log.ts';
 import { reasonOf } from '../../schemas/errors.ts';
-import { recordLeader, tryLeaderLock } from '../store/leader.ts';
+import { endWhenSilent, recordLeader, tryLeaderLock } from '../store/leader.ts';
 import type { Queryable } from '../store/queryable.ts';
 
 /** 2 s: the statements take milliseconds; beyond this the connection counts as lost and another may lead. */
 const STATEMENT_TIMEOUT_MS = 2000;
+
+/**
+ * 10 s: a leader says something every half second. Postgres ends a connection that was silent for so long, and with it the
+ * lock: a process that is stopped, or a machine that is cut off, says nothing and does not close anything either.
+ */
+const SILENCE_LIMIT_MS = 10_000;
 
 export interface LeadershipParts {
   readonly postgresUrl: string;
@@ -95,6 +101,7 @@ export class Leadership {
     client.on('error', (error) => this.#drop(client, reasonOf(error)));
     client.on('end', () => this.#drop(client, 'the connection ended'));
     await client.connect();
+    await endWhenSilent(client, SILENCE_LIMIT_MS);
     this.#client = client;
     return client;
   }

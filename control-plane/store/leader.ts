@@ -5,6 +5,15 @@ import type { Queryable } from './queryable.ts';
 /** Arbitrary, but the same in every control plane of one database. */
 const LEADER_LOCK = 7_236_002;
 
+/** Postgres ends this connection when nothing is said on it for so long, inside a transaction or not. */
+export async function endWhenSilent(db: Queryable, limitMs: number): Promise<void> {
+  await db.query(
+    `SELECT set_config(name, $1, false) FROM pg_settings
+     WHERE name IN ('idle_session_timeout', 'idle_in_transaction_session_timeout')`,
+    [String(limitMs)],
+  );
+}
+
 /** @returns true when this connection holds the lock now; it does until it closes */
 export async function tryLeaderLock(db: Queryable): Promise<boolean> {
   const { rows } = await db.query<{ locked: boolean }>('SELECT pg_try_advisory_lock($1) AS locked', [LEADER_LOCK]);

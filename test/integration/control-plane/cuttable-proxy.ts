@@ -10,7 +10,12 @@ export interface CuttableProxy {
   mend(): void;
 }
 
-export async function startProxy(t: Test, targetPort: number): Promise<CuttableProxy> {
+/** @param listen called for each connection: gets what is sent to the service over it */
+export async function startProxy(
+  t: Test,
+  targetPort: number,
+  listen: () => (chunk: Buffer) => void = () => () => {},
+): Promise<CuttableProxy> {
   let isCut = false;
   const sockets = new Set<Socket>();
   const track = (socket: Socket): Socket => {
@@ -28,6 +33,7 @@ export async function startProxy(t: Test, targetPort: number): Promise<CuttableP
       incoming.destroy();
       return;
     }
+    incoming.on('data', listen());
     const outgoing = track(createConnection(targetPort, '127.0.0.1'));
     incoming.pipe(outgoing).pipe(incoming);
   });
