@@ -3,6 +3,7 @@
 
 import { connect, type Gap, type MdsClient } from '../../../client/library/index.ts';
 import type { RestClient } from '../../integration/harness/rest-client.ts';
+import { until } from '../../integration/harness/until.ts';
 import type { At, ReceivedEvent } from './account.ts';
 
 interface DurableSubscriberOptions {
@@ -18,6 +19,7 @@ const MAX_ATTEMPTS = 100;
 /** Short, so that what was in flight when something died comes again within the run. */
 const ACK_TIMEOUT_MS = 5000;
 const BACKOFF_MS = 100;
+const KNOWN_TIMEOUT_MS = 20_000;
 
 export class DurableSubscriber {
   readonly received: ReceivedEvent[] = [];
@@ -60,7 +62,21 @@ export class DurableSubscriber {
     return this.#subscription?.unconfirmed ?? 0;
   }
 
+  /** A subscription that was just made may not have come to the edges of a busy machine yet. */
   async open(): Promise<void> {
+    await until(`the edges to know ${this.#options.name}`, KNOWN_TIMEOUT_MS, async () => {
+      this.close();
+      this.error = null;
+      await this.#open();
+      return true;
+    });
+  }
+
+  close(): void {
+    this.#client?.close();
+  }
+
+  async #open(): Promise<void> {
     this.#client = connect({
       urls: this.#options.urls,
       reconnect: RECONNECT,
@@ -84,9 +100,5 @@ export class DurableSubscriber {
       },
     );
     await this.#subscription.ready;
-  }
-
-  close(): void {
-    this.#client?.close();
   }
 }

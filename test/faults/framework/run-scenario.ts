@@ -9,18 +9,28 @@ import { NO_COUNTS } from './account.ts';
 import { faultsOfRow, type Row } from './row.ts';
 import type { Run, Scenario, ServiceOptions } from './scenario.ts';
 import { SeededRandom } from './seeded-random.ts';
+import type { Settlement } from './settlement.ts';
 import type { FaultStack, StackKind, Stacks } from './stacks.ts';
-import { type Settlement, Workload, type WorkloadOptions } from './workload.ts';
+import { Workload, type WorkloadOptions } from './workload.ts';
 
 const DEFAULT_TIMEOUT_MS = 240_000;
 const MS_PER_SECOND = 1000;
 const MAX_SHOWN_CHARS = 600;
 
+/** What several runs of one scenario use one after the other. */
+export interface SharedParts {
+  readonly value: unknown;
+  readonly services: readonly TestService[];
+  readonly proxies: readonly FaultyProxy[];
+  readonly end: () => Promise<readonly string[]>;
+}
+
 export interface RunOptions {
   readonly seed: number;
   readonly isShort: boolean;
   readonly stacks: Stacks;
-  readonly shared: Map<string, TestService>;
+  /** By scenario. */
+  readonly shared: Map<string, SharedParts>;
   readonly say: (line: string) => void;
   /** Logs of a failed run are copied below. */
   readonly resultDirectory: string;
@@ -74,6 +84,8 @@ class OneRun implements Run {
   readonly seed: number;
   readonly isShort: boolean;
   readonly random: SeededRandom;
+  /** Of lines: how often they ask depends on time, which must not change what the run draws. */
+  readonly #chance: SeededRandom;
   readonly notes: string[] = [];
   readonly problems: string[] = [];
   readonly #options: RunOptions;
@@ -88,6 +100,7 @@ class OneRun implements Run {
     this.seed = options.seed;
     this.isShort = options.isShort;
     this.random = new SeededRandom(options.seed);
+    this.#chance = new SeededRandom(options.seed + 1);
     this.#options = options;
   }
 
@@ -118,17 +131,24 @@ class OneRun implements Run {
     return service;
   }
 
-  async sharedService(stack: FaultStack, options: ServiceOptions = {}): Promise<TestService> {
-    const { shared } = this.#options;
-    const service =
-      shared.get(this.id) ?? (await TestService.create({ ...stack, release: async () => undefined }, options));
-    shared.set(this.id, service);
-    await this.#startAll(service);
-    return service;
+  async shared<T>(make: () => Promise<T>): Promise<T> {
+    const known = this.#options.shared.get(this.id);
+    if (known !== undefined) {
+      this.#proxies.push(...known.proxies);
+      for (const service of known.services) await this.#startAll(service);
+      return known.value as T; // the same scenario has made it
+    }
+    const own = this.#ends.splice(0);
+    const value = await make();
+    const ends = this.#ends.splice(0);
+    this.#ends.push(...own);
+    const [services, proxies] = [[...this.#services], [...this.#proxies]];
+    this.#options.shared.set(this.id, { value, services, proxies, end: () => endAll(ends) });
+    return value;
   }
 
   async proxyTo(targetPort: number, port = 0): Promise<FaultyProxy> {
-    const proxy = await FaultyProxy.listen(targetPort, () => this.random.ratio(), port);
+    const proxy = await FaultyProxy.listen(targetPort, () => this.#chance.ratio(), port);
     this.#proxies.push(proxy);
     this.atEnd(() => proxy.close());
     return proxy;
@@ -162,24 +182,13 @@ class OneRun implements Run {
 
   /** @returns what went wrong while ending */
   async end(failed: boolean): Promise<readonly string[]> {
-    const problems: string[] = [];
-    const attempt = async (action: () => unknown): Promise<void> => {
-      try {
-        await action();
-      } catch (error) {
-        problems.push(`while ending: ${error instanceof Error ? error.message : String(error)}`);
-      }
-    };
     for (const proxy of this.#proxies) proxy.heal();
     // what a run has broken must stand again before processes can end in good order
-    await attempt(() => this.#options.stacks.restore());
-    for (const action of this.#ends.reverse()) await attempt(action);
+    const problems = [...(await endAll([() => this.#options.stacks.restore()])), ...(await endAll(this.#ends))];
     const shared = this.#options.shared.get(this.id);
-    if (failed && shared !== undefined) {
-      this.#options.shared.delete(this.id);
-      await attempt(() => shared.dispose(false));
-    }
-    return problems;
+    if (!failed || shared === undefined) return problems;
+    this.#options.shared.delete(this.id);
+    return [...problems, ...(await shared.end())];
   }
 
   async #startAll(service: TestService): Promise<void> {
@@ -189,6 +198,19 @@ class OneRun implements Run {
     const idle = [...service.workers, ...service.edges].filter((process) => !process.isRunning);
     await Promise.all(idle.map((process) => process.start()));
   }
+}
+
+/** Last one first. @returns what went wrong */
+async function endAll(actions: readonly (() => unknown)[]): Promise<readonly string[]> {
+  const problems: string[] = [];
+  for (const action of [...actions].reverse()) {
+    try {
+      await action();
+    } catch (error) {
+      problems.push(`while ending: ${error instanceof Error ? error.message : String(error)}`);
+    }
+  }
+  return problems;
 }
 
 /** Shared services write on over many runs. */

@@ -3,8 +3,9 @@
 import type { TestService } from '../../integration/harness/service.ts';
 import type { FaultyProxy } from '../proxy/faulty-proxy.ts';
 import type { SeededRandom } from './seeded-random.ts';
+import type { Settlement } from './settlement.ts';
 import type { FaultStack, StackKind } from './stacks.ts';
-import type { Settlement, Workload, WorkloadOptions } from './workload.ts';
+import type { Workload, WorkloadOptions } from './workload.ts';
 
 export interface ServiceOptions {
   readonly workers?: number;
@@ -29,8 +30,8 @@ export interface Run {
   stack(kind?: StackKind): Promise<FaultStack>;
   /** Control plane, workers and edges, all ready; ended after the run. */
   service(stack: FaultStack, options?: ServiceOptions): Promise<TestService>;
-  /** The same for all runs of this scenario, so that ten of them need not start it ten times. */
-  sharedService(stack: FaultStack, options?: ServiceOptions): Promise<TestService>;
+  /** What `make` makes serves all runs of this scenario until one fails, so that ten runs need not start it ten times. */
+  shared<T>(make: () => Promise<T>): Promise<T>;
   /** @param port to listen on; default: any */
   proxyTo(targetPort: number, port?: number): Promise<FaultyProxy>;
   workload(service: TestService, options?: WorkloadOptions): Promise<Workload>;

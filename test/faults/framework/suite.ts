@@ -3,9 +3,8 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { ROOT } from '../../../deploy/local/places.ts';
-import type { TestService } from '../../integration/harness/service.ts';
 import { faultsOfRow, headLine, markdownTable, type Row, rowLine, totalLine } from './row.ts';
-import { runScenario } from './run-scenario.ts';
+import { runScenario, type SharedParts } from './run-scenario.ts';
 import type { Scenario } from './scenario.ts';
 import { Stacks } from './stacks.ts';
 
@@ -23,7 +22,7 @@ export class Suite {
   readonly rows: Row[] = [];
   readonly #options: SuiteOptions;
   readonly #stacks = new Stacks();
-  readonly #shared = new Map<string, TestService>();
+  readonly #shared = new Map<string, SharedParts>();
   #keepsAlive: NodeJS.Timeout | null = null;
 
   constructor(options: SuiteOptions) {
@@ -70,9 +69,9 @@ export class Suite {
   }
 
   async #endShared(id: string): Promise<void> {
-    const service = this.#shared.get(id);
+    const parts = this.#shared.get(id);
     this.#shared.delete(id);
-    await service?.dispose(false);
+    for (const problem of (await parts?.end()) ?? []) this.#options.say(`    ${id}: ${problem}`);
   }
 }
 

@@ -3,29 +3,16 @@
 
 import { closeAll } from '../../integration/harness/close-all.ts';
 import { LibrarySubscriber } from '../../integration/harness/library-subscriber.ts';
-import {
-  aMeasurement,
-  MEASUREMENT_SCHEMA,
-  type Measurement,
-  type ModelledFilter,
-} from '../../integration/harness/measurement.ts';
-import { type Flow, startFlow } from '../../integration/harness/pace.ts';
-import { type ProducedEvent, TestProducer } from '../../integration/harness/producer.ts';
+import { MEASUREMENT_SCHEMA, type Measurement, type ModelledFilter } from '../../integration/harness/measurement.ts';
+import { TestProducer } from '../../integration/harness/producer.ts';
 import type { TopicInfo } from '../../integration/harness/rest-client.ts';
 import type { TestService } from '../../integration/harness/service.ts';
 import { until } from '../../integration/harness/until.ts';
-import {
-  Account,
-  type At,
-  type Counts,
-  NO_COUNTS,
-  type ReceivedEvent,
-  sumOfCounts,
-  type ToldRange,
-} from './account.ts';
 import { DurableSubscriber } from './durable-subscriber.ts';
-import { readKafkaLog } from './kafka-log.ts';
+import { startProducing } from './producing.ts';
 import type { SeededRandom } from './seeded-random.ts';
+import { type Settlement, settleAccounts } from './settlement.ts';
+import { Progress, type TopicLoad, type Watcher } from './watcher.ts';
 
 type LibraryConnect = ConstructorParameters<typeof LibrarySubscriber>[0]['connect'];
 
@@ -38,12 +25,8 @@ export interface WorkloadOptions {
   readonly filters?: readonly ModelledFilter[];
   /** Where subscriber number `at` connects; default: edge `at` modulo edges first, then any. */
   readonly connect?: (at: number) => LibraryConnect;
-  /** How producers reach Kafka; default: directly. */
-  readonly brokers?: string;
   /** Off: `progress` is content with events of some partitions; for filters that few events match. */
   readonly needsAllPartitions?: boolean;
-  /** Off: no durable subscriptions. */
-  readonly durable?: boolean;
   /** Also counts what comes twice over the wire, which the library keeps from its user. */
   readonly watchesWire?: boolean;
 }
@@ -58,49 +41,10 @@ export const FAULT_FILTERS: readonly ModelledFilter[] = [
 const DURABLE_FILTER: ModelledFilter = { cel: 'count >= 0', matches: ({ count }) => count >= 0 };
 const TOPICS = ['left', 'right'] as const;
 const DEFAULT_EVENTS_PER_SECOND = 2000;
-const RECORD_EVENTS = 10;
-const PROGRESS_EVENTS = 20;
 const PROGRESS_TIMEOUT_MS = 60_000;
 const SETTLE_TIMEOUT_MS = 60_000;
 const SHOWN_EXAMPLES = 5;
 const OPENED_AT_ONCE = 100;
-
-export interface Settlement {
-  readonly produced: number;
-  readonly ephemeral: Counts;
-  readonly durable: Counts | null;
-  /** Deliveries that were not the first of their event. */
-  readonly redelivered: number;
-  readonly reconnects: number;
-  readonly gaps: number;
-  readonly problems: readonly string[];
-}
-
-/** What both kinds of subscribers have. */
-interface WatchedSubscriber {
-  readonly received: readonly ReceivedEvent[];
-  readonly gaps: readonly ToldRange[];
-  readonly start: ReadonlyMap<number, At>;
-  readonly state: string;
-  readonly error: unknown;
-  readonly reconnects: number;
-  readonly wireDuplicates: number;
-  close(): void;
-}
-
-interface TopicLoad {
-  readonly topic: TopicInfo;
-  readonly eventSeed: number;
-  readonly producer: TestProducer<Measurement>;
-  readonly flow: Flow;
-}
-
-export interface Watcher<Subscriber extends WatchedSubscriber = WatchedSubscriber> {
-  readonly subscriber: Subscriber;
-  readonly filter: ModelledFilter;
-  readonly load: TopicLoad;
-  readonly name: string;
-}
 
 export class Workload {
   /** Subscriptions that live with their connections. */
@@ -127,7 +71,7 @@ export class Workload {
 
   /** Creates the topics, confirms all subscribers, begins to produce, and waits until events arrive. */
   static async start(service: TestService, random: SeededRandom, options: WorkloadOptions = {}): Promise<Workload> {
-    const brokers = options.brokers ?? service.stack.env.MDS_KAFKA_BROKERS ?? '';
+    const brokers = service.stack.env.MDS_KAFKA_BROKERS ?? '';
     const { partitions = 4, filters = FAULT_FILTERS, eventsPerSecond = DEFAULT_EVENTS_PER_SECOND } = options;
     const run = random.below(1_000_000);
     const topics = await Promise.all(
@@ -151,8 +95,7 @@ export class Workload {
       return { subscriber, filter, load, name: `subscriber ${at} (${load.topic.name}, ${filter.cel})` };
     });
     await openAll(planned.map(({ subscriber }) => subscriber));
-    const consumers =
-      options.durable === false ? [] : await Promise.all(topics.map(({ topic }) => startConsumer(service, topic)));
+    const consumers = await Promise.all(topics.map(({ topic }) => startConsumer(service, topic)));
     const loads = topics.map((one) => ({ ...one, flow: startProducing(one, eventsPerSecond / TOPICS.length) }));
     const ephemeral = planned.map((one) => ({ ...one, load: itemOf(loads, topics.indexOf(one.load)) }));
     const durable = consumers.map((subscriber, at) => {
@@ -201,46 +144,7 @@ export class Workload {
   /** Ends producing and waits until nobody misses anything that it was not told of, or the deadline. */
   async settle(timeoutMs = SETTLE_TIMEOUT_MS): Promise<Settlement> {
     await this.stop();
-    const truths = new Map(
-      await Promise.all(this.#loads.map(async (load) => [load, await this.#truthOf(load)] as const)),
-    );
-    const accounts = this.watchers.map((watcher) => {
-      const { load, filter, subscriber } = watcher;
-      const idPrefix = `m${load.eventSeed}-`;
-      const truth = truths.get(load) ?? [];
-      return { watcher, account: new Account({ truth, matches: filter.matches, after: subscriber.start, idPrefix }) };
-    });
-    const missing = (): number => {
-      let count = 0;
-      for (const { account, watcher } of accounts) {
-        account.take(watcher.subscriber.received);
-        count += account.missing(watcher.subscriber.gaps);
-      }
-      return count;
-    };
-    await until('nothing to be missing', timeoutMs, () => missing() === 0).catch(() => undefined); // the accounts tell
-    await until('all acknowledgements to be stored', timeoutMs, () => unconfirmed(this.durable) === 0).catch(
-      () => undefined,
-    );
-    missing(); // takes what came last
-    const countsOf = (watchers: readonly Watcher[]): Counts =>
-      sumOfCounts(
-        accounts
-          .filter(({ watcher }) => watchers.includes(watcher))
-          .map(({ account, watcher }) => account.counts(watcher.subscriber.gaps)),
-      );
-    return {
-      produced: [...truths.values()].reduce((sum, truth) => sum + truth.length, 0),
-      ephemeral: countsOf(this.ephemeral),
-      durable: this.durable.length === 0 ? null : countsOf(this.durable),
-      redelivered: this.durable.reduce((sum, { subscriber }) => sum + subscriber.redelivered, 0),
-      reconnects: this.watchers.reduce((sum, { subscriber }) => sum + subscriber.reconnects, 0),
-      gaps: this.watchers.reduce((sum, { subscriber }) => sum + subscriber.gaps.length, 0),
-      problems: [
-        ...accounts.flatMap(({ account, watcher }) => problemsOf(account, watcher)),
-        ...(unconfirmed(this.durable) === 0 ? [] : ['acknowledgements were not stored']),
-      ],
-    };
+    return settleAccounts(this.#loads, this.ephemeral, this.durable, this.#brokers, timeoutMs);
   }
 
   async close(): Promise<void> {
@@ -248,60 +152,6 @@ export class Workload {
     await Promise.all(this.#loads.map(({ flow }) => flow.stop().catch(() => undefined))); // settle has told, if it mattered
     await Promise.all(this.#loads.map(({ producer }) => producer.close()));
   }
-
-  /** What stands in Kafka, and what stood there by its own word and was deleted since. */
-  async #truthOf({ topic, producer }: TopicLoad): Promise<readonly ProducedEvent<Measurement>[]> {
-    const log = await readKafkaLog(this.#brokers, topic);
-    const known = new Set(log.events.map(({ partition, offset, index }) => `${partition}/${offset}/${index}`));
-    const gone = producer.produced.filter(
-      ({ partition, offset, index }) => !known.has(`${partition}/${offset}/${index}`),
-    );
-    const forgotten = gone.filter(({ partition, offset }) => offset >= (log.low[partition] ?? 0));
-    if (forgotten.length > 0) throw new Error(`Kafka itself has lost ${forgotten.length} acknowledged events`);
-    return [...gone, ...log.events];
-  }
-}
-
-/** What one subscriber has got since this was made. */
-class Progress {
-  readonly #watcher: Watcher;
-  readonly #needsAll: boolean;
-  readonly #first: number;
-  readonly #partitions = new Set<number>();
-  #looked: number;
-
-  constructor(watcher: Watcher, needsAll: boolean) {
-    this.#watcher = watcher;
-    this.#needsAll = needsAll;
-    this.#first = watcher.subscriber.received.length;
-    this.#looked = this.#first;
-  }
-
-  isMade(): boolean {
-    const { subscriber, load } = this.#watcher;
-    for (; this.#looked < subscriber.received.length; this.#looked++) {
-      this.#partitions.add(subscriber.received[this.#looked]?.partition ?? 0);
-    }
-    const count = this.#looked - this.#first;
-    if (!this.#needsAll) return count > 0;
-    return count >= PROGRESS_EVENTS && this.#partitions.size === load.topic.partitions;
-  }
-
-  get text(): string {
-    const { name, subscriber } = this.#watcher;
-    const partitions = [...this.#partitions].join(' ');
-    return `${name}: ${this.#looked - this.#first} of partitions ${partitions}; ${subscriber.state} ${String(subscriber.error ?? '')}`;
-  }
-}
-
-function problemsOf(account: Account, { name, subscriber }: Watcher): readonly string[] {
-  const problems: string[] = [];
-  if (subscriber.error !== null) problems.push(`${name} was ended: ${String(subscriber.error)}`);
-  const { silentlyLost, duplicate, unexpected, outOfOrder, foreign } = account.counts(subscriber.gaps);
-  if (silentlyLost + duplicate + unexpected + outOfOrder + foreign === 0) return problems;
-  const examples = account.examples(subscriber.gaps, SHOWN_EXAMPLES).join(', ');
-  problems.push(`${name}: ${JSON.stringify({ ...NO_COUNTS, ...account.counts(subscriber.gaps) })} e.g. ${examples}`);
-  return problems;
 }
 
 /** Some at a time: thousands at once would wait for each other longer than a client waits for its welcome. */
@@ -310,9 +160,6 @@ async function openAll(subscribers: readonly LibrarySubscriber[]): Promise<void>
     await Promise.all(subscribers.slice(at, at + OPENED_AT_ONCE).map((subscriber) => subscriber.open()));
   }
 }
-
-const unconfirmed = (durable: readonly Watcher<DurableSubscriber>[]): number =>
-  durable.reduce((sum, { subscriber }) => sum + subscriber.unconfirmed, 0);
 
 async function startConsumer(service: TestService, topic: TopicInfo): Promise<DurableSubscriber> {
   const urls = service.edges.map(({ clientUrl }) => clientUrl);
@@ -331,19 +178,6 @@ async function startConsumer(service: TestService, topic: TopicInfo): Promise<Du
 function connectToEdges(service: TestService, at: number): LibraryConnect {
   const urls = service.edges.map(({ clientUrl }) => clientUrl);
   return { urls: [itemOf(urls, Math.floor(at / TOPICS.length)), ...urls] };
-}
-
-/** Batch records and single events in turn. */
-function startProducing({ topic, producer, eventSeed }: Omit<TopicLoad, 'flow'>, eventsPerSecond: number): Flow {
-  let sequence = 0;
-  let record = 0;
-  return startFlow((2 * eventsPerSecond) / (RECORD_EVENTS + 1), async (records) => {
-    for (let i = 0; i < records; i++) {
-      const count = record % 2 === 0 ? RECORD_EVENTS : 1;
-      const events = Array.from({ length: count }, () => aMeasurement(sequence++, eventSeed));
-      await producer.send({ partition: Math.floor(record++ / 2) % topic.partitions, events });
-    }
-  });
 }
 
 function itemOf<T>(items: readonly T[], at: number): T {

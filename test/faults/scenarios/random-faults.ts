@@ -41,7 +41,7 @@ export const randomSchedule: Scenario = {
   timeoutMs: 180_000,
   async run(run) {
     const stack = await run.stack();
-    const proxied = await startProxiedService(run, stack);
+    const proxied = await run.shared(() => startProxiedService(run, stack));
     const { clientUrls, lines } = proxied;
     const load = await run.workload(proxied.service, {
       eventsPerSecond: 1500,
