@@ -6,7 +6,7 @@ import { Outgoing } from '../../../workers/edge/outgoing.ts';
 const flushed = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 
 function setUp(
-  subscribe: () => never = () => {
+  subscribe: ConnectionContext['subscribe'] = () => {
     throw new TypeError('a bug');
   },
 ) {
@@ -107,3 +107,31 @@ t.test('nothing is read from or sent to a connection that is closed', async (t) 
   t.match(world, { sent: [], ended: null });
   t.equal(connection.bufferedBytes, 0);
 });
+
+t.test(
+  'acknowledgements have a limit of their own, which is higher; what is no message counts as a message',
+  async (t) => {
+    const taken: unknown[] = [];
+    const { world, connection } = setUp(() => ({
+      id: 's',
+      isEnded: false,
+      wantsRoom: false,
+      advance: () => {},
+      end: () => {},
+      onAcknowledgement: (message) => taken.push(message),
+    }));
+    const say = (message: object): void => connection.onMessage(Buffer.from(JSON.stringify(message)), false);
+    say({ type: 'consume', id: 's', subscription: 'x', consumer: 'y' });
+    for (let seq = 0; seq < 40; seq++) say({ type: 'ack', id: 's', seq });
+    t.equal(taken.length, 40);
+    t.equal(world.ended, null);
+    for (let i = 0; i < 9; i++) say({ type: 'dance' });
+    t.equal(world.ended, null);
+    say({ type: 'ping' });
+    await flushed();
+    t.equal(world.ended, 4502, 'ten messages besides');
+    const other = setUp();
+    for (let i = 0; i < 61; i++) other.connection.onMessage(Buffer.from('{"type":"ack","id":"s"}'), false);
+    t.equal(other.world.ended, 4502, 'five seconds of acknowledgements and a burst of messages at once');
+  },
+);
