@@ -10,6 +10,7 @@ t.test('a client is slow from when it was behind until it has read everything; i
   slow.onBehind(client, 1000);
   slow.sample(1100);
   client.bufferedBytes = 200;
+  slow.onBehind(client, 1150);
   slow.sample(1200);
   t.match(slow.top(20), [{ connection: 'e/1', bufferedBytes: 200, worstBufferedBytes: 500, behindSinceMs: 1000 }]);
   t.equal(slow.behindCount, 1);

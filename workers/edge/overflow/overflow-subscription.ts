@@ -216,7 +216,7 @@ export class OverflowSubscription implements Follower, ClientSubscription {
     };
     const { events } = batch;
     const isWithinRate = this.#rate === null || this.#rate.available(this.#context.now()) >= events.length;
-    if (this.#waiting.count === 0 && isWithinRate) this.#pass(batch, keep);
+    if (isWithinRate) this.#pass(batch, keep);
     else for (const event of events) keep(event);
   }
 

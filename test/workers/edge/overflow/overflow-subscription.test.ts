@@ -193,9 +193,10 @@ t.test('it ends as others do: with its error, or with the connection where only 
 t.test('nothing is sent behind its end', async (t) => {
   const followed = new Followed({ maxRate: 1 }).start();
   followed.events(0, 'a', 'b');
+  t.equal(followed.waitingTimers, 1);
   followed.subscription.onEnd(null);
+  t.equal(followed.waitingTimers, 0);
   followed.pass(10_000);
   followed.events(0, 'c');
   t.equal(types(followed), 'subscribed events');
-  t.equal(followed.waitingTimers, 0);
 });
