@@ -64,7 +64,7 @@ const cursorText = ({ cursor: { partition, offset, index } }: DeadLetter): strin
 
 function tableOf(letters: readonly DeadLetter[], width: number): string {
   const columns = [
-    { name: 'ID' },
+    { name: 'ID', isWhole: true } as const,
     { name: 'AT' },
     { name: 'STATE' },
     { name: 'TOPIC' },
@@ -74,7 +74,7 @@ function tableOf(letters: readonly DeadLetter[], width: number): string {
   ];
   const rows = letters.map((letter) => [
     letter.id,
-    letter.at,
+    letter.at.replace(/\.\d+Z$/, 'Z'),
     letter.state,
     letter.topic,
     cursorText(letter),

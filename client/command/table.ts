@@ -3,6 +3,8 @@
 export interface Column {
   readonly name: string;
   readonly align?: 'right';
+  /** Never cut: what people copy from. */
+  readonly isWhole?: true;
 }
 
 const GAP = '  ';
@@ -24,15 +26,20 @@ export function fit(text: string, width: number, align: 'left' | 'right' = 'left
 
 /**
  * @param natural the widths the columns would like to have
+ * @param isWhole of a column: it does not shrink
  * @returns widths that, with gaps, fit into `total`, as far as columns can shrink
  */
-export function fitWidths(natural: readonly number[], total: number): number[] {
+export function fitWidths(
+  natural: readonly number[],
+  total: number,
+  isWhole: (column: number) => boolean = () => false,
+): number[] {
   const widths = [...natural];
   let excess = widths.reduce((sum, width) => sum + width, GAP.length * (widths.length - 1)) - total;
   while (excess > 0) {
-    const widest = Math.max(...widths);
+    const widest = Math.max(...widths.filter((_, column) => !isWhole(column)));
     if (widest <= MIN_WIDTH) break;
-    widths[widths.indexOf(widest)] = widest - 1;
+    widths[widths.findIndex((width, column) => width === widest && !isWhole(column))] = widest - 1;
     excess -= 1;
   }
   return widths;
@@ -54,7 +61,7 @@ export function formatTable(
   const natural = columns.map(({ name }, i) =>
     Math.max(name.length, ...rows.map((row) => Array.from(row[i] ?? '').length)),
   );
-  const widths = fitWidths(natural, totalWidth);
+  const widths = fitWidths(natural, totalWidth, (column) => columns[column]?.isWhole === true);
   const header = formatRow(
     columns.map(({ name }) => name),
     columns,

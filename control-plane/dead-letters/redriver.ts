@@ -12,7 +12,7 @@ import type { KafkaProducer } from '../../platform/kafka.ts';
 import type { Redis } from '../../platform/redis.ts';
 import { readMessage } from '../../schemas/coordination.ts';
 import { cursorField, type DurableKeys, RedriveState } from '../../schemas/durable.ts';
-import { MdsError, reasonOf } from '../../schemas/errors.ts';
+import { isMdsErrorCode, MdsError, reasonOf } from '../../schemas/errors.ts';
 import { type DeadLetterRow, failRedrive, moveLetter, settleRedrive } from '../store/dead-letters.ts';
 import type { Queryable } from '../store/queryable.ts';
 import { findSubscription } from '../store/subscriptions.ts';
@@ -136,10 +136,15 @@ const keyOf = (keys: DurableKeys, { subscriptionId, shard }: DeadLetterRow): str
 
 const fieldOf = ({ partition, offset, index }: DeadLetterRow): string => cursorField(partition, offset, index ?? 0);
 
-const failureOf = (attempts: number, reason: string | undefined) => ({
-  attempts,
-  reason: reason === undefined ? null : reason.startsWith('MDS_') ? reason : 'MDS_EVENT_REFUSED',
-  message: reason === undefined ? null : `Redriven, it failed again: ${reason}`,
-});
+/** A code stays what it is; a consumer's own words stand in the message. Without a reason the letter keeps its old one. */
+function failureOf(attempts: number, reason: string | undefined) {
+  if (reason === undefined) return { attempts, reason: null, message: null };
+  const code = isMdsErrorCode(reason) ? reason : 'MDS_EVENT_REFUSED';
+  return {
+    attempts,
+    reason: code,
+    message: `Redriven, it failed again: ${new MdsError(code, { attempts, reason }).message}`,
+  };
+}
 
 const bound = (producer: Pick<KafkaProducer, 'produce'>) => ({ produce: producer.produce.bind(producer) });

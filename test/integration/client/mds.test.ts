@@ -161,11 +161,96 @@ t.test('durable subscriptions are listed, created and deleted', async (t) => {
     ),
     mds('subscriptions', 'delete', 'sub-1', '--json'),
   ]);
-  t.match(list.stdout, /on-call +host\.metrics +severity >= ERROR +all +sub-1/);
+  t.match(list.stdout, /on-call +host\.metrics +severity >= ERROR +all +active +- +sub-1/);
   t.match(created, { code: 0, stdout: 'created night (sub-1)\n' });
   const request = service.requests.find(({ line }) => line === 'POST /v1/subscriptions');
   t.same(request?.body, { name: 'night', topic: 'host.metrics', filter: 'value > 1.0', fields: ['host', 'value'] });
   t.same(json(deleted), { deleted: 'sub-1' });
+});
+
+t.test('a durable subscription is created with all that it can be told', async (t) => {
+  const created = await mds(
+    ...'subscriptions create team --topic host.metrics --start 2026-01-31T12:00:00+01:00 --ack-timeout 2m'.split(' '),
+    ...'--backoff 2s --backoff-max 1h --max-attempts 7 --max-in-flight 10 --group-key host,labels.region'.split(' '),
+  );
+  t.equal(created.code, 0, created.stderr);
+  const request = service.requests.find(({ body }) => (body as { name?: string })?.name === 'team');
+  t.same(request?.body, {
+    name: 'team',
+    topic: 'host.metrics',
+    start: { time: '2026-01-31T11:00:00.000Z' },
+    ackTimeoutMs: 120_000,
+    backoffBaseMs: 2000,
+    backoffMaxMs: 3_600_000,
+    maxAttempts: 7,
+    maxInFlight: 10,
+    group: { key: ['host', 'labels.region'], shards: 8 },
+  });
+});
+
+t.test('a durable subscription is shown, changed, paused, resumed and moved', async (t) => {
+  const [shown, changed, nothing, paused, resumed, moved, ledger] = await Promise.all([
+    mds('subscriptions', 'show', 'on-call'),
+    mds('subscriptions', 'change', 'on-call', '--max-attempts', '9'),
+    mds('subscriptions', 'change', 'on-call'),
+    mds('subscriptions', 'pause', 'on-call'),
+    mds('subscriptions', 'resume', 'on-call'),
+    mds('subscriptions', 'seek', 'on-call', '--to', 'earliest'),
+    mds('subscriptions', 'ledger', 'on-call', '--since', '2026-01-31T12:00:00Z'),
+  ]);
+  t.match(
+    shown.stdout,
+    /on-call \(sub-1\): active[\s\S]*c1 +edge-1 +2026-01-31T12:00:00Z +0\n[\s\S]*0 +c1 +3 +42 +AQE/,
+  );
+  t.equal(changed.code, 0, changed.stderr);
+  t.match(nothing, { code: 1, stderr: /at least one option/ });
+  t.match(paused, { code: 0, stdout: 'paused on-call\n' });
+  t.match(resumed, { code: 0, stdout: 'resumed on-call\n' });
+  t.match(moved, { code: 0, stdout: 'on-call goes on from earliest, 42 records behind the end\n' });
+  t.match(ledger.stdout, /2026-01-31T12:34Z +9 +8 +7 +6 +5 +4 +3 +2\ntotal +9 +8 +7 +6 +5 +4 +3 +2\n/);
+  const sent = (line: string) => service.requests.find((request) => request.line === line);
+  t.same(sent('PATCH /v1/subscriptions/on-call')?.body, { maxAttempts: 9 });
+  t.same(sent('POST /v1/subscriptions/on-call/seek')?.body, { to: 'earliest' });
+  t.ok(sent('GET /v1/subscriptions/on-call/ledger?from=2026-01-31T12%3A00%3A00.000Z'));
+});
+
+t.test('dead letters are listed, shown, redriven and purged', async (t) => {
+  const [list, shown, one, many, purgedOne, purgedMany] = await Promise.all([
+    mds('dlq', 'list', '--topic', 'host.metrics'),
+    mds('dlq', 'show', 'dl-1'),
+    mds('dlq', 'redrive', 'dl-1'),
+    mds('dlq', 'redrive', '--subscription', 'on-call', '--rate', '2.5'),
+    mds('dlq', 'purge', 'dl-1', '--json'),
+    mds('dlq', 'purge', '--key', 'k', '--yes'),
+  ]);
+  t.match(list.stdout, /dl-1 .*2026-01-31T12:00:00Z +dead +host\.metrics +2:7:1 +on-call +MDS_EVENT_REFUSED/);
+  t.match(shown.stdout, /5 attempts, last at c1[\s\S]*"host": "web-1"/);
+  t.match(one, { code: 0, stdout: 'dl-1 is redriving\n' });
+  t.match(many, {
+    code: 0,
+    stdout: 'redrive-1: done, 6 of 7 redriven, 1 could not be\n',
+    stderr: /redriving 7 as redrive-1/,
+  });
+  t.same(json(purgedOne), { purged: 1 });
+  t.match(purgedMany, { code: 0, stdout: 'purged 3\n' });
+  const sent = (line: string) => service.requests.find((request) => request.line === line)?.body;
+  t.same(sent('POST /v1/dead-letters/redrive'), { filter: { subscription: 'on-call' }, ratePerSecond: 2.5 });
+  t.same(sent('POST /v1/dead-letters/purge'), { filter: { key: 'k' } });
+});
+
+t.test('nothing is redriven or purged by leaving something out', async (t) => {
+  const refused = await Promise.all([
+    mds('dlq', 'redrive'),
+    mds('dlq', 'redrive', '--all', '--topic', 'x'),
+    mds('dlq', 'redrive', 'dl-1', '--topic', 'x'),
+    mds('dlq', 'purge', '--topic', 'x'),
+    mds('dlq', 'purge'),
+  ]);
+  for (const { code, stderr } of refused) {
+    t.equal(code, 1);
+    t.match(stderr, 'MDS_REQUEST_INVALID');
+  }
+  t.match(await mds('dlq', 'list', '--from', 'yesterday'), { code: 2, stderr: /must be a time/ });
 });
 
 t.test('the status shows processes, owners, lag and what is wrong', async (t) => {
