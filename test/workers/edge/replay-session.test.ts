@@ -164,6 +164,23 @@ t.test('answers that bring nothing do not go on for ever', async (t) => {
   t.equal(world.asked.length, 3);
 });
 
+t.test('a shared answer that ends before its own begin is no failed try', async (t) => {
+  const { world, session, numbers } = setUp(9);
+  session.advance();
+  session.onReplayEnvelope(answer(0, 4));
+  for (let i = 0; i < 5; i++) session.onReplayEnvelope(answer(1, 2));
+  t.equal(world.failed, null);
+  session.onReplayEnvelope(answer(2, 9));
+  t.same(numbers(), [1, 2, 3, 4, 5, 6, 7, 8, 9]);
+});
+
+t.test('of a shared answer that goes on behind its target it waits for nothing', async (t) => {
+  const { world, session } = setUp(2);
+  session.advance();
+  session.onReplayEnvelope(answer(0, 5, { last: false }));
+  t.equal(world.live, 1);
+});
+
 t.test('events behind the target are left to the lane', async (t) => {
   const { session, numbers } = setUp(2);
   session.advance();
