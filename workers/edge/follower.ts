@@ -46,7 +46,7 @@ export interface Follower {
    * @param isReplaying what lies between it and the present comes first
    */
   onStart(position: Position, isReplaying: boolean): void;
-  /** The replay is done. */
+  /** The replay is done; once more after each time the edge had to read a part again for a subscription that was live. */
   onLive(): void;
   onEvents(batch: EventBatch): void;
   onLost(range: LostRange): void;
