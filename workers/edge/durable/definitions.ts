@@ -1,23 +1,23 @@
 // The edge's copy of the definitions of durable subscriptions: read when there is a notice, and now and then without one.
-// What disappears is believed only after a while: a Redis that was restarted has forgotten everything for a moment.
+// What is not there is believed only when the control plane has said that all are there: a Redis that was restarted has
+// forgotten everything, until a control plane that can read Postgres has filled it again.
 
 import type { Logger } from '../../../platform/log.ts';
 import type { Redis } from '../../../platform/redis.ts';
-import { type RedisKeys, readMessage } from '../../../schemas/coordination.ts';
+import { readMessage } from '../../../schemas/coordination.ts';
 import { DurableDefinition, type DurableKeys } from '../../../schemas/durable.ts';
 import { reasonOf } from '../../../schemas/errors.ts';
 
 export interface DefinitionsOptions {
   readonly redis: Redis;
   readonly keys: DurableKeys;
-  readonly catalogKey: RedisKeys['catalog'];
   readonly log: Logger;
   readonly now: () => number;
   onChanged(definition: DurableDefinition): void;
   onGone(id: string): void;
 }
 
-/** Longer than the control plane needs to write all definitions into an empty Redis. */
+/** Two reads with the same answer lie within. */
 const GONE_AFTER_MS = 3000;
 
 interface Known {
@@ -30,11 +30,17 @@ export class Definitions {
   readonly #options: DefinitionsOptions;
   readonly #known = new Map<string, Known>();
   readonly #byName = new Map<string, string>();
+  #isComplete = false;
   #lastProblem = '';
   #reading: Promise<void> | null = null;
 
   constructor(options: DefinitionsOptions) {
     this.#options = options;
+  }
+
+  /** Whether the last reading has found all that there are. */
+  get isComplete(): boolean {
+    return this.#isComplete;
   }
 
   get(id: string): DurableDefinition | undefined {
@@ -64,13 +70,16 @@ export class Definitions {
   }
 
   async #readAll(): Promise<void> {
+    this.#isComplete = false;
     await this.#guarded(async () => {
-      const { redis, keys, catalogKey } = this.#options;
+      const { redis, keys } = this.#options;
+      // asked first: what is missing from what is read later has been deleted, or will be missed by the next reading too
+      const isComplete = (await redis.exists(keys.definitionsComplete)) === 1;
       const fields = await redis.hgetall(keys.definitions);
       for (const [id, text] of Object.entries(fields)) this.#take(id, text);
       const missing = [...this.#known].filter(([id]) => !Object.hasOwn(fields, id));
-      // Without a catalog, Redis is empty and says nothing about what exists.
-      if (missing.length > 0 && (await redis.exists(catalogKey)) === 1) this.#miss(missing);
+      if (isComplete) this.#miss(missing);
+      this.#isComplete = isComplete;
     });
   }
 

@@ -31,7 +31,6 @@ export interface DurablesOptions {
   readonly edgeId: string;
   readonly redis: Redis;
   readonly prefix: string;
-  readonly catalogKey: RedisKeys['catalog'];
   readonly catalog: Catalog;
   readonly delivery: Delivery;
   readonly replays: ReplayClient;
@@ -62,14 +61,13 @@ export class Durables {
 
   constructor(options: DurablesOptions) {
     this.#options = options;
-    const { redis, prefix, catalogKey, log, edgeId, limits } = options;
+    const { redis, prefix, log, edgeId, limits } = options;
     const keys = durableKeys(prefix);
     this.#notify = keys.notify;
     this.#store = new ShardStore(redis, keys, steadyMs);
     this.#definitions = new Definitions({
       redis,
       keys,
-      catalogKey,
       log,
       now: steadyMs,
       onChanged: (definition) => this.#participations.get(definition.id)?.applyDefinition(definition),
@@ -133,7 +131,7 @@ export class Durables {
     this.#participations.get(id)?.wake();
   }
 
-  /** It may be so new that the control plane has not told the edges yet. */
+  /** It may be so new that the control plane has not told the edges yet, or Redis may have forgotten it for now. */
   async #lookFor(consumer: Consumer, subscription: string): Promise<void> {
     const untilMs = steadyMs() + LOOK_FOR_MS;
     while (!consumer.isEnded) {
@@ -141,7 +139,8 @@ export class Durables {
       const definition = this.#definitions.find(TENANT, subscription);
       if (consumer.isEnded) return;
       if (definition) this.#join(consumer, definition);
-      else if (steadyMs() > untilMs) consumer.fail(new MdsError('MDS_SUBSCRIPTION_UNKNOWN', { id: subscription }));
+      else if (steadyMs() > untilMs && this.#definitions.isComplete)
+        consumer.fail(new MdsError('MDS_SUBSCRIPTION_UNKNOWN', { id: subscription }));
       else await delay(LOOK_AGAIN_MS);
       if (definition) return;
     }

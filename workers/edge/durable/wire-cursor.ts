@@ -1,6 +1,6 @@
 // Cursors as they stand in states and messages, and positions made of them.
 
-import { beforeRecord, type Cursor, compareCursors, END_OF_RECORD, type Position } from '../../../schemas/cursor.ts';
+import { beforeRecord, type Cursor, compareCursors, END_OF_RECORD } from '../../../schemas/cursor.ts';
 
 /** [partition, offset, index] */
 export type CursorTuple = [partition: number, offset: number, index: number];
@@ -12,9 +12,6 @@ export const toTuple = (partition: number, { offset, index }: Cursor): CursorTup
 
 export const toPosition = (tuples: readonly (readonly [number, number, number])[]): Map<number, Cursor> =>
   new Map(tuples.map(([partition, offset, index]) => [partition, { offset, index }]));
-
-export const toTuples = (position: Position): CursorTuple[] =>
-  [...position].map(([partition, cursor]) => toTuple(partition, cursor));
 
 /** Nothing of the partition yet. */
 export const BEGINNING: Cursor = beforeRecord(0);
