@@ -87,7 +87,7 @@ function tableOf(letters: readonly DeadLetter[], width: number): string {
 function describe(letter: InspectedDeadLetter): string {
   const { id, state, topic, subscription, attempts, consumer, reason, message, redrives, at, key, original } = letter;
   const lines = [
-    `${id}: ${state}${redrives > 0 ? `, redriven ${redrives} times` : ''}`,
+    `${id}: ${state}${redrives > 0 ? `, redrive ${redrives}` : ''}`,
     `${topic} ${cursorText(letter)}, given up at ${at}`,
     subscription === null
       ? 'nobody could get the record'

@@ -2,6 +2,7 @@
 // plane. With a subscription goes everything that Redis holds of it.
 
 import type { Redis } from '../../platform/redis.ts';
+import { MAX_GROUP_SHARDS } from '../../schemas/api/subscription.ts';
 import { readMessage } from '../../schemas/coordination.ts';
 import { DurableDefinition, type DurableKeys, LEDGER_MINUTES } from '../../schemas/durable.ts';
 import type { SubscriptionRow } from '../store/subscriptions.ts';
@@ -46,25 +47,35 @@ export async function writeDefinitions(
   nowMs: number,
 ): Promise<boolean> {
   const present = await redis.hgetall(keys.definitions);
+  const isComplete = (await redis.exists(keys.definitionsComplete)) === 1;
   const wanted = new Map(definitions.map((definition) => [definition.id, JSON.stringify(definition)]));
   const changed = [...wanted].filter(([id, text]) => present[id] !== text);
   const gone = Object.entries(present).filter(([id]) => !wanted.has(id));
-  if (changed.length === 0 && gone.length === 0) return false;
+  if (changed.length === 0 && gone.length === 0 && isComplete) return false;
   const multi = redis.multi();
+  multi.set(keys.definitionsComplete, '1'); // with the last missing one, in one step
   if (changed.length > 0) multi.hset(keys.definitions, Object.fromEntries(changed));
   for (const [id, text] of gone) {
     multi.hdel(keys.definitions, id);
-    multi.unlink(...keysOf(keys, readMessage(DurableDefinition, text), nowMs));
+    multi.unlink(...keysOf(keys, id, shardsIn(text), nowMs));
   }
   for (const [id] of [...changed, ...gone]) multi.publish(keys.notify, id);
   await multi.exec();
   return true;
 }
 
+/** A definition that cannot be read may have had as many as there can be. */
+function shardsIn(text: string): number {
+  try {
+    return shardCountOf(readMessage(DurableDefinition, text));
+  } catch {
+    return MAX_GROUP_SHARDS; // it goes all the same
+  }
+}
+
 /** Everything Redis holds of a subscription besides its definition. */
-function keysOf(keys: DurableKeys, definition: DurableDefinition, nowMs: number): string[] {
-  const { id } = definition;
-  const shards = Array.from({ length: shardCountOf(definition) }, (_, shard) => shard);
+function keysOf(keys: DurableKeys, id: string, shardCount: number, nowMs: number): string[] {
+  const shards = Array.from({ length: shardCount }, (_, shard) => shard);
   const minute = Math.floor(nowMs / 60_000);
   const minutes = Array.from(
     { length: LEDGER_MINUTES + 2 * LEDGER_MARGIN_MINUTES },

@@ -30,7 +30,7 @@ export class DurableKeeper {
 
   constructor(parts: DurableKeeperParts) {
     this.#parts = parts;
-    this.#states = new ShardStates(parts.redis, parts.keys);
+    this.#states = new ShardStates(parts.redis, parts.keys, parts.log);
     this.#ledger = new LedgerCopier(parts);
   }
 

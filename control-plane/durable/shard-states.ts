@@ -4,6 +4,7 @@
 //   Redis ──changed?──▶ durable_shards ──gone from Redis?──▶ Redis, with a much higher epoch
 
 import { createHash } from 'node:crypto';
+import type { Logger } from '../../platform/log.ts';
 import type { Redis } from '../../platform/redis.ts';
 import { readMessage } from '../../schemas/coordination.ts';
 import { type DurableDefinition, type DurableKeys, ShardState } from '../../schemas/durable.ts';
@@ -41,12 +42,14 @@ export interface ShardStatesResult {
 export class ShardStates {
   readonly #redis: Redis;
   readonly #keys: DurableKeys;
+  readonly #log: Logger;
   /** Digest of what Postgres has of each shard, as far as this process has written it. */
   readonly #saved = new Map<string, string>();
 
-  constructor(redis: Redis, keys: DurableKeys) {
+  constructor(redis: Redis, keys: DurableKeys, log: Logger) {
     this.#redis = redis;
     this.#keys = keys;
+    this.#log = log;
   }
 
   /** @param db the connection that holds the leader's lock: who leads no more must not write an older state */
@@ -81,7 +84,10 @@ export class ShardStates {
       }
       const digest = createHash('sha1').update(`${epoch}\n${state}`).digest('base64');
       if (this.#saved.get(nameOf(shard)) === digest) continue;
-      readMessage(ShardState, state); // what cannot be read must not replace what can
+      if (!this.#isReadable(shard, state)) {
+        this.#saved.set(nameOf(shard), digest); // said once; what cannot be read must not replace what can
+        continue;
+      }
       changed.push({ ...placeOf(shard), epoch: Number(epoch ?? 0), state, digest });
     }
     if (changed.length > 0) await saveCheckpoints(db, changed);
@@ -106,6 +112,16 @@ export class ShardStates {
     const failed = answers?.find(([error]) => error !== null)?.[0];
     if (failed) throw failed;
     return shards.filter((shard) => known.has(nameOf(shard))).length;
+  }
+
+  #isReadable(shard: Shard, state: string): boolean {
+    try {
+      readMessage(ShardState, state);
+      return true;
+    } catch (err) {
+      this.#log.error({ err, ...placeOf(shard) }, 'the state of a shard cannot be read, and is not checkpointed');
+      return false;
+    }
   }
 
   #keyOf({ definition, shard }: Shard): string {

@@ -2,7 +2,9 @@
 
 import t from 'tap';
 import { Check } from 'typebox/value';
+import { ShardStates } from '../../../control-plane/durable/shard-states.ts';
 import { saveCheckpoints } from '../../../control-plane/store/durable-shards.ts';
+import { createLogger } from '../../../platform/log.ts';
 import { Subscription } from '../../../schemas/api/subscription.ts';
 import { readMessage } from '../../../schemas/coordination.ts';
 import { END_OF_RECORD } from '../../../schemas/cursor.ts';
@@ -48,6 +50,15 @@ async function own(id: string, epoch: number, state: ShardState, consumer = 'c1'
   });
   const seen = { ...edge, joinedMs: nowMs, connectedMs: nowMs, seenMs: nowMs + 60_000 };
   await redis.hset(keys.consumers(id), consumer, JSON.stringify(seen));
+}
+
+/** Takes the shard with this epoch, and waits until Postgres knows. */
+async function checkpointed(id: string, epoch: number, state: ShardState): Promise<void> {
+  await own(id, epoch, state);
+  await until(`the checkpoint of epoch ${epoch}`, WAIT_MS, async () => {
+    const { rows } = await db.query('SELECT epoch::int FROM durable_shards WHERE subscription_id = $1', [id]);
+    return rows[0]?.epoch === epoch;
+  });
 }
 
 t.test('a subscription begins where its start says, in every partition', async (t) => {
@@ -211,14 +222,52 @@ t.test('a state that is there is left alone', async (t) => {
   const topic = await aTopic(api, named('present'), 1);
   const { body } = await create({ name: named('present'), topic: topic.name });
   const state: ShardState = { ...(await stateOf(body.id)), floor: [[0, 5, 0]] };
-  await own(body.id, 3, state);
+  await checkpointed(body.id, 3, state);
   await redis.hdel(keys.definitions, body.id); // as if it were new
   await definitionOf(body.id);
-  await until('the checkpoint', WAIT_MS, async () => {
-    const { rows } = await db.query('SELECT epoch::int FROM durable_shards WHERE subscription_id = $1', [body.id]);
-    return rows[0]?.epoch === 3;
-  });
+  await checkpointed(body.id, 4, state); // a round has gone by
   t.same(await stateOf(body.id), state);
+});
+
+t.test('an owner that is faster than the leader keeps its state', async (t) => {
+  const topic = await aTopic(api, named('raced'), 1);
+  const { body } = await create({ name: named('raced'), topic: topic.name });
+  const definition = { ...(await definitionOf(body.id)), id: 'sub-raced' };
+  const state: ShardState = { ...(await stateOf(body.id)), floor: [[0, 77, 0]] };
+  // The owner writes between the leader's two looks.
+  const racing = Object.create(redis, {
+    pipeline: {
+      value: () => {
+        const pipeline = redis.pipeline();
+        const exec = pipeline.exec.bind(pipeline);
+        pipeline.exec = async () => {
+          const answers = await exec();
+          if (!(await redis.exists(keys.shard('sub-raced', 0)))) await own('sub-raced', 5, state);
+          return answers;
+        };
+        return pipeline;
+      },
+    },
+  });
+  const result = await new ShardStates(racing, keys, createLogger('test', 'silent')).look(db, [definition]);
+  t.equal(result.created, 1, 'it thought there was none');
+  t.same(await stateOf('sub-raced'), state);
+  t.equal(await redis.hget(keys.shard('sub-raced', 0), 'epoch'), '5');
+});
+
+t.test('what cannot be read in Redis holds nothing else up, and is not taken for a position', async (t) => {
+  const topic = await aTopic(api, named('corrupt'), 1);
+  const { body: bad } = await create({ name: named('corrupt'), topic: topic.name });
+  const state = await stateOf(bad.id);
+  await checkpointed(bad.id, 1, state);
+  await redis.hset(keys.shard(bad.id, 0), 'state', '{"floor": "everywhere"}', 'epoch', 9);
+  await redis.hset(keys.definitions, 'sub-unreadable', 'no JSON');
+  const { body: good } = await create({ name: named('good'), topic: topic.name });
+  await stateOf(good.id);
+  await until('the other to go', WAIT_MS, async () => !(await redis.hexists(keys.definitions, 'sub-unreadable')));
+  await checkpointed(good.id, 4, await stateOf(good.id));
+  const { rows } = await db.query('SELECT epoch::int FROM durable_shards WHERE subscription_id = $1', [bad.id]);
+  t.same(rows, [{ epoch: 1 }]);
 });
 
 t.test('an older epoch never replaces a newer checkpoint', async (t) => {

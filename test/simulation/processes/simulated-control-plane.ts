@@ -8,6 +8,7 @@ import type { LeaderMetrics } from '../../../control-plane/ownership/leader-metr
 import type { Leadership } from '../../../control-plane/ownership/leadership.ts';
 import type { Queryable } from '../../../control-plane/store/queryable.ts';
 import { allSubscriptions } from '../../../control-plane/store/subscriptions.ts';
+import type { Logger, Logger } from '../../../platform/log.ts';
 import type { Redis } from '../../../platform/redis.ts';
 import { redisKeys } from '../../../schemas/coordination.ts';
 import { durableKeys } from '../../../schemas/durable.ts';
@@ -47,7 +48,7 @@ export class SimulatedControlPlane {
       keys,
       routes: routeKeys(REDIS_PREFIX),
       db,
-      durables: durableKeeperOf(redis.asRedis, db),
+      durables: durableKeeperOf(redis.asRedis, db, log),
       unfinished: { look: () => {} } as never,
       evolved: { look: () => {} } as never,
       housekeeping: { look: () => Promise.resolve() } as never,
@@ -68,9 +69,9 @@ export class SimulatedControlPlane {
 }
 
 /** As durable-keeper.ts, but for the ledger and the index of dead letters. */
-function durableKeeperOf(redis: Redis, db: Queryable) {
+function durableKeeperOf(redis: Redis, db: Queryable, log: Logger) {
   const keys = durableKeys(REDIS_PREFIX);
-  const states = new ShardStates(redis, keys);
+  const states = new ShardStates(redis, keys, log);
   let checkpointedMs = Number.NEGATIVE_INFINITY;
   return {
     look: async (fenced: Queryable): Promise<void> => {
