@@ -75,7 +75,7 @@ async function consume(
     ...(consumer === undefined ? {} : { consumer }),
     ...(maxInFlight === undefined ? {} : { maxInFlight }),
     onGap: (gap) => output.note(gapNote(gap)),
-    onState: (state, error) => noteDurable(output.note.bind(output), state, error),
+    onState: stateNoter((text) => output.note(text)),
   });
   const stopping = new AbortController();
   const stop = (): void => stopping.abort();
@@ -133,8 +133,18 @@ function lineOf({ cursor, attempt, data }: Delivery<unknown>, withCursor: boolea
   return JSON.stringify(attempt > 1 ? { attempt, data } : data);
 }
 
-function noteDurable(note: (text: string) => void, state: DurableState, error: MdsError | null): void {
-  if (state === 'standby') note('mds: another consumer is active; this one takes over when it goes.');
-  if (state === 'paused') note('mds: the subscription is paused; `mds subscriptions resume` continues it.');
-  if (state === 'connecting' && error && error.code !== 'MDS_CONNECTION_LOST') note(`mds: ${error.message}`);
+/** A consumer stands by for a moment until it is known that nobody else is there. */
+const STANDBY_NOTE_MS = 2000;
+
+function stateNoter(note: (text: string) => void): (state: DurableState, error: MdsError | null) => void {
+  let standingBy: NodeJS.Timeout | undefined;
+  return (state, error) => {
+    clearTimeout(standingBy);
+    if (state === 'standby') {
+      const text = 'mds: another consumer is active; this one takes over when it goes.';
+      standingBy = setTimeout(() => note(text), STANDBY_NOTE_MS).unref();
+    }
+    if (state === 'paused') note('mds: the subscription is paused; `mds subscriptions resume` continues it.');
+    if (state === 'connecting' && error && error.code !== 'MDS_CONNECTION_LOST') note(`mds: ${error.message}`);
+  };
 }
