@@ -203,8 +203,12 @@ export class DurableLink<T> implements HostedSubscription {
   #delivery(data: T, cursor: EventCursor, times: FrameTimes, attempt: number): Delivery<T> {
     const generation = this.#generation;
     const dueMs = times.receivedMs + (this.#consuming?.ackTimeoutMs ?? 0) * CUMULATIVE_SHARE;
+    // An event that comes again was sent after later ones: an `upTo` that names one of those does not mean it.
     const isCumulative = (): boolean =>
-      generation === this.#generation && this.#consuming?.shardCount === 1 && this.#host.runtime.clock.now() < dueMs;
+      attempt === 1 &&
+      generation === this.#generation &&
+      this.#consuming?.shardCount === 1 &&
+      this.#host.runtime.clock.now() < dueMs;
     let said: Promise<void> | null = null;
     const say = (nack: NackOptions | null): Promise<void> => {
       said ??= this.#answers.say(cursor, nack, isCumulative);

@@ -126,7 +126,7 @@ function messages(world: World, faults: World['redis']['messageFaults']): void {
 
 function redisAway(world: World, keepsData: boolean): void {
   if (!world.redis.isUp) return;
-  if (!keepsData) world.durableLedger.mayRepeat = true;
+  if (!keepsData) world.durableLedger.redisForgot();
   world.redis.goAway(keepsData);
   later(world, 'redis is back', () => world.redis.comeBack());
 }

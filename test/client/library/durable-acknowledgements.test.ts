@@ -104,18 +104,23 @@ t.test('an event that comes again after it was done is acknowledged again', asyn
   client.close();
 });
 
-t.test('an event that comes again after a negative acknowledgement is handed out again', async (t) => {
-  const { client, deliver, next, said } = await aConsumer();
-  deliver([1]);
-  void (await next()).nack();
-  t.same(said(), [{ type: 'nack', seq: 1, cursors: [[0, 1, 0]] }]);
-  deliver([1], { attempts: [2] });
-  const again = await next();
-  t.equal(again.attempt, 2);
-  void again.ack();
-  t.same(said(), [{ type: 'ack', seq: 2, upTo: [[0, 1, 0]] }]);
-  client.close();
-});
+// It was sent after later events: an edge does not take it for part of an upTo that names one of those, so it was
+// "stored" and came a third time.
+t.test(
+  'an event that comes again after a negative acknowledgement is handed out again, and named by itself',
+  async (t) => {
+    const { client, deliver, next, said } = await aConsumer();
+    deliver([1]);
+    void (await next()).nack();
+    t.same(said(), [{ type: 'nack', seq: 1, cursors: [[0, 1, 0]] }]);
+    deliver([1], { attempts: [2] });
+    const again = await next();
+    t.equal(again.attempt, 2);
+    void again.ack();
+    t.same(said(), [{ type: 'ack', seq: 2, cursors: [[0, 1, 0]] }]);
+    client.close();
+  },
+);
 
 t.test('a negative acknowledgement that was not sent yet has what it wanted when the event comes again', async (t) => {
   const { client, deliver, next, said } = await aConsumer();

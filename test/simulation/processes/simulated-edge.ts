@@ -9,7 +9,7 @@ import type { Connection, Socket } from '../../../workers/edge/connection.ts';
 import { Connections } from '../../../workers/edge/connections.ts';
 import { Delivery, type DeliveryObserver } from '../../../workers/edge/delivery.ts';
 import type { DurableTelemetry } from '../../../workers/edge/durable/durable-telemetry.ts';
-import { DURABLE_TICK_MS, Durables } from '../../../workers/edge/durable/durables.ts';
+import { Durables } from '../../../workers/edge/durable/durables.ts';
 import { writeHeartbeat } from '../../../workers/edge/heartbeat.ts';
 import { InterestRegister } from '../../../workers/edge/interest-register.ts';
 import { LaneReader } from '../../../workers/edge/lane-reader.ts';
@@ -31,7 +31,9 @@ import { quietHealth, quietMetrics, traceLogger } from './quiet-parts.ts';
 import { isReady, REDIS_PREFIX } from './simulated-worker.ts';
 
 const TICK_MS = 100;
-const LANE_TICK_MS = 50;
+/** Half as often as edges do, so that fewer steps are steps in which nothing happens. */
+const LANE_TICK_MS = 100;
+const DURABLE_TICK_MS = 50;
 const CATALOG_INTERVAL_MS = 2000;
 export const MAX_BUFFERED_BYTES = 3000;
 export const MAX_OUTSTANDING = 3;
@@ -123,7 +125,6 @@ export class SimulatedEdge implements Listener {
       edgeId,
       redis: commands.asRedis,
       prefix: REDIS_PREFIX,
-      catalogKey: keys.catalog,
       catalog,
       delivery: this.#delivery,
       replays: this.#replays,

@@ -14,7 +14,7 @@ const keyOf = (partition: number, { offset, index }: Cursor): string => `${parti
 export class DurableLedger {
   given = 0;
   /** Redis has lost what was acknowledged last: those events may come again. */
-  mayRepeat = false;
+  #mayRepeat = false;
   readonly #world: World;
   readonly #acknowledged = new Set<string>();
   readonly #stored = new Set<string>();
@@ -40,6 +40,15 @@ export class DurableLedger {
     return missing.filter((text) => text !== '').join(', ');
   }
 
+  /**
+   * Redis has lost everything. Positions come back from Postgres; epochs go on far above the last one that was copied
+   * there, and begin anew when there was none yet (within two seconds of the subscription's creation).
+   */
+  redisForgot(): void {
+    this.#mayRepeat = true;
+    if (this.#world.postgres.tables.shards.size === 0) this.#ownerOfEpoch.clear();
+  }
+
   /** @returns the event's name */
   deliver(cursor: EventCursor, data: unknown, attempt: number): string {
     const key = keyOf(cursor.partition, cursor);
@@ -48,7 +57,7 @@ export class DurableLedger {
       this.#fail(`durable: ${key} ${JSON.stringify(data)} was never produced`);
     else if (!DURABLE_WISH.matches(event)) this.#fail(`durable: ${key} does not match`);
     if (attempt > MAX_ATTEMPTS) this.#fail(`durable: ${key} is given for the ${attempt}th time of ${MAX_ATTEMPTS}`);
-    if (this.#stored.has(key) && !this.mayRepeat)
+    if (this.#stored.has(key) && !this.#mayRepeat)
       this.#fail(`durable: ${key} is given after its acknowledgement was stored`);
     this.given += 1;
     return key;
