@@ -9,6 +9,7 @@ import { DURABLE_WISH, type TrueEvent } from '../truth.ts';
 import type { World } from '../world.ts';
 
 export const MAX_ATTEMPTS = 4;
+const FORGOTTEN_EPOCHS = 1000;
 const keyOf = (partition: number, { offset, index }: Cursor): string => `${partition}/${offset}/${index}`;
 
 export class DurableLedger {
@@ -41,12 +42,15 @@ export class DurableLedger {
   }
 
   /**
-   * Redis has lost everything. Positions come back from Postgres; epochs go on far above the last one that was copied
-   * there, and begin anew when there was none yet (within two seconds of the subscription's creation).
+   * Redis has lost everything. Positions come back from Postgres, with epochs a thousand above the last that was copied
+   * there: those that were given since the copy before the last loss, if any, are given again.
    */
   redisForgot(): void {
     this.#mayRepeat = true;
-    if (this.#world.postgres.tables.shards.size === 0) this.#ownerOfEpoch.clear();
+    const copied = this.#world.postgres.tables.shards.get(0)?.epoch ?? -FORGOTTEN_EPOCHS;
+    for (const epoch of this.#ownerOfEpoch.keys()) {
+      if (Number(epoch) >= copied + FORGOTTEN_EPOCHS) this.#ownerOfEpoch.delete(epoch);
+    }
   }
 
   /** @returns the event's name */
