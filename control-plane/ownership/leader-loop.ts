@@ -24,6 +24,9 @@ import type { Leadership } from './leadership.ts';
 import { PartitionWeights } from './partition-weights.ts';
 import { type Step, takeStep } from './truth.ts';
 
+/** Steps of ownership in a round, while workers report changes; then the rest of the round gets its turn. */
+const MAX_STEPS = 10;
+
 export interface LeaderLoopParts {
   readonly leadership: Leadership;
   readonly redis: Redis;
@@ -111,10 +114,9 @@ export class LeaderLoop {
   async #lead(): Promise<void> {
     const { leadership, redis, keys, routes, db, metrics, durables, unfinished, evolved, housekeeping } = this.#parts;
     const stopTimer = metrics.roundSeconds.startTimer();
-    const fleet = await readFleet(redis, keys);
-    const step = await this.#takeStep(fleet);
-    if (step === null) return;
-    const told = await writeAssignments(redis, keys, assignmentsOf(step.revisions, step.ownership, step.plan));
+    const owned = await this.#own();
+    if (owned === null) return;
+    const { fleet, step } = owned;
     await writeCatalog(redis, keys, catalogOf(step.topics, topicsInUse(step)));
     await writeRoutes(redis, routes, routeDefinitionsOf(await allRoutes(db)));
     const fenced = leadership.fenced;
@@ -123,7 +125,20 @@ export class LeaderLoop {
     evolved.look(step.topics);
     await housekeeping.look(fleet, step.revisions);
     stopTimer();
-    this.#report(fleet, step, told);
+  }
+
+  /** A partition that is given back meanwhile is granted before everything else: nobody delivers it until then. */
+  async #own(): Promise<{ readonly fleet: Fleet; readonly step: Step } | null> {
+    const { redis, keys } = this.#parts;
+    for (let steps = 1; ; steps++) {
+      this.#again = false; // what is told from now on is not in what is read
+      const fleet = await readFleet(redis, keys);
+      const step = await this.#takeStep(fleet);
+      if (step === null) return null;
+      const told = await writeAssignments(redis, keys, assignmentsOf(step.revisions, step.ownership, step.plan));
+      this.#report(fleet, step, told);
+      if (!this.#again || steps >= MAX_STEPS) return { fleet, step };
+    }
   }
 
   /** A statement that failed leaves the connection in an unknown state, so the lead is given up with it. */
