@@ -2,6 +2,7 @@
 // seconds old, the states; Redis holds the states as they are; the edge that leads a shard holds what is in flight.
 //
 //   durables                      hash: id → DurableDefinition           written by the control plane from Postgres
+//   durables-complete             exists while `durables` has all of them, not when Redis was restarted and is being filled
 //   durable:{id}:consumers        hash: consumer → DurableConsumer       written by edges; entries expire by `seenMs`
 //   durable:{id}:shard:{n}        hash: owner (ShardOwner), epoch, leaseUntilMs, state (ShardState)
 //                                 `state` is put there first by the control plane; then written by the owner, fenced
@@ -173,6 +174,7 @@ export type DeadLetterRequest = Static<typeof DeadLetterRequest>;
 /** @param prefix as for `redisKeys` */
 export const durableKeys = (prefix: string) => ({
   definitions: `${prefix}:durables`,
+  definitionsComplete: `${prefix}:durables-complete`,
   consumers: (id: string) => `${prefix}:durable:${id}:consumers`,
   shard: (id: string, shard: number) => `${prefix}:durable:${id}:shard:${shard}`,
   redrive: (id: string, shard: number) => `${prefix}:durable:${id}:redrive:${shard}`,

@@ -188,7 +188,6 @@ function assemble({ config, log, metrics, health }: Context, { commands }: Conne
     edgeId,
     redis: commands,
     prefix: config.redisPrefix,
-    catalogKey: keys.catalog,
     catalog,
     delivery,
     replays,

@@ -71,8 +71,14 @@ export class PlayedDurables {
   }
 
   async write(definition: DurableDefinition): Promise<void> {
+    await this.complete();
     await this.redis.hset(this.keys.definitions, definition.id, JSON.stringify(definition));
     await this.redis.publish(this.keys.notify, definition.id);
+  }
+
+  /** As the control plane does when all definitions are written. */
+  async complete(): Promise<void> {
+    await this.redis.set(this.keys.definitionsComplete, '1');
   }
 
   async putState({ id, seek }: DurableDefinition, shard: number): Promise<void> {

@@ -1,5 +1,6 @@
 // Durable subscriptions with real sockets and a real Redis: what a consumer meets.
 
+import { setTimeout as delay } from 'node:timers/promises';
 import t from 'tap';
 import { cursorField, type DeadLetterRequest } from '../../../schemas/durable.ts';
 import { SUBPROTOCOL_AVRO } from '../../../schemas/frames.ts';
@@ -7,6 +8,8 @@ import { PlayedDurables, TestConsumer } from './durable-harness.ts';
 import { startEdgeUnderTest, TestClient, until } from './edge-harness.ts';
 
 const PARTITIONS = 2;
+/** Longer than an edge believes in anything that is missing. */
+const FORGOTTEN_MS = 4500;
 const edge = await startEdgeUnderTest({ MDS_EDGE_POSITION_INTERVAL_MS: '300' }, PARTITIONS);
 edge.worker.run();
 const durables = new PlayedDurables(edge, PARTITIONS);
@@ -286,6 +289,28 @@ t.test('a subscription without a state waits until there is one', async (t) => {
   await durables.putState(definition, 0);
   await durables.redis.publish(durables.keys.notify, 'early');
   await consumer.becomes('active');
+  consumer.kill();
+});
+
+t.test('a Redis that was restarted and is being filled again deletes no subscription', async (t) => {
+  // The catalog came back before the definitions, whose Postgres could not be reached: consumers were ended for good.
+  const definition = await durables.create('forgotten', { seek: now() });
+  const consumer = await TestConsumer.open(edge.url, 'forgotten', 'one');
+  await consumer.becomes('active');
+  await durables.redis.del(durables.keys.definitionsComplete);
+  await durables.redis.hdel(durables.keys.definitions, 'forgotten');
+  const late = await TestClient.open(edge.url);
+  late.say({ type: 'consume', id: 'late', subscription: 'forgotten-too', consumer: 'one' });
+  const refused = late.next('error');
+  const early = await Promise.race([refused, delay(FORGOTTEN_MS)]);
+  t.equal(early, undefined, 'whoever asks now waits');
+  t.same(consumer.client.of('error'), [], 'and whoever was there stays');
+  await durables.complete();
+  t.match(await refused, { id: 'late', code: 'MDS_SUBSCRIPTION_UNKNOWN' });
+  late.close();
+  await durables.write(definition);
+  produce(1);
+  await consumer.has(1);
   consumer.kill();
 });
 

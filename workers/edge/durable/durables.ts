@@ -3,7 +3,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Logger } from '../../../platform/log.ts';
 import type { Redis } from '../../../platform/redis.ts';
-import type { CatalogTopic, RedisKeys } from '../../../schemas/coordination.ts';
+import type { CatalogTopic } from '../../../schemas/coordination.ts';
 import { type DurableDefinition, durableKeys } from '../../../schemas/durable.ts';
 import { MdsError } from '../../../schemas/errors.ts';
 import type { ConsumeMessage } from '../../../schemas/frames.ts';
