@@ -2,7 +2,7 @@
 // Uses nothing of the kernel. Pure.
 
 import avsc from 'avsc';
-import { AUDIT_COUNTS, type AuditCounts, type AuditSample } from '../../../schemas/audit.ts';
+import type { AuditCounts, AuditSample } from '../../../schemas/audit.ts';
 import { type AvroRecord, eventSchemaOf } from '../../../schemas/avro/avro-type.ts';
 import { avscTypeOf, type DecodedEvent } from '../../../schemas/avro/decoded-event.ts';
 import { parseAvroSchema } from '../../../schemas/avro/parse.ts';
@@ -70,10 +70,6 @@ function compared(expected: readonly Cursor[], given: readonly Cursor[], events:
   const exact = missing === 0 && unexpected === 0 ? 1 : 0;
   return { ranges: 1, exact, events, expected: expected.length, delivered, missing, unexpected, unjudged: 0 };
 }
-
-/** Adds one range's counts to a sum. */
-export const summed = (a: AuditCounts, b: AuditCounts): AuditCounts =>
-  Object.fromEntries(AUDIT_COUNTS.map((count) => [count, a[count] + b[count]])) as Record<keyof AuditCounts, number>;
 
 /** A record that cannot be decoded holds nothing that anybody could get: the worker dead-letters it. */
 function eventsOf(
