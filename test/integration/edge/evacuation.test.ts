@@ -13,7 +13,8 @@ import { until } from '../harness/until.ts';
 
 const CLIENTS = 500;
 const OPENING_AT_ONCE = 50;
-const EVENTS_PER_SECOND = 1000;
+/** 500 clients live in the test's own process, beside all the others of a busy machine. */
+const EVENTS_PER_SECOND = 300;
 const TIMEOUT_MS = 60_000;
 const DISTINCT_FILTERS = 20;
 
@@ -105,10 +106,13 @@ t.test('an edge is emptied of 500 clients at a rate, and none of them misses an 
   await stream.stop();
 
   const ledgers = await Promise.all(
-    subscribers.map(({ received, start }, at) => settled({ stream, filter: filterOf(at), received, after: start })),
+    subscribers.map(({ received, start }, at) =>
+      settled({ stream, filter: filterOf(at), received, after: start, timeoutMs: TIMEOUT_MS }),
+    ),
   );
   t.comment(`ledger: ${ledgerText(sumOf(ledgers))}`);
-  t.same(faultsOf(sumOf(ledgers)), NO_FAULTS);
+  const states = subscribers.filter((_, at) => (ledgers[at]?.lost ?? 0) > 0).map(({ state }) => state);
+  t.same(faultsOf(sumOf(ledgers)), NO_FAULTS, `those that miss something: ${states.slice(0, 10)}`);
   t.same(
     subscribers.flatMap(({ gaps }) => gaps),
     [],
