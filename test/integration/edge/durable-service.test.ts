@@ -141,17 +141,19 @@ t.test('a group over two edges keeps the order of each customer', async (t) => {
 });
 
 t.test('an event that always fails becomes a dead letter, and comes again when it is redriven', async (t) => {
-  await create('poison', { maxAttempts: 2, backoffBaseMs: 10, backoffMaxMs: 20 });
+  // the dead-letter topic is one for all tests on this Kafka
+  const name = `poison-${service.namespace.id}`;
+  await create(name, { maxAttempts: 2, backoffBaseMs: 10, backoffMaxMs: 20 });
   let isRepaired = false;
   let bad = -1;
-  const program = new Program(0, 'poison', 'one', (delivery) =>
+  const program = new Program(0, name, 'one', (delivery) =>
     delivery.data.n === bad && !isRepaired ? delivery.nack({ reason: 'out of paper' }) : delivery.ack(),
   );
   await program.becomes('active');
   bad = produced + 1;
   const numbers = await produce(4);
   await until('all others', TIMEOUT_MS, () => numbers.every((n) => program.has(n)));
-  const letters = async () => (await service.api.get<DeadLetterPage>('/v1/dead-letters?subscription=poison')).items;
+  const letters = async () => (await service.api.get<DeadLetterPage>(`/v1/dead-letters?subscription=${name}`)).items;
   await until('the dead letter', TIMEOUT_MS, async () => (await letters()).length === 1);
   const [letter] = await letters();
   t.match(letter, { state: 'dead', attempts: 2, consumer: 'one', reason: 'MDS_EVENT_REFUSED' });
