@@ -8,7 +8,7 @@ import type { LeaderMetrics } from '../../../control-plane/ownership/leader-metr
 import type { Leadership } from '../../../control-plane/ownership/leadership.ts';
 import type { Queryable } from '../../../control-plane/store/queryable.ts';
 import { allSubscriptions } from '../../../control-plane/store/subscriptions.ts';
-import type { Logger, Logger } from '../../../platform/log.ts';
+import type { Logger } from '../../../platform/log.ts';
 import type { Redis } from '../../../platform/redis.ts';
 import { redisKeys } from '../../../schemas/coordination.ts';
 import { durableKeys } from '../../../schemas/durable.ts';
