@@ -179,7 +179,7 @@ export const EdgeConfig = Type.Object({
     minimum: 1,
     maximum: 1000,
     description:
-      'Requests of a repair in a row that may bring nothing before its subscribers are closed with 4002 and resume by themselves. 10, of MDS_EDGE_REPLAY_TIMEOUT_MS at most: outlives the replacement of all workers.',
+      'Requests of a repair in a row that may bring nothing before its subscribers are closed with 4002 and resume by themselves. The first is waited for a second, each further one twice as long, up to MDS_EDGE_REPLAY_TIMEOUT_MS: 10 outlive the replacement of all workers.',
   }),
   edgeHoldBytes: Type.Integer({
     default: MIB,

@@ -50,7 +50,8 @@ export class LaneDelivery {
       budget,
       maxTries,
       now,
-      ask: (listener, ranges) => replays.askForInterest(listener, { topicId, ranges, maxBytes }),
+      ask: (listener, ranges, patienceMs) =>
+        replays.askForInterest(listener, { topicId, ranges, maxBytes, patienceMs }),
       release: (listener) => replays.release(listener),
       applyAnswer: (envelope, after, to) => this.#applyAnswer(delivery, envelope, after, to),
       applyHeld: (envelope) => this.#tryToApply(delivery, envelope) !== 'gap',

@@ -13,7 +13,7 @@ export interface ReplayListener {
    * behind it. An answer that ends before all of it (or, when shared, before any of it) came: ask again.
    */
   onReplayEnvelope(envelope: EnvelopeReader): void;
-  /** No answer for `answerTimeoutMs`; the request is forgotten. */
+  /** No answer for too long; the request is forgotten. */
   onReplayStalled(): void;
 }
 
@@ -22,6 +22,8 @@ export interface InterestBody {
   readonly topicId: number;
   readonly ranges: ReplayRanges;
   readonly maxBytes: number;
+  /** Silence after which it stalls, if that is less than for others. */
+  readonly patienceMs: number;
 }
 
 export interface ReplayClientOptions {
@@ -43,6 +45,7 @@ interface Outstanding {
   readonly listeners: Set<ReplayListener>;
   /** Null: a repair. */
   readonly topicId: number | null;
+  readonly timeoutMs: number;
   lastAnswerMs: number;
 }
 
@@ -84,9 +87,10 @@ export class ReplayClient {
   }
 
   /** Goes out at once, before all that waits. */
-  askForInterest(listener: ReplayListener, { topicId, ranges, maxBytes }: InterestBody): void {
+  askForInterest(listener: ReplayListener, { topicId, ranges, maxBytes, patienceMs }: InterestBody): void {
     this.#forget(listener);
-    this.#push([listener], null, { topicId, channels: 'interest', ranges, maxBytes });
+    const timeoutMs = Math.min(patienceMs, this.#options.answerTimeoutMs);
+    this.#push([listener], null, timeoutMs, { topicId, channels: 'interest', ranges, maxBytes });
   }
 
   /** The answer is complete, or no longer wanted. */
@@ -105,9 +109,9 @@ export class ReplayClient {
   }
 
   tick(): void {
-    const stalledBefore = this.#options.now() - this.#options.answerTimeoutMs;
-    for (const { listeners, lastAnswerMs } of [...this.#outstanding.values()]) {
-      if (lastAnswerMs > stalledBefore) continue;
+    const nowMs = this.#options.now();
+    for (const { listeners, lastAnswerMs, timeoutMs } of [...this.#outstanding.values()]) {
+      if (nowMs - lastAnswerMs < timeoutMs) continue;
       const stalled = [...listeners];
       for (const listener of stalled) this.#forget(listener);
       for (const listener of stalled) listener.onReplayStalled();
@@ -136,7 +140,7 @@ export class ReplayClient {
 
   #pushWaiting(): void {
     if (this.#waiting.size === 0) return;
-    const { maxOutstanding, maxBytes } = this.#options;
+    const { maxOutstanding, maxBytes, answerTimeoutMs } = this.#options;
     const open = new Map<number, number>();
     let total = 0;
     for (const { topicId } of this.#outstanding.values()) {
@@ -151,7 +155,7 @@ export class ReplayClient {
       if (ofTopic >= this.#topicShare) continue;
       const { listeners, merged } = this.#merge(first, body);
       const { channels, ranges } = merged;
-      this.#push(listeners, topicId, { topicId, channels, ranges, maxBytes });
+      this.#push(listeners, topicId, answerTimeoutMs, { topicId, channels, ranges, maxBytes });
       open.set(topicId, ofTopic + 1);
       total += 1;
     }
@@ -173,13 +177,14 @@ export class ReplayClient {
   #push(
     listeners: readonly ReplayListener[],
     topicId: number | null,
+    timeoutMs: number,
     body: Pick<ReplayRequest, 'topicId' | 'channels' | 'ranges' | 'maxBytes'>,
   ): void {
-    const { edgeId, push, answerTimeoutMs, now, sharedNow } = this.#options;
+    const { edgeId, push, now, sharedNow } = this.#options;
     this.#lastRequestId = (this.#lastRequestId % MAX_REQUEST_ID) + 1;
     const requestId = this.#lastRequestId;
     for (const listener of listeners) this.#numbers.set(listener, requestId);
-    this.#outstanding.set(requestId, { listeners: new Set(listeners), topicId, lastAnswerMs: now() });
-    push({ edgeId, requestId, ...body, deadlineMs: sharedNow() + answerTimeoutMs });
+    this.#outstanding.set(requestId, { listeners: new Set(listeners), topicId, timeoutMs, lastAnswerMs: now() });
+    push({ edgeId, requestId, ...body, deadlineMs: sharedNow() + timeoutMs });
   }
 }

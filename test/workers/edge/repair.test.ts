@@ -29,6 +29,7 @@ function setUp({ maxTries = 6, holdBytes = 100_000 } = {}) {
   const world = {
     nowMs: 0,
     asked: [] as string[][],
+    patienceMs: [] as number[],
     log: [] as string[],
     listeners: [] as ReplayListener[],
     budget: new HoldBudget(holdBytes),
@@ -40,7 +41,8 @@ function setUp({ maxTries = 6, holdBytes = 100_000 } = {}) {
     budget: world.budget,
     maxTries,
     now: () => world.nowMs,
-    ask: (listener, ranges) => {
+    ask: (listener, ranges, patienceMs) => {
+      world.patienceMs.push(patienceMs);
       world.asked.push(asRecords(ranges));
       world.listeners.push(listener);
     },

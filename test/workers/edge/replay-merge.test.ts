@@ -102,7 +102,7 @@ t.test('a repair goes out at once, and is not counted', async (t) => {
   const { replays, pushed, endMoment, listener } = setUp(1);
   replays.ask(listener(1), body(1, [0, 1, 9]));
   endMoment();
-  replays.askForInterest(listener(2), { topicId: 1, ranges: body(0, [0, 1, 9]).ranges, maxBytes: 77 });
-  t.match(pushed[1], { channels: 'interest', maxBytes: 77 });
+  replays.askForInterest(listener(2), { topicId: 1, ranges: body(0, [0, 1, 9]).ranges, maxBytes: 77, patienceMs: 50 });
+  t.match(pushed[1], { channels: 'interest', maxBytes: 77, deadlineMs: 50 });
   t.equal(replays.outstandingCount, 1);
 });

@@ -22,7 +22,8 @@ export interface RepairContext {
   /** Requests in a row that may bring nothing. */
   readonly maxTries: number;
   now(): number;
-  ask(listener: ReplayListener, ranges: ReplayRanges): void;
+  /** @param patienceMs silence after which it is asked again */
+  ask(listener: ReplayListener, ranges: ReplayRanges, patienceMs: number): void;
   release(listener: ReplayListener): void;
   /** Gives an answer's events in (after, to] to the channels joined on its partition, and moves the partition there. */
   applyAnswer(envelope: EnvelopeReader, after: Cursor, to: Cursor): void;
@@ -47,6 +48,12 @@ export type RepairOutcome = 'done' | 'failed' | 'cancelled';
 
 /** An interest that a worker has not heard of yet is there after a moment; one that stays unknown must not hold up others. */
 const MAX_TRIES_NOT_RUN = 5;
+
+/**
+ * How long the first request is waited for; each further one twice as long. After a restart of Redis, requests get lost and
+ * workers do not know the interest for a moment, and all clients of the topic wait.
+ */
+const FIRST_PATIENCE_MS = 1000;
 
 /** What one request has brought for a partition. */
 interface Part {
@@ -145,7 +152,7 @@ export class TopicRepairs {
     for (const repair of due) repair.isAsked = true;
     const request = new RepairRequest(due, this.#onEnvelope, this.#onStalled);
     this.#requests.add(request);
-    ask(request, ranges);
+    ask(request, ranges, FIRST_PATIENCE_MS * 2 ** Math.max(...due.map(({ tries }) => tries)));
   }
 
   readonly #onEnvelope = (request: RepairRequest, envelope: EnvelopeReader): void => {
