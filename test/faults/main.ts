@@ -47,4 +47,5 @@ function writeTable(table: string): void {
   writeFileSync(DOCUMENT, `${before}\n\n${table}\n\n${document.slice(end)}`);
 }
 
-process.exitCode = await main();
+// a run that failed while it began may have left clients that go on trying
+process.exit(await main());

@@ -3,6 +3,7 @@
 
 import { cpSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import type { TestProcess } from '../../integration/harness/processes.ts';
 import { TestService } from '../../integration/harness/service.ts';
 import { FaultyProxy } from '../proxy/faulty-proxy.ts';
 import { NO_COUNTS } from './account.ts';
@@ -154,10 +155,8 @@ class OneRun implements Run {
     return proxy;
   }
 
-  async workload(service: TestService, options: WorkloadOptions = {}): Promise<Workload> {
-    const workload = await Workload.start(service, this.random, options);
-    this.atEnd(() => workload.close());
-    return workload;
+  workload(service: TestService, options: WorkloadOptions = {}): Promise<Workload> {
+    return Workload.start(service, this.random, (action) => this.atEnd(action), options);
   }
 
   atEnd(action: () => unknown): void {
@@ -194,9 +193,10 @@ class OneRun implements Run {
   async #startAll(service: TestService): Promise<void> {
     this.#services.add(service);
     this.#fatalsBefore.set(service, fatalLinesOf(service).length);
-    if (!service.controlPlane.isRunning) await service.controlPlane.start();
-    const idle = [...service.workers, ...service.edges].filter((process) => !process.isRunning);
-    await Promise.all(idle.map((process) => process.start()));
+    const startOrAwait = (process: TestProcess): Promise<void> =>
+      process.isRunning ? process.ready() : process.start();
+    await startOrAwait(service.controlPlane);
+    await Promise.all([...service.workers, ...service.edges].map(startOrAwait));
   }
 }
 

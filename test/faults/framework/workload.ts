@@ -69,8 +69,17 @@ export class Workload {
     this.#brokers = brokers;
   }
 
-  /** Creates the topics, confirms all subscribers, begins to produce, and waits until events arrive. */
-  static async start(service: TestService, random: SeededRandom, options: WorkloadOptions = {}): Promise<Workload> {
+  /**
+   * Creates the topics, confirms all subscribers, begins to produce, and waits until events arrive.
+   *
+   * @param atEnd takes what must be closed in the end, whatever happens
+   */
+  static async start(
+    service: TestService,
+    random: SeededRandom,
+    atEnd: (action: () => unknown) => void,
+    options: WorkloadOptions = {},
+  ): Promise<Workload> {
     const brokers = service.stack.env.MDS_KAFKA_BROKERS ?? '';
     const { partitions = 4, filters = FAULT_FILTERS, eventsPerSecond = DEFAULT_EVENTS_PER_SECOND } = options;
     const run = random.below(1_000_000);
@@ -78,6 +87,7 @@ export class Workload {
       TOPICS.map(async (name, at) => {
         const topic = await service.createTopic({ name: `${name}-${run}`, partitions, schema: MEASUREMENT_SCHEMA });
         const producer = await TestProducer.connect<Measurement>(brokers, topic);
+        atEnd(() => producer.close());
         return { topic, producer, eventSeed: 10 * (run + 1) + at };
       }),
     );
@@ -94,9 +104,11 @@ export class Workload {
       });
       return { subscriber, filter, load, name: `subscriber ${at} (${load.topic.name}, ${filter.cel})` };
     });
+    atEnd(() => closeAll(planned.map(({ subscriber }) => subscriber)));
     await openAll(planned.map(({ subscriber }) => subscriber));
-    const consumers = await Promise.all(topics.map(({ topic }) => startConsumer(service, topic)));
+    const consumers = await Promise.all(topics.map(({ topic }) => startConsumer(service, topic, atEnd)));
     const loads = topics.map((one) => ({ ...one, flow: startProducing(one, eventsPerSecond / TOPICS.length) }));
+    atEnd(() => Promise.all(loads.map(({ flow }) => flow.stop().catch(() => undefined)))); // settling tells, if it matters
     const ephemeral = planned.map((one) => ({ ...one, load: itemOf(loads, topics.indexOf(one.load)) }));
     const durable = consumers.map((subscriber, at) => {
       const load = itemOf(loads, at);
@@ -146,12 +158,6 @@ export class Workload {
     await this.stop();
     return settleAccounts(this.#loads, this.ephemeral, this.durable, this.#brokers, timeoutMs);
   }
-
-  async close(): Promise<void> {
-    closeAll(this.watchers.map(({ subscriber }) => subscriber));
-    await Promise.all(this.#loads.map(({ flow }) => flow.stop().catch(() => undefined))); // settle has told, if it mattered
-    await Promise.all(this.#loads.map(({ producer }) => producer.close()));
-  }
 }
 
 /** Some at a time: thousands at once would wait for each other longer than a client waits for its welcome. */
@@ -161,7 +167,11 @@ async function openAll(subscribers: readonly LibrarySubscriber[]): Promise<void>
   }
 }
 
-async function startConsumer(service: TestService, topic: TopicInfo): Promise<DurableSubscriber> {
+async function startConsumer(
+  service: TestService,
+  topic: TopicInfo,
+  atEnd: (action: () => unknown) => void,
+): Promise<DurableSubscriber> {
   const urls = service.edges.map(({ clientUrl }) => clientUrl);
   const name = `all-of-${topic.name}`;
   const subscriber = await DurableSubscriber.create(service.api, {
@@ -170,6 +180,7 @@ async function startConsumer(service: TestService, topic: TopicInfo): Promise<Du
     topic: topic.name,
     filter: DURABLE_FILTER.cel,
   });
+  atEnd(() => subscriber.close());
   await subscriber.open();
   return subscriber;
 }

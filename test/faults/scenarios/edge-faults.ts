@@ -1,6 +1,6 @@
 // An edge dies with thousands of clients, has many slow ones, or has clients that come and go all the time.
 
-import { readdirSync } from 'node:fs';
+import { readdirSync, readlinkSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { ModelledFilter } from '../../integration/harness/measurement.ts';
 import { startFlow } from '../../integration/harness/pace.ts';
@@ -43,11 +43,13 @@ export const edgeKill: Scenario = {
     await until('the first clients to notice', BACK_TIMEOUT_MS, () => live() < subscribers);
     await until(
       'all clients to be live again',
-      BACK_TIMEOUT_MS,
+      4 * BACK_TIMEOUT_MS,
       () => live() === subscribers,
       () => `${live()} of ${subscribers}`,
     );
-    run.note(`${subscribers} clients were live again after ${((performance.now() - killedMs) / 1000).toFixed(1)} s`);
+    const backMs = performance.now() - killedMs;
+    run.note(`${subscribers} clients were live again after ${(backMs / 1000).toFixed(1)} s`);
+    if (backMs > BACK_TIMEOUT_MS) run.problem(`that is more than ${BACK_TIMEOUT_MS / 1000} s`);
     await load.progress();
     return load.settle();
   },
@@ -55,7 +57,8 @@ export const edgeKill: Scenario = {
 
 const FAST_CLIENTS = 900;
 const SLOW_CLIENTS = 100;
-const PHASE_MS = 4000;
+/** Until the buffers of two kernels and of the edge are full: 4 MB, 128 KB, and 256 KB at a megabyte a second. */
+const PHASE_MS = 6000;
 const MIN_PAIRS = 3;
 const MAX_PAIRS = 8;
 const MAX_RATIO = 1.2;
@@ -68,7 +71,7 @@ export const slowConsumers: Scenario = {
     // a client that does not read is closed when so much waits for it: soon, so that it happens in each phase
     const env = { MDS_EDGE_MAX_BUFFERED_BYTES: '262144' };
     const service = await run.service(await run.stack(), { workers: 1, edges: 1, env });
-    const load = await run.workload(service, { eventsPerSecond: 1000 });
+    const load = await run.workload(service, { eventsPerSecond: 4000 });
     const url = service.edge(0).clientUrl;
     const topic = load.topics[0]?.name ?? '';
     let latencies: number[] = [];
@@ -83,7 +86,7 @@ export const slowConsumers: Scenario = {
     const p99OfPhase = async (): Promise<number> => {
       await sleep(WARM_UP_MS);
       latencies = [];
-      await sleep(PHASE_MS);
+      await sleep(PHASE_MS); // what comes within it is what is measured
       return percentile(latencies, 99);
     };
     const without: number[] = [];
@@ -217,12 +220,24 @@ async function levelsOf(process: TestProcess): Promise<Levels> {
     const [series = '', value] = [line.slice(0, line.lastIndexOf(' ')), line.slice(line.lastIndexOf(' ') + 1)];
     if (gauges.has(series.split('{')[0]) && !FLOWING.test(series)) levels[series] = Number(value);
   }
-  levels.files = readdirSync(`/proc/${process.pid}/fd`).length;
+  for (const file of readdirSync(`/proc/${process.pid}/fd`)) {
+    const kind = kindOfFile(`/proc/${process.pid}/fd/${file}`);
+    levels[kind] = (levels[kind] ?? 0) + 1;
+  }
   return levels;
 }
 
+/** `file socket`, `file pipe`…, without the number that makes it one. */
+function kindOfFile(path: string): string {
+  try {
+    return `file ${readlinkSync(path).replace(/:\[.*/, '')}`;
+  } catch {
+    return 'file gone'; // closed between the two looks
+  }
+}
+
 /** Gauges that follow the traffic and not who is there. */
-const FLOWING = /lag_records|seconds|bytes|per_second|ratio/;
+const FLOWING = /lag_records|seconds|bytes|per_second|ratio|in_flight|process_/;
 
 const differencesOf = (before: Levels, now: Levels): Levels =>
   Object.fromEntries(
