@@ -12,14 +12,14 @@ const FREEZE_MS = 10_000;
 
 export const leaderKill: Scenario = {
   id: 'R7',
-  title: 'three brokers: kill -9 of a leader 5 times (twice in the short set), then one is frozen for 10 s',
+  title: 'three brokers: kill -9 of a leader 5 times, then one is frozen for 10 s (one kill alone in the short set)',
   timeoutMs: 300_000,
   async run(run) {
     const stack = await run.stack('three-brokers');
     const service = await run.service(stack, { workers: 2, edges: 1 });
     const load = await run.workload(service);
     const pausesMs: number[] = [];
-    for (let kill = 0; kill < (run.isShort ? 2 : 5); kill++) {
+    for (let kill = 0; kill < (run.isShort ? 1 : 5); kill++) {
       const broker = await aLeader(run, stack, load.topics[0]?.kafkaTopic ?? '');
       run.say(`kill -9 ${broker}`);
       await stack.services.kill(broker);
@@ -28,6 +28,7 @@ export const leaderKill: Scenario = {
       await load.progress();
     }
     run.note(`all had events again after ${pausesMs.map((ms) => (ms / 1000).toFixed(1)).join(', ')} s`);
+    if (run.isShort) return load.settle();
     const frozen = await aLeader(run, stack, load.topics[0]?.kafkaTopic ?? '');
     stack.services.pause(frozen);
     const frozenMs = performance.now();

@@ -13,7 +13,7 @@ const STAY_MS = 4000;
 
 export const clockJump: Scenario = {
   id: 'R16',
-  title: 'the clock of one process jumps by an hour, forward and back: worker, edge, control plane',
+  title: 'the clock of one process jumps by an hour, forward and back, and clients resume: worker, edge, control plane',
   async run(run) {
     const stack = await run.stack();
     const clockFile = (name: string): string => join(stack.home, `clock-of-${name}-${run.seed}`);
@@ -32,6 +32,7 @@ export const clockJump: Scenario = {
         writeFileSync(clockFile(name), String(shiftMs));
         process.signal('SIGUSR2');
         await sleep(STAY_MS);
+        for (const { subscriber } of load.ephemeral) subscriber.cutConnection(); // who resumes needs a replay
         const ms = await load.progress();
         run.say(`${name} at ${shiftMs / HOUR_MS} h: all have events after ${(ms / 1000).toFixed(1)} s`);
       }

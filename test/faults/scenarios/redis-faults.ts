@@ -23,7 +23,7 @@ export const redisKill: Scenario = {
     const service = await run.service(stack, { workers: 2, edges: 2 });
     const load = await run.workload(service);
     const pausesMs: number[] = [];
-    for (let kill = 0; kill < 5; kill++) {
+    for (let kill = 0; kill < (run.isShort ? 3 : 5); kill++) {
       await stack.services.kill('redis');
       await sleep(run.random.between(0, 1500));
       await stack.services.start('redis');
@@ -42,7 +42,7 @@ export const silentLane: Scenario = {
     const { proxy, service } = await serviceWithProxiedEdge(run, stack);
     const load = await run.workload(service);
     const pausesMs: number[] = [];
-    for (let time = 0; time < (run.isShort ? 2 : 4); time++) {
+    for (let time = 0; time < (run.isShort ? 1 : 4); time++) {
       const starved = proxy.setSome({
         matches: isLane,
         conditions: { flow: 'swallow' },

@@ -17,7 +17,7 @@ export const workerKill: Scenario = {
     const service = await run.service(await run.stack(), { workers: 2, edges: 2 });
     const load = await run.workload(service);
     const pausesMs: number[] = [];
-    for (let kill = 0; kill < 5; kill++) {
+    for (let kill = 0; kill < (run.isShort ? 3 : 5); kill++) {
       const victim = run.random.pick(service.workers);
       run.say(`kill -9 ${victim.name}`);
       await victim.end('SIGKILL');
