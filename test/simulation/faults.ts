@@ -45,7 +45,7 @@ const FAULTS: readonly Fault[] = [
   { name: 'kafka away', weight: 1, strike: kafkaAway },
   { name: 'kafka retention', weight: 1, strike: retention },
   { name: 'partition growth', weight: 1, strike: (w) => (w.kafka.partitions.length < 4 ? w.grow() : undefined) },
-  { name: 'clock skew', weight: 1, strike: skew },
+  { name: 'clock set', weight: 1, strike: setClock },
 ];
 
 /** @returns how many faults have struck so far */
@@ -97,8 +97,8 @@ export function endFaults(world: World): void {
 }
 
 const NORMAL_KERNEL_MS = 0.3;
-/** Less than what replay requests bear, whose deadline is by the edge's clock and read by the worker's. */
-const MAX_SKEW_MS = 700;
+/** A clock that is set while the process runs; one that is wrong from the beginning may be off by an hour (world.ts). */
+const MAX_STEP_MS = 700;
 
 function pickWeighted(world: World, faults: readonly Fault[]): Fault | undefined {
   const total = faults.reduce((sum, { weight }) => sum + weight, 0);
@@ -162,6 +162,13 @@ function cutOff(world: World): void {
   const forMs = duration(world);
   for (const connection of place.running.connections) connection.stall(forMs);
   if (random.chance(0.5)) world.simulator.plan(random.between(0, 3), null, 'dies cut off', () => world.restart(place));
+  if (random.chance(0.5)) return;
+  // Those who take over are so slow that what it said comes before they have come so far.
+  const others = world.workers.filter((other) => other !== place);
+  for (const { running } of others) running.kernelDelayMs = random.between(20, 400);
+  world.simulator.plan(forMs + 500, null, 'others are fast again', () => {
+    for (const { running } of others) running.kernelDelayMs = NORMAL_KERNEL_MS;
+  });
 }
 
 function slowWorker(world: World): void {
@@ -247,9 +254,10 @@ function retention(world: World): void {
   world.kafka.cut(partition, world.kafka.endOf(partition) - random.below(12));
 }
 
-function skew(world: World): void {
+function setClock(world: World): void {
   const { random } = world.simulator;
   const { running } = random.pick([...world.workers, ...world.edges, ...world.controlPlanes]);
-  running.process.clockSkewMs = Math.round(random.between(-MAX_SKEW_MS, MAX_SKEW_MS));
-  world.simulator.note(`    ${running.process.name} by ${running.process.clockSkewMs} ms`, '');
+  const stepMs = Math.round(random.between(-MAX_STEP_MS, MAX_STEP_MS));
+  running.process.clockSkewMs += stepMs;
+  world.simulator.note(`    ${running.process.name} by ${stepMs} ms`, '');
 }

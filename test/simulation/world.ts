@@ -34,6 +34,8 @@ import { PublishWatch } from './watch/publish-watch.ts';
 
 const RESTART_MS = { low: 100, high: 2500 } as const;
 const MAX_BATCH = 4;
+/** Some machines were never told the time. */
+const WRONG_CLOCK = { chance: 0.1, byMs: 3_600_000 } as const;
 
 interface Place<Running> {
   readonly name: string;
@@ -159,20 +161,28 @@ export class World {
   /** Half of the time it comes back under its old id, as a process with a configured name does. */
   #worker(name: string, start: number): SimulatedWorker {
     const id = start > 0 && this.simulator.random.chance(0.5) ? `${name}x${start}` : name;
-    const process = this.simulator.newProcess(`${id}.${start}`);
+    const process = this.#process(`${id}.${start}`);
     return this.simulator.as(process, () => new SimulatedWorker(this, process, id));
   }
 
   #edge(name: string, start: number): SimulatedEdge {
-    const process = this.simulator.newProcess(name);
+    const process = this.#process(name);
     const edge = this.simulator.as(process, () => new SimulatedEdge(this, process, `${name}-${start}`));
     this.network.edges.set(name, edge);
     return edge;
   }
 
   #controlPlane(name: string): SimulatedControlPlane {
-    const process = this.simulator.newProcess(name);
+    const process = this.#process(name);
     return this.simulator.as(process, () => new SimulatedControlPlane(this, process));
+  }
+
+  #process(name: string): SimulatedProcess {
+    const { random } = this.simulator;
+    const process = this.simulator.newProcess(name);
+    const { chance, byMs } = WRONG_CLOCK;
+    if (random.chance(chance)) process.clockSkewMs = Math.round(random.between(-byMs, byMs));
+    return process;
   }
 
   /** The invariants that concern whoever has just acted. */

@@ -115,6 +115,7 @@ const COMMANDS: Readonly<Record<string, Command>> = {
   hget: (data, [key = '', field = '']) => data.hash(key).get(field) ?? null,
   hgetall: (data, [key = '']) => Object.fromEntries(data.hash(key)),
   hmget: (data, [key = '', ...fields]) => fields.map((field) => data.hash(key).get(field) ?? null),
+  hlen: (data, [key = '']) => data.hash(key).size,
   hexists: (data, [key = '', field = '']) => (data.hash(key).has(field) ? 1 : 0),
   unlink: (data, keys) => keys.reduce((count, key) => count + data.delete(key), 0),
   /** The stream itself is not kept: nobody here reads trails. */

@@ -1,6 +1,7 @@
 // An edge: its real parts, put together as edge.ts does, on simulated connections.
 
 import { EventEmitter } from 'node:events';
+import { RedisClock } from '../../../platform/redis-clock.ts';
 import { type EdgeHeartbeat, HEARTBEAT_INTERVAL_MS, redisKeys } from '../../../schemas/coordination.ts';
 import { EnvelopeReader } from '../../../schemas/envelope-reader.ts';
 import { Catalog } from '../../../workers/edge/catalog.ts';
@@ -82,12 +83,14 @@ export class SimulatedEdge implements Listener {
     const log = traceLogger(simulator, process.name);
     const now = (): number => Date.now();
     const catalog = new Catalog();
+    const clock = new RedisClock(commands.asRedis);
+    clock.start();
     this.#replays = new ReplayClient({
       edgeId,
       push: (request) => void pushReplayRequest(commands.asRedis, keys, log, request),
       maxOutstanding: MAX_OUTSTANDING,
       answerTimeoutMs: 1500,
-      sharedNow: now,
+      sharedNow: () => clock.nowMs(),
       maxBytes: 600,
       later: queueMicrotask,
       now,

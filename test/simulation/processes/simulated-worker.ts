@@ -1,6 +1,7 @@
 // A stream worker: its real parts, put together as stream-worker.ts does, on simulated connections and an in-process
 // kernel.
 
+import { RedisClock } from '../../../platform/redis-clock.ts';
 import {
   type RedisKeys,
   redisKeys,
@@ -242,12 +243,14 @@ export class SimulatedWorker {
       log: this.#log,
       now: () => Date.now(),
     });
+    const clock = new RedisClock(answers.asRedis);
+    clock.start();
     return new ReplayServer({
       redis: requests.asRedis,
       keys: this.#keys,
       runner,
       log: this.#log,
-      now: () => Date.now(),
+      now: () => clock.nowMs(),
       answered: () => {},
     });
   }
