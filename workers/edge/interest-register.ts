@@ -17,8 +17,8 @@ export interface InterestStore {
   readonly isConnected: boolean;
   /** Runs all commands as one transaction. */
   transact(commands: readonly (readonly (string | number)[])[]): Promise<void>;
-  /** @returns false when the key does not exist */
-  expire(key: string, ttlMs: number): Promise<boolean>;
+  /** @returns how many fields the hash has, 0 when it does not exist */
+  expire(key: string, ttlMs: number): Promise<number>;
 }
 
 export interface InterestRegisterOptions {
@@ -77,8 +77,18 @@ export class InterestRegister implements InterestSink {
   /** Keeps the interest alive, and notices when Redis has lost it. */
   async refresh(): Promise<void> {
     const { store, keys, edgeId } = this.#options;
-    const exists = await store.expire(keys.interest(edgeId), INTEREST_TTL_MS);
-    if (!exists) this.writeAll();
+    const wasWritten = this.isWritten;
+    const seq = this.#seq;
+    const fields = await store.expire(keys.interest(edgeId), INTEREST_TTL_MS);
+    // Redis may have forgotten everything and been told of some wishes since: then the hash is there, but not whole.
+    const isWhole = !wasWritten || seq !== this.#seq || fields === this.#wishCount() + 1;
+    if (fields === 0 || !isWhole) this.writeAll();
+  }
+
+  #wishCount(): number {
+    let count = 0;
+    for (const _interest of this.#options.all()) count += 1;
+    return count;
   }
 
   /** Withdraws everything, at the end of the process. */

@@ -24,7 +24,10 @@ export class RedisInterestStore implements InterestStore {
       throw new MdsError('MDS_DEPENDENCY_UNAVAILABLE', { dependency: 'Redis', reason: 'it gave up a transaction' });
   }
 
-  async expire(key: string, ttlMs: number): Promise<boolean> {
-    return (await this.#redis.pexpire(key, ttlMs)) === 1;
+  async expire(key: string, ttlMs: number): Promise<number> {
+    const [expired, fields] = (await this.#redis.pipeline().pexpire(key, ttlMs).hlen(key).exec()) ?? [];
+    const error = expired?.[0] ?? fields?.[0];
+    if (error) throw error;
+    return Number(fields?.[1] ?? 0);
   }
 }

@@ -12,7 +12,7 @@ function setUp() {
     written: [] as (readonly (string | number)[])[][],
     failures: 0,
     isConnected: true,
-    exists: true,
+    fields: 1,
     wishes: [] as Interest[],
   };
   const register = new InterestRegister({
@@ -28,7 +28,7 @@ function setUp() {
         if (world.failures-- > 0) throw new Error('lost');
         world.written.push([...commands]);
       },
-      expire: async () => world.exists,
+      expire: async () => world.fields,
     },
   });
   const changes = () => world.written.map((commands) => JSON.parse(String(commands.at(-1)?.[2])));
@@ -71,7 +71,23 @@ t.test('a key that Redis has lost is written again', async (t) => {
   await register.refresh();
   await delay(1);
   t.equal(world.written.length, 1);
-  world.exists = false;
+  world.fields = 0;
+  await register.refresh();
+  await delay(1);
+  t.equal(world.written.length, 2);
+});
+
+// Redis restarts empty and is told of one new wish before the next beat: the hash is there again, with that one alone.
+t.test('a key of which Redis has lost a part is written again', async (t) => {
+  const { world, register } = setUp();
+  world.wishes = [wish('a', 1), wish('b', 2)];
+  register.writeAll();
+  await delay(1);
+  world.fields = 3;
+  await register.refresh();
+  await delay(1);
+  t.equal(world.written.length, 1, 'both, and the sequence number');
+  world.fields = 2;
   await register.refresh();
   await delay(1);
   t.equal(world.written.length, 2);

@@ -161,10 +161,12 @@ class OneEvent implements ReplayListener {
   /** The answer may be shared with others, who wanted more than this one event. */
   onReplayEnvelope(envelope: EnvelopeReader): void {
     if (envelope.partition !== this.#partition) return;
-    const found = this.#eventIn(envelope);
-    if (found === null && !envelope.last && compareCursors(envelope.to, this.#cursor) < 0) return;
+    const isBefore = compareCursors(envelope.to, this.#cursor) < 0;
+    if (isBefore && !envelope.last) return;
+    // It ended before the event, or what holds the event was lost on the way: that is no answer.
+    const isAnswer = !isBefore && compareCursors(envelope.from, this.#cursor) < 0;
     this.stop();
-    this.#done(found);
+    this.#done(isAnswer ? this.#eventIn(envelope) : 'stalled');
   }
 
   onReplayStalled(): void {
