@@ -12,7 +12,10 @@ import {
   type WorkerHeartbeat,
 } from '../../schemas/coordination.ts';
 import { reasonOf } from '../../schemas/errors.ts';
-import type { Lease } from './lease.ts';
+import { LEASE_MS, type Lease } from './lease.ts';
+
+/** Less than a heartbeat's interval, so that the next one counts; a step of the leader takes some 10 ms. */
+const RETURN_MS = 400;
 
 export interface OwnershipClientOptions {
   readonly redis: Redis;
@@ -37,6 +40,9 @@ export class OwnershipClient {
   #appliedText: string | null = null;
   #appliedRevision = -1;
   #hasBeaten = false;
+  #hasBeenProven = false;
+  /** When the first heartbeat got through after the lease had run out. */
+  #returnedAtMs: number | null = null;
   /** Leaders look by themselves too; a notice for every beat would only keep them busy. */
   #notifyDue = true;
 
@@ -103,11 +109,25 @@ export class OwnershipClient {
       const failed = answers?.find(([error]) => error !== null)?.[0];
       if (!answers || failed) throw failed ?? new Error('the transaction was refused');
       this.#readAssignment(answers[2]?.[1]);
-      lease.prove(sentAtMs);
+      if (this.#isKnownAlive(sentAtMs)) lease.prove(sentAtMs);
     } catch (error) {
       log.debug({ reason: reasonOf(error) }, 'heartbeat failed');
     }
     onBeat(lease.isHeld);
+  }
+
+  /**
+   * After the lease ran out, one heartbeat proves nothing: a leader that missed it may be giving the partitions away right
+   * now, and has not said so yet.
+   */
+  #isKnownAlive(sentAtMs: number): boolean {
+    if (this.#hasBeenProven && !this.#options.lease.isHeld) {
+      if (this.#returnedAtMs === null || sentAtMs - this.#returnedAtMs > LEASE_MS) this.#returnedAtMs = sentAtMs;
+      if (sentAtMs - this.#returnedAtMs < RETURN_MS) return false;
+    }
+    this.#returnedAtMs = null;
+    this.#hasBeenProven = true;
+    return true;
   }
 
   /** No assignment is not an empty assignment: Redis may have restarted, so what is owned stays owned. */
