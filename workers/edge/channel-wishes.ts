@@ -112,7 +112,7 @@ export class ChannelWishes {
   keepAsking(delivery: TopicDelivery, channel: Channel): void {
     const { now, limits } = this.#options;
     if (delivery.isJoined(channel) || now() - channel.wantedMs < limits.joinTimeoutMs) return;
-    const missing = delivery.lane.partitionsWithout(channel.id, delivery.topic.partitions);
+    const missing = delivery.lane.partitionsWithout(channel.id, delivery.partitionCount);
     if (missing.some((partition) => delivery.repairs.isRepairing(partition))) return;
     this.askAnew(delivery, channel);
   }
@@ -147,7 +147,7 @@ export class ChannelWishes {
       if (nowMs < subscription.joinDeadlineMs) break; // in order of their deadlines
       const { channel } = subscription;
       const delivery = deliveryOf(subscription);
-      const partitions = delivery?.lane.partitionsWithout(channel.id, delivery.topic.partitions) ?? [];
+      const partitions = delivery?.lane.partitionsWithout(channel.id, delivery.partitionCount) ?? [];
       // Its notice waits behind a gap; the repair ends in time of its own.
       if (delivery && partitions.some((partition) => delivery.repairs.isRepairing(partition))) continue;
       subscription.fail(new MdsError('MDS_JOIN_TIMEOUT', { partitions, topic: channel.topic.name, timeoutMs }));

@@ -2,7 +2,7 @@
 // was not matched is taken care of before anything behind that is gathered.
 
 import { CLOSE_CODES } from '../../schemas/close-codes.ts';
-import { type Cursor, compareCursors, type Position } from '../../schemas/cursor.ts';
+import { beforeRecord, type Cursor, compareCursors, type Position } from '../../schemas/cursor.ts';
 import type { EnvelopeReader } from '../../schemas/envelope-reader.ts';
 import { MdsError } from '../../schemas/errors.ts';
 import type { Channel } from './channel.ts';
@@ -76,12 +76,14 @@ export class LaneDelivery {
   #tryToApply(delivery: TopicDelivery, envelope: EnvelopeReader): 'applied' | 'ignored' | 'gap' {
     const { observer, wishes, gather } = this.#options;
     const { partition, joined } = envelope;
+    const isNew = delivery.lane.lastOf(partition) === null;
     const step = delivery.lane.apply(partition, envelope);
     if (step.kind === 'gap') return 'gap';
     if (step.kind === 'ignored') {
       observer.onEnvelope(step.reason);
       return 'ignored';
     }
+    if (isNew) this.#completeNew(delivery, partition, step);
     this.#beforeGathering(delivery, partition, step);
     delivery.gather(envelope, step, gather);
     observer.onEnvelope('applied', envelope);
@@ -89,6 +91,25 @@ export class LaneDelivery {
     if (step.missed) wishes.askAnewWhoWaits(delivery, partition, joined);
     delivery.advanceReplays();
     return 'applied';
+  }
+
+  /**
+   * A partition that was added to the topic: all of it is new to those who are live already. What the lane does not have
+   * of it, because it was begun before they were known to its owner, they get by a replay from its beginning.
+   */
+  #completeNew(delivery: TopicDelivery, partition: number, { after, joined }: AppliedStep): void {
+    const { gather, starts } = this.#options;
+    const isWhole = compareCursors(after, beforeRecord(0)) <= 0;
+    const complete = isWhole ? new Set(joined) : new Set<string>();
+    for (const channel of delivery.channels.values()) {
+      if (complete.has(channel.id) || channel.subscriptions.size === 0) continue;
+      gather.flushChannel(channel);
+      const position = delivery.lane.position().set(partition, beforeRecord(0));
+      for (const subscription of [...channel.subscriptions]) {
+        subscription.session?.dropHold(); // its next round begins the partition, too
+        if (subscription.state === 'live') starts.resume(delivery, subscription, position);
+      }
+    }
   }
 
   /** Channels that were not matched for a while leave live delivery; everything up to `after` goes out before. */

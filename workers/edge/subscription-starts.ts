@@ -28,7 +28,7 @@ export class SubscriptionStarts {
     this.#gather.flushChannel(subscription.channel); // for those before; the new one begins behind it
     const lanePosition = delivery.lane.position();
     if (subscription.resume === null) {
-      subscription.startLive(lanePosition, delivery.topic.partitions);
+      subscription.startLive(lanePosition, delivery.partitionCount);
       this.#positions.add(subscription);
       return;
     }
@@ -50,7 +50,7 @@ export class SubscriptionStarts {
     const output = this.#outputOf(subscription);
     const session = this.#session(delivery, subscription, position, output);
     delivery.catchingUp.add(subscription);
-    subscription.startReplay(position, delivery.topic.partitions, session, output);
+    subscription.startReplay(position, delivery.partitionCount, session, output);
     return session;
   }
 

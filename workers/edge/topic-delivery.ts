@@ -28,8 +28,13 @@ export class TopicDelivery {
     this.repairs = new TopicRepairs(repairContext(this));
   }
 
+  /** As many as the catalog says, or as are followed already. */
+  get partitionCount(): number {
+    return Math.max(this.topic.partitions, this.lane.partitionCount);
+  }
+
   isJoined(channel: Channel): boolean {
-    return this.lane.isJoinedEverywhere(channel.id, this.topic.partitions);
+    return this.lane.isJoinedEverywhere(channel.id, this.partitionCount);
   }
 
   /** Gathers what an envelope has in the range for the channels joined on its partition. */

@@ -70,6 +70,13 @@ export class TopicLane {
     return true;
   }
 
+  /** One more than the highest partition that is followed: a topic may have grown before the catalog says so. */
+  get partitionCount(): number {
+    let count = 0;
+    for (const [partition, { last }] of this.#partitions) if (last !== null) count = Math.max(count, partition + 1);
+    return count;
+  }
+
   lastOf(partition: number): Cursor | null {
     return this.#partitions.get(partition)?.last ?? null;
   }
