@@ -26,7 +26,7 @@ const LATENCY_MS = { low: 0.1, high: 2 } as const;
 const RECONNECT_MS = { low: 20, high: 800 } as const;
 const COMMAND_TIMEOUT_MS = 5000;
 const NAMES =
-  `get mget set del exists pexpire hset hget hmget hexists hgetall hdel unlink xadd eval time sadd srem smembers lpush rpush llen lrange rpop ltrim publish
+  `get mget set del exists pexpire hset hget hmget hlen hexists hgetall hdel unlink xadd eval time sadd srem smembers lpush rpush llen lrange rpop ltrim publish
   spublish subscribe ssubscribe unsubscribe sunsubscribe ping`.split(/\s+/);
 
 export class RedisConnection extends EventEmitter implements RedisPeer {
