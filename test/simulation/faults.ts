@@ -11,6 +11,7 @@ interface Fault {
   strike(world: World): void;
 }
 
+const TAKEOVER_MS = { low: 3000, high: 4800 } as const;
 const DURATION_MS = { low: 50, high: 7000 } as const;
 
 const FAULTS: readonly Fault[] = [
@@ -159,7 +160,8 @@ function pause(
 function cutOff(world: World): void {
   const { random } = world.simulator;
   const place = random.pick(world.workers);
-  const forMs = duration(world);
+  // Half of the time for about as long as it takes to replace it: what it said then arrives beside its successor's words.
+  const forMs = random.chance(0.5) ? random.between(TAKEOVER_MS.low, TAKEOVER_MS.high) : duration(world);
   for (const connection of place.running.connections) connection.stall(forMs);
   if (random.chance(0.5)) world.simulator.plan(random.between(0, 3), null, 'dies cut off', () => world.restart(place));
   if (random.chance(0.5)) return;

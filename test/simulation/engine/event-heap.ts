@@ -4,7 +4,7 @@ import type { SimulatedProcess } from './simulated-process.ts';
 
 export interface PlannedEvent {
   atMs: number;
-  readonly order: number;
+  order: number;
   /** Null: nobody's, such as a message that reaches a broker. */
   readonly process: SimulatedProcess | null;
   readonly what: string;

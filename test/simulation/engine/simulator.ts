@@ -51,16 +51,14 @@ export class Simulator {
 
   newProcess(name: string): SimulatedProcess {
     return new SimulatedProcess(name, (waiting) => {
-      for (const { process, what, action, isCancelled } of waiting)
-        if (!isCancelled) this.plan(0, process, what, action);
+      for (const event of waiting) this.#push(event, this.#nowMs);
     });
   }
 
   /** @returns cancels it */
   plan(delayMs: number, process: SimulatedProcess | null, what: string, action: () => void): () => void {
-    const atMs = this.#nowMs + Math.max(0, delayMs);
-    const event = { atMs, order: this.#planned++, process, what, action, isCancelled: false };
-    this.#heap.push(event);
+    const event = { atMs: 0, order: 0, process, what, action, isCancelled: false };
+    this.#push(event, this.#nowMs + Math.max(0, delayMs));
     return () => {
       event.isCancelled = true;
     };
@@ -75,6 +73,13 @@ export class Simulator {
     } finally {
       this.#current = before;
     }
+  }
+
+  /** The same event again keeps whoever may cancel it. */
+  #push(event: PlannedEvent, atMs: number): void {
+    event.atMs = atMs;
+    event.order = this.#planned++;
+    this.#heap.push(event);
   }
 
   note(text: string, who = this.#current?.name ?? ''): void {

@@ -9,7 +9,11 @@ import type { Simulator } from '../engine/simulator.ts';
 export function traceLogger(simulator: Simulator, name: string): Logger {
   const write = (level: string) => (fields: unknown, text?: string) =>
     simulator.note(`${level} ${text ?? ''} ${textOf(fields)}`.trim(), name);
-  return { debug: () => {}, info: write(''), warn: write('WARN'), error: write('ERROR') } as unknown as Logger;
+  // What is caught and only mentioned may be a command that the played Redis lacks.
+  const debug = (fields: unknown): void => {
+    if (textOf(fields).includes('is not a function')) simulator.fail(`${name}: ${textOf(fields)}`);
+  };
+  return { debug, info: write(''), warn: write('WARN'), error: write('ERROR') } as unknown as Logger;
 }
 
 function textOf(fields: unknown): string {

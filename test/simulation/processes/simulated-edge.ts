@@ -241,8 +241,9 @@ export class SimulatedEdge implements Listener {
     try {
       await writeHeartbeat(this.#commands.asRedis, this.#keys, this.#heartbeat());
       await this.#interest.refresh();
-    } catch {
-      // Redis is away: the next beat tries again
+    } catch (error) {
+      // Redis is away: the next beat tries again.
+      if (error instanceof TypeError) this.#world.simulator.fail(error);
     }
   }
 

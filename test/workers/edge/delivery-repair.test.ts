@@ -2,7 +2,7 @@
 
 import t from 'tap';
 import type { CatalogTopic, Interest, ReplayRequest } from '../../../schemas/coordination.ts';
-import { afterRecord, beforeRecord } from '../../../schemas/cursor.ts';
+import { afterRecord, beforeRecord, END_OF_RECORD } from '../../../schemas/cursor.ts';
 import { parseServerFrame, type ServerFrame } from '../../../schemas/frames.ts';
 import type { Envelope } from '../../../schemas/lane-envelope.ts';
 import { channelIdOf } from '../../../schemas/plan/plan.ts';
@@ -271,4 +271,26 @@ t.test('a repair that fails closes whoever was joined, and delivery goes on behi
   const next = subscriber('a');
   arrive(7, 8, ['a']);
   t.same(next.log(), ['subscribed', '7']);
+});
+
+// Its first owner had published and died before this edge knew of the partition: the lane begins behind its beginning.
+t.test('a partition that is added to a topic comes from its beginning for whoever was live before', async (t) => {
+  const { world, delivery, arrive, named, answer, subscriber } = setUp();
+  const user = subscriber('a');
+  arrive(0, 2, ['a'], { joined: named('a') });
+  arrive(5, 7, ['a'], { partition: 1, joined: named('a') });
+  t.match(world.requests, [{ ranges: [{ partition: 1, from: [-1, END_OF_RECORD], to: [6, END_OF_RECORD] }] }]);
+  answer(0, 7, ['a'], { partition: 1 });
+  arrive(7, 8, ['a'], { partition: 1 });
+  delivery.flush();
+  t.same(user.log(), ['subscribed', 'replaying', 's0,1,2,3,4,5,6', 'live', '7']);
+});
+
+t.test('a partition that is added and joined from its beginning is live at once', async (t) => {
+  const { world, arrive, named, subscriber } = setUp();
+  const user = subscriber('a');
+  arrive(0, 2, ['a'], { joined: named('a') });
+  arrive(0, 2, ['a'], { partition: 1, joined: named('a') });
+  t.same(world.requests, []);
+  t.same(user.log(), ['subscribed', '0,1']);
 });
