@@ -1,6 +1,7 @@
 // Durable subscriptions as users create, change, move and look at them. The truth is in Postgres; the leader tells edges.
 
 import { randomUUID } from 'node:crypto';
+import { setTimeout as delay } from 'node:timers/promises';
 import type { Logger } from '../../platform/log.ts';
 import type { Redis } from '../../platform/redis.ts';
 import {
@@ -36,6 +37,10 @@ import type { TopicService } from '../topics/topic-service.ts';
 import { readLiveStates } from './live-state.ts';
 import { startPositionOf } from './start-position.ts';
 import { TopicEnds } from './topic-ends.ts';
+
+/** A leader tells within half a second; longer, and there is none. */
+const TOLD_TIMEOUT_MS = 3000;
+const TOLD_POLL_MS = 20;
 
 export interface SubscriptionServiceParts {
   readonly db: Queryable;
@@ -85,6 +90,7 @@ export class SubscriptionService {
     });
     if (!inserted) throw new MdsError('MDS_ALREADY_EXISTS', { what: 'subscription', id: wish.name });
     onChange();
+    await this.#untilTold(subscriptionId);
     return this.read(tenant, subscriptionId);
   }
 
@@ -128,6 +134,22 @@ export class SubscriptionService {
     const row = await findSubscription(this.#parts.db, tenant, idOrName);
     if (row === null) throw new MdsError('MDS_SUBSCRIPTION_UNKNOWN', { id: idOrName });
     return row;
+  }
+
+  /**
+   * Whoever has created a subscription may consume it at once: waits until the leader has told the edges. Without a leader
+   * or Redis it is told later, and the creation stands all the same.
+   */
+  async #untilTold(subscriptionId: string): Promise<void> {
+    const { redis, keys, log } = this.#parts;
+    const deadlineMs = performance.now() + TOLD_TIMEOUT_MS;
+    try {
+      while ((await redis.hexists(keys.definitions, subscriptionId)) === 0 && performance.now() < deadlineMs) {
+        await delay(TOLD_POLL_MS);
+      }
+    } catch (error) {
+      log.debug({ reason: reasonOf(error) }, 'a new subscription is told to edges when Redis is back');
+    }
   }
 
   async shown(rows: readonly SubscriptionRow[]): Promise<Subscription[]> {
