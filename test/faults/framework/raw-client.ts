@@ -19,14 +19,18 @@ export class RawClient {
   isClosed = false;
 
   constructor({ url, topic, filter, onLatency }: RawClientOptions) {
+    let isSubscribed = false;
     this.#socket = new WebSocket(url, SUBPROTOCOL);
     this.#socket.on('open', () => this.#socket.send(JSON.stringify({ type: 'subscribe', id: 'a', topic, filter })));
     this.#socket.on('message', (data) => {
+      if (isSubscribed && onLatency === undefined) return; // only reads
       const nowMs = Date.now();
       const frame = JSON.parse(String(data));
       if (frame.type === 'events') onLatency?.(nowMs - frame.times[0]);
-      else if (frame.type === 'subscribed') this.#subscribed.resolve();
-      else if (frame.type === 'error') this.#subscribed.reject(new Error(JSON.stringify(frame)));
+      else if (frame.type === 'subscribed') {
+        isSubscribed = true;
+        this.#subscribed.resolve();
+      } else if (frame.type === 'error') this.#subscribed.reject(new Error(JSON.stringify(frame)));
     });
     this.#socket.on('error', (error) => this.#subscribed.reject(error));
     this.#socket.on('close', (code) => {

@@ -21,7 +21,7 @@ export interface FaultStack extends TestStack {
   readonly enlargeDisk: (megabytes: number) => void;
 }
 
-const SMALL_DISK_MEGABYTES = 48;
+const SMALL_DISK_MEGABYTES = 32;
 /** Small, so that a log has several and old ones can be deleted. */
 const SMALL_SEGMENT_BYTES = 1024 * 1024;
 
