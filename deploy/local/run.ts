@@ -118,7 +118,7 @@ async function bringUp(): Promise<() => Promise<End>> {
     (['control-plane', 'stream-worker', 'edge', 'ingest'] as const).map((role) => start(role, stack)),
   );
   processes.push(await start('collector', stack));
-  say(welcome(apiUrl(stack.ports), stack.env));
+  say(welcome(stack));
   return () => firstDeath(stack, processes);
 }
 
@@ -147,7 +147,8 @@ function firstDeath(stack: Stack, processes: readonly ProjectProcess[]): Promise
 }
 
 /** With the default ports `mds` needs no variables; with others it must be told where things are. */
-function welcome(url: string, env: Stack['env']): string {
+function welcome({ ports, env }: Stack): string {
+  const url = apiUrl(ports);
   const isDefault = url === `http://127.0.0.1:${DEFAULT_PORT_BASE}`;
   const { MDS_KAFKA_BROKERS: brokers, MDS_REGISTRY_URL: registry } = env;
   const first = `  First     export MDS_API_URL=${url} MDS_KAFKA_BROKERS=${brokers} MDS_REGISTRY_URL=${registry}\n`;
@@ -155,6 +156,7 @@ function welcome(url: string, env: Stack['env']): string {
 Ready after ${seconds(startedMs)}.
 
   Page      ${url}/
+  Ingest    POST http://127.0.0.1:${ports.ingest}/v1/topics/{topic}/events (docs/ingest.md)
 ${isDefault ? '' : first}  Try       ./mds topics
             ./mds subscribe host.metrics --filter 'name == "cpu.usage"' --format table
             ./mds status
