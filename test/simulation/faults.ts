@@ -167,7 +167,7 @@ function cutOff(world: World): void {
   if (random.chance(0.5)) return;
   // Those who take over are so slow that what it said comes before they have come so far.
   const others = world.workers.filter((other) => other !== place);
-  for (const { running } of others) running.kernelDelayMs = random.between(20, 400);
+  for (const { running } of others) running.kernelDelayMs = random.between(100, 1500);
   world.simulator.plan(forMs + 500, null, 'others are fast again', () => {
     for (const { running } of others) running.kernelDelayMs = NORMAL_KERNEL_MS;
   });

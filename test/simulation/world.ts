@@ -71,7 +71,9 @@ export class World {
     this.redis.onAccepted = (owner, lane, bytes) => this.publishWatch.accepted(owner, lane, bytes);
     this.redis.onHeartbeat = (owner) => this.publishWatch.proven(owner);
     this.redis.onSending = (owner, bytes) => this.publishWatch.sending(owner, bytes);
-    this.kafka.onCommitted = (owner, partition, offset) => this.publishWatch.committed(owner, partition, offset);
+    this.kafka.onCommitted = (owner, partition, offset) => {
+      this.publishWatch.committed(owner, partition, offset, this.kafka.partitions[partition]?.lowOffset ?? 0);
+    };
     this.controlPlanes = this.#places('control', 1 + random.below(2), (name) => this.#controlPlane(name));
     this.workers = this.#places('worker', 1 + random.below(3), (name, start) => this.#worker(name, start));
     this.edges = this.#places('edge', 1 + random.below(2), (name, start) => this.#edge(name, start));

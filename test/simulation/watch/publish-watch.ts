@@ -93,8 +93,8 @@ export class PublishWatch {
   }
 
   /** Kafka has taken a commit; what lies before it is never read again unless it is asked for. */
-  committed(process: string, partition: number, offset: number): void {
-    this.#assertProcessed(process, partition, offset);
+  committed(process: string, partition: number, offset: number, lowOffset: number): void {
+    if (offset > lowOffset) this.#assertProcessed(process, partition, offset); // what Kafka has deleted is skipped
     for (const [name, { partition: of, firstOffset }] of this.#unacceptedOf(process)) {
       if (of === partition && firstOffset < offset)
         this.#fail(`${process} commits p${partition} ${offset} before ${name} was accepted`);

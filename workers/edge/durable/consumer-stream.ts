@@ -70,6 +70,15 @@ export class ConsumerStream {
     this.advance();
   }
 
+  /**
+   * A shard has come that stands where it was stored. What was read before is not for it: it would take what lies between
+   * for events that do not match any more.
+   */
+  forget(): void {
+    this.#dropAll();
+    this.#retryAtMs = 0;
+  }
+
   stop(): void {
     this.#isStopped = true;
     this.#dropAll();

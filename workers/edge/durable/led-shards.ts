@@ -23,6 +23,8 @@ export interface LedShardsContext {
   readonly maxInFlightBytes: number;
   definition(): DurableDefinition;
   plan(): ChannelPlan;
+  /** A consumer has a shard more; told before anything else can happen to it. */
+  onLed(consumer: Consumer): void;
   /** A consumer has a shard less. */
   onGiven(consumer: Consumer): void;
   /** Somebody else took a shard. */
@@ -151,6 +153,7 @@ export class LedShards {
     const redrives = new Redrives(lead, { store, replays, subscriptionId, topicId, plan, onOffered });
     this.#led.set(lead, { consumer, lead, deadLetters, redrives });
     consumer.leads.set(shard, lead);
+    this.#context.onLed(consumer);
     if (consumer.isEnded) this.release(lead); // while Redis was asked
     return 'taken';
   }

@@ -64,6 +64,7 @@ export class Participation implements ConsumerHost {
       ...context,
       definition: () => this.#definition,
       plan: () => context.planOf(this.#definition),
+      onLed: (consumer) => this.#streams.get(consumer)?.forget(),
       onGiven: () => this.#tellConsuming(),
       onTaken: () => {
         this.#tellConsuming();
