@@ -1,4 +1,5 @@
-// Ten random schedules of faults, new ones each time; the seed of one that fails is printed: make test-faults ONLY=R17 SEED=…
+// Ten random schedules of faults, new ones each time; the seed of one that fails is printed, for
+// make test-faults ONLY=R17 SHORT=1 SEED=…
 
 import t from 'tap';
 import { testShortSet } from './framework/short-set.ts';

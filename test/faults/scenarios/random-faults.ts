@@ -8,6 +8,7 @@ import type { Run, Scenario } from '../framework/scenario.ts';
 import type { FaultStack } from '../framework/stacks.ts';
 
 const FAULTS = 6;
+const SHORT_FAULTS = 4;
 const MAX_PAUSE_MS = 700;
 const MAX_FREEZE_MS = 2500;
 
@@ -48,7 +49,7 @@ export const randomSchedule: Scenario = {
       connect: (at) => ({ urls: [clientUrls[Math.floor(at / 2) % clientUrls.length] ?? '', ...clientUrls] }),
     });
     const target = { ...proxied, run, stack };
-    for (let at = 0; at < FAULTS; at++) {
+    for (let at = 0; at < (run.isShort ? SHORT_FAULTS : FAULTS); at++) {
       const fault = drawn(run);
       run.say(`${fault.name}: ${await fault.inflict(target)}`);
       await sleep(run.random.below(MAX_PAUSE_MS));
