@@ -26,6 +26,8 @@ const PREFETCH_BYTES = 4_194_304;
 const CONNECT_TIMEOUT_MS = 5000;
 /** Topics of new tenants, and what retention has deleted. */
 const REFRESH_INTERVAL_MS = 60_000;
+/** A tenant's dead-letter topic comes with its first topic: until all are there they are looked for often. */
+const MISSING_INTERVAL_MS = 2000;
 
 export interface DeadLetterIndexerParts {
   readonly pool: Pool;
@@ -48,6 +50,7 @@ export class DeadLetterIndexer {
   #consumer: KafkaConsumer | null = null;
   #readings = new Map<string, Reading>();
   #refreshedMs = Number.NEGATIVE_INFINITY;
+  #isMissingTopics = false;
   #running: Promise<void> | null = null;
   #isStopped = false;
   #isFailing = false;
@@ -99,7 +102,8 @@ export class DeadLetterIndexer {
       offsetReset: 'earliest',
     });
     const nowMs = performance.now();
-    if (nowMs - this.#refreshedMs < REFRESH_INTERVAL_MS) return this.#consumer;
+    const intervalMs = this.#isMissingTopics ? MISSING_INTERVAL_MS : REFRESH_INTERVAL_MS;
+    if (nowMs - this.#refreshedMs < intervalMs) return this.#consumer;
     this.#readings = await this.#readPositions();
     this.#consumer.assign(
       [...this.#readings.values()].map(({ dlqTopic, dlqPartition, nextOffset }) => {
@@ -113,9 +117,11 @@ export class DeadLetterIndexer {
   async #readPositions(): Promise<Map<string, Reading>> {
     const { pool, kafka } = this.#parts;
     const readings = new Map<string, Reading>();
+    this.#isMissingTopics = false;
     for (const tenant of await allTenants(pool)) {
       const dlqTopic = deadLetterTopicOf(tenant);
       const partitions = (await kafka.partitionsOf(dlqTopic)) ?? 0; // none before the tenant's first topic
+      this.#isMissingTopics ||= partitions === 0;
       for (const [dlqPartition, { lowOffset, highOffset }] of await kafka.ranges(dlqTopic, partitions)) {
         const place = { dlqTopic, dlqPartition };
         await dropExpiredLetters(pool, place, lowOffset);
