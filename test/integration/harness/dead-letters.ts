@@ -41,11 +41,21 @@ export async function readDeadLetters(
   await new Promise<void>((resolve, reject) => consumer.connect({}, (error) => (error ? reject(error) : resolve())));
   const letters: DeadLetter[] = [];
   consumer.on('data', ({ key, value }) => {
-    const decoded = type.fromBuffer((value ?? Buffer.alloc(0)).subarray(CONFLUENT_HEADER_BYTES));
-    const letter: DeadLetter = { ...decoded, recordKey: typeof key === 'string' ? Buffer.from(key) : (key ?? null) };
-    if (letter.topic === ofTopic) letters.push(letter);
+    const body = (value ?? Buffer.alloc(0)).subarray(CONFLUENT_HEADER_BYTES);
+    // All files of a run share the tenant's dead-letter topic, and some write older versions or garbage into it.
+    if (topicOf(body) !== ofTopic) return;
+    const recordKey = typeof key === 'string' ? Buffer.from(key) : (key ?? null);
+    letters.push({ ...type.fromBuffer(body), recordKey });
   });
   consumer.assign([{ topic: deadLetterTopic, partition: 0, offset: 0 }]);
   consumer.consume();
   return { letters, close: () => new Promise((resolve) => consumer.disconnect(() => resolve())) };
+}
+
+const firstField = avro.Type.forSchema('string');
+
+/** The topic is the first field in every version. */
+function topicOf(body: Buffer): unknown {
+  const { value, offset } = firstField.decode(body, 0);
+  return offset < 0 ? null : value;
 }
