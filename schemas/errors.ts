@@ -127,7 +127,7 @@ export const ERROR_KINDS = {
   MDS_RECORD_GONE: kind(
     410,
     false,
-    'Kafka no longer holds the record, so its bytes are not here. It became a dead letter because: {reason}',
+    'Kafka no longer holds the record, so its bytes are not here; it became a dead letter because of "{reason}".',
   ),
   MDS_ACK_NOT_STORED: kind(
     503,

@@ -2,11 +2,11 @@
 // Redis, Postgres and network that lose, double, swap, delay and break, with processes that die, stand still and come back.
 // How to read a trace, and what is looked at in each step: docs/testing.md.
 
+import { fork } from 'node:child_process';
 import { readFileSync } from 'node:fs';
-import { Worker } from 'node:worker_threads';
 import t from 'tap';
 import type { RunResult } from './run-seed.ts';
-import type { SeedTask } from './seeds-thread.ts';
+import type { SeedTask } from './seeds-process.ts';
 
 interface KeptSeed extends SeedTask {
   readonly story: string;
@@ -21,7 +21,7 @@ t.setTimeout(TIMEOUT_MS);
 
 const kept = JSON.parse(readFileSync(new URL('./seeds.json', import.meta.url), 'utf8')) as readonly KeptSeed[];
 const fresh = Array.from({ length: SEEDS }, (_, i) => ({ seed: FIRST_SEED + i }));
-/** All in one thread: what it has compiled for the first is there for the others. */
+/** All in one process: what it has compiled for the first is there for the others. */
 const all = resultsOf([...kept, ...fresh, { seed: FIRST_SEED }]);
 
 t.test('every seed that failed once holds', async (t) => {
@@ -57,13 +57,16 @@ function complaintOf({ seed, failure, lastLines }: RunResult): string {
   return `seed ${seed}: ${failure}\n${lastLines.join('\n')}\nagain: make simulate SEED=${seed} SEEDS=1`;
 }
 
-/** @throws what ended the thread */
+/** @throws {Error} the process ended before it had run all */
 function resultsOf(tasks: readonly SeedTask[]): Promise<RunResult[]> {
   const { promise, resolve, reject } = Promise.withResolvers<RunResult[]>();
   const results: RunResult[] = [];
-  const thread = new Worker(new URL('./seeds-thread.ts', import.meta.url), { workerData: tasks });
-  thread.on('message', (result: RunResult) => results.push(result));
-  thread.on('error', reject);
-  thread.on('exit', () => resolve(results));
+  const runner = fork(new URL('./seeds-process.ts', import.meta.url));
+  runner.on('message', (result: RunResult) => results.push(result));
+  runner.on('exit', (code, signal) => {
+    if (results.length === tasks.length) resolve(results);
+    else reject(new Error(`ended with ${code ?? signal} after ${results.length} of ${tasks.length} seeds`));
+  });
+  runner.send(tasks);
   return promise;
 }

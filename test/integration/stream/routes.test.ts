@@ -25,7 +25,7 @@ interface RouteInfo {
   }[];
 }
 
-t.setTimeout(120_000);
+t.setTimeout(240_000);
 const service: TestService = await startService(t, { workers: 1, edges: 0 });
 const brokers = service.stack.env.MDS_KAFKA_BROKERS ?? '';
 const topicOf = (name: string, schema: unknown = MEASUREMENT_SCHEMA): Promise<TopicInfo> =>

@@ -1,0 +1,14 @@
+// Entry of a process that runs seeds, one after the other, and tells what became of each. In a process of its own nothing of
+// the test's sees virtual time, no test runner watches each of some million promises, and node-rdkafka, which can be loaded
+// in one thread of a process only, may be loaded by other tests too.
+
+import { type RunOptions, runSeed } from './run-seed.ts';
+
+export interface SeedTask extends RunOptions {
+  readonly seed: number;
+}
+
+process.once('message', (tasks: readonly SeedTask[]) => {
+  for (const { seed, ...options } of tasks) process.send?.(runSeed(seed, options));
+  process.disconnect();
+});
