@@ -89,6 +89,19 @@ export const ERROR_KINDS = {
   MDS_EXPLAIN_BUSY: kind(503, true, '{limit} filters are being measured already, which is the limit; try again.'),
   MDS_PLAN_CORRUPT: kind(500, false, 'A stored plan cannot be read: {reason}.'),
 
+  // Identities
+  MDS_UNAUTHENTICATED: kind(
+    401,
+    false,
+    'The API key or token is missing, or not valid (any more). Send a valid one, as `Authorization: Bearer …`.',
+  ),
+  MDS_FORBIDDEN: kind(403, false, 'No grant of this identity allows to {action} {topic}; ask an admin of the tenant.'),
+  MDS_QUOTA_EXCEEDED: kind(
+    429,
+    true,
+    'The tenant may have {limit} {what}, which is reached; ask an operator for more.',
+  ),
+
   // Subscribing and delivery
   MDS_REQUEST_INVALID: kind(400, false, 'The request is not valid: {problems}.'),
   MDS_UNKNOWN_MESSAGE_TYPE: kind(

@@ -1,0 +1,39 @@
+// What every door needs to know who is at it. Works without Postgres, and goes on with its last good copy while Redis is
+// away: see redis-authenticator.ts.
+
+import { type Identity, OPEN_IDENTITY, type TenantQuotas } from '../../schemas/identity/identity.ts';
+
+export interface Authenticator {
+  /** False: authentication is off, everybody is OPEN_IDENTITY. */
+  readonly isOn: boolean;
+  /**
+   * @param credential an API key (`mds_…`) or a token (JWT), without `Bearer `; null: none was given
+   * @throws MdsError `MDS_UNAUTHENTICATED`, the same for every reason; the reason goes to a metric
+   */
+  authenticate(credential: string | null): Promise<Identity>;
+  /**
+   * Looks again, without I/O, whether an identity still is what it was: doors with long connections ask every second.
+   *
+   * @returns the same object while nothing changed, another one when its grants did, null when it expired or was revoked
+   */
+  current(identity: Identity): Identity | null;
+  quotasOf(tenant: string): TenantQuotas;
+}
+
+const NO_LIMITS: TenantQuotas = {
+  eventsInPerSecond: null,
+  deliveriesPerSecond: null,
+  bytesOutPerSecond: null,
+  connections: null,
+  subscriptions: null,
+  topics: null,
+  filterCost: null,
+};
+
+/** Authentication is off. */
+export const openAuthenticator: Authenticator = {
+  isOn: false,
+  authenticate: async () => OPEN_IDENTITY,
+  current: (identity) => identity,
+  quotasOf: () => NO_LIMITS,
+};
