@@ -139,10 +139,20 @@ function upgrade(
     data,
     request.getHeader('sec-websocket-key'),
     chosen,
-    request.getHeader('sec-websocket-extensions'),
+    offersKept(request.getHeader('sec-websocket-extensions')),
     context,
   );
 }
+
+/** A client that can only inflate a smaller window than the 15 bits of the compressor (RFC 7692 §7.1.2.1). */
+const SMALLER_WINDOW = /server_max_window_bits\s*=\s*"?(8|9|1[0-4])\b/;
+
+/** Without the offers that uWebSockets.js would accept and not keep: it answers them as if the window were not asked for. */
+const offersKept = (offers: string): string =>
+  offers
+    .split(',')
+    .filter((offer) => !SMALLER_WINDOW.test(offer))
+    .join(',');
 
 function open(ws: Ws, { accept }: WebSocketServerOptions): void {
   const data = ws.getUserData();
