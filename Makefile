@@ -12,7 +12,7 @@ export PATH := $(CURDIR)/.toolchain/bin:$(CURDIR)/node_modules/.bin:$(PATH)
 # one at a time: a second make waits for the first one's set-up
 SETUP := mkdir -p .toolchain && flock .toolchain/lock sh -c 'sh deploy/local/setup/node.sh && node deploy/local/setup/setup.ts $$0 $$@'
 
-SERVICE_TESTS := integration faults browser
+SERVICE_TESTS := integration faults browser security
 INTEGRATION_TESTS = $(shell find $(wildcard $(foreach d,$(SERVICE_TESTS),test/$(d))) -name '*.test.ts' | sort)
 WITH_STACK := node test/integration/harness/with-stack.ts --
 COVERAGE_PERCENT := 85

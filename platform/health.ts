@@ -5,6 +5,7 @@ import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { MdsError } from '../schemas/errors.ts';
 import { variableOf } from './config.ts';
+import { HTTP_SERVER_OPTIONS, limitConnections } from './http-limits.ts';
 import type { Metrics } from './metrics.ts';
 
 export interface Readiness {
@@ -75,7 +76,7 @@ export interface HealthServerOptions {
 
 /** @throws MdsError `MDS_PORT_BUSY` */
 export async function startHealthServer({ host, port, health, metrics }: HealthServerOptions): Promise<HealthServer> {
-  const server = createServer((request, response) => {
+  const server = createServer(HTTP_SERVER_OPTIONS, (request, response) => {
     const path = new URL(request.url ?? '/', 'http://localhost').pathname;
     answerHealth(path, health, metrics)
       .then((answer) => answer ?? problem('MDS_NO_ROUTE', { method: request.method, path }))
@@ -84,6 +85,7 @@ export async function startHealthServer({ host, port, health, metrics }: HealthS
         response.writeHead(status, { 'content-type': contentType, 'cache-control': 'no-store' }).end(body);
       });
   });
+  limitConnections(server);
   await listen(server, host, port);
   return { port: (server.address() as AddressInfo).port, close: () => closeServer(server) }; // a TCP server's address
 }

@@ -4,6 +4,7 @@ import { randomUUID } from 'node:crypto';
 import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox';
 import fastify, { type FastifyReply, type FastifyRequest } from 'fastify';
 import { answerHealth, HEALTH_PATHS, type Health } from '../../platform/health.ts';
+import { HTTP_SERVER_OPTIONS, limitConnections } from '../../platform/http-limits.ts';
 import type { Logger } from '../../platform/log.ts';
 import type { Metrics } from '../../platform/metrics.ts';
 import { problemOf, problemOfThrown } from '../../platform/problem-details.ts';
@@ -72,7 +73,10 @@ export async function buildServer(parts: ServerParts): Promise<App> {
   const app: App = fastify({
     bodyLimit: parts.bodyLimitBytes,
     forceCloseConnections: true, // a browser's idle connections would hold up the drain
+    requestTimeout: HTTP_SERVER_OPTIONS.requestTimeout, // Fastify's own default is none
+    http: HTTP_SERVER_OPTIONS,
   }).withTypeProvider<TypeBoxTypeProvider>();
+  limitConnections(app.server);
   app.setValidatorCompiler(compileValidator);
   app.setSerializerCompiler(() => (value) => JSON.stringify(value));
   app.setErrorHandler((thrown, request, reply) => sendProblemOfThrown(log, thrown, request, reply));

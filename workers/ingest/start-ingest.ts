@@ -4,6 +4,7 @@ import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox';
 import fastify, { type FastifyReply } from 'fastify';
 import { Type } from 'typebox';
 import { answerHealth, HEALTH_PATHS } from '../../platform/health.ts';
+import { HTTP_SERVER_OPTIONS, limitConnections } from '../../platform/http-limits.ts';
 import { createProducer } from '../../platform/kafka.ts';
 import type { ProcessContext, RunningProcess } from '../../platform/lifecycle.ts';
 import { problemOf, problemOfThrown } from '../../platform/problem-details.ts';
@@ -43,7 +44,10 @@ export async function startIngest(context: ProcessContext<IngestConfig>): Promis
   const app = fastify({
     bodyLimit: config.ingestBodyBytes,
     forceCloseConnections: true,
+    requestTimeout: HTTP_SERVER_OPTIONS.requestTimeout, // Fastify's own default is none
+    http: HTTP_SERVER_OPTIONS,
   }).withTypeProvider<TypeBoxTypeProvider>();
+  limitConnections(app.server);
   app.removeAllContentTypeParsers();
   for (const type of Object.values(MEDIA_TYPES)) {
     app.addContentTypeParser(type, { parseAs: 'string' }, (_request, body, done) => done(null, body));
