@@ -22,6 +22,7 @@ import { Housekeeping } from './ownership/housekeeping.ts';
 import { LeaderLoop } from './ownership/leader-loop.ts';
 import { createLeaderMetrics } from './ownership/leader-metrics.ts';
 import { Leadership } from './ownership/leadership.ts';
+import { untilTold } from './ownership/told.ts';
 import { StatusReader } from './status/status-reader.ts';
 import { migrate, readMigrations } from './store/migrations.ts';
 import { EvolvedSchemas } from './topics/evolved-schemas.ts';
@@ -64,7 +65,14 @@ export async function startControlPlane(context: ProcessContext<ControlPlaneConf
   });
   const known = await readKnownSchemas();
   const work = new TopicWork({ db: pool, kafka, schemas: registry, known });
-  const topics = new TopicService({ db: pool, work, known, onChange: () => loop?.look() });
+  const topics = new TopicService({
+    db: pool,
+    work,
+    known,
+    onChange: () => loop?.look(),
+    untilTold: (topicId) =>
+      untilTold(`topic ${topicId}`, async () => (await redis.hexists(keys.catalog, String(topicId))) === 1, log),
+  });
   const unfinished = new UnfinishedTopics({ db: pool, work, service: topics, log });
   const evolved = new EvolvedSchemas({ db: pool, schemas: registry, work, log, now: () => performance.now() });
 

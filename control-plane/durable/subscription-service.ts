@@ -1,7 +1,6 @@
 // Durable subscriptions as users create, change, move and look at them. The truth is in Postgres; the leader tells edges.
 
 import { randomUUID } from 'node:crypto';
-import { setTimeout as delay } from 'node:timers/promises';
 import type { Logger } from '../../platform/log.ts';
 import type { Redis } from '../../platform/redis.ts';
 import {
@@ -22,6 +21,7 @@ import type { DurableKeys } from '../../schemas/durable.ts';
 import { MdsError, reasonOf } from '../../schemas/errors.ts';
 import { checkKey } from '../../schemas/plan/event-key.ts';
 import { makePlan } from '../../schemas/plan/plan.ts';
+import { untilTold } from '../ownership/told.ts';
 import type { Queryable } from '../store/queryable.ts';
 import {
   changeDelivery,
@@ -37,10 +37,6 @@ import type { TopicService } from '../topics/topic-service.ts';
 import { readLiveStates } from './live-state.ts';
 import { startPositionOf } from './start-position.ts';
 import { TopicEnds } from './topic-ends.ts';
-
-/** A leader tells within half a second; longer, and there is none. */
-const TOLD_TIMEOUT_MS = 3000;
-const TOLD_POLL_MS = 20;
 
 export interface SubscriptionServiceParts {
   readonly db: Queryable;
@@ -136,20 +132,11 @@ export class SubscriptionService {
     return row;
   }
 
-  /**
-   * Whoever has created a subscription may consume it at once: waits until the leader has told the edges. Without a leader
-   * or Redis it is told later, and the creation stands all the same.
-   */
-  async #untilTold(subscriptionId: string): Promise<void> {
+  /** Whoever has created a subscription may consume it at once. */
+  #untilTold(subscriptionId: string): Promise<void> {
     const { redis, keys, log } = this.#parts;
-    const deadlineMs = performance.now() + TOLD_TIMEOUT_MS;
-    try {
-      while ((await redis.hexists(keys.definitions, subscriptionId)) === 0 && performance.now() < deadlineMs) {
-        await delay(TOLD_POLL_MS);
-      }
-    } catch (error) {
-      log.debug({ reason: reasonOf(error) }, 'a new subscription is told to edges when Redis is back');
-    }
+    const isTold = async (): Promise<boolean> => (await redis.hexists(keys.definitions, subscriptionId)) === 1;
+    return untilTold(`subscription ${subscriptionId}`, isTold, log);
   }
 
   async shown(rows: readonly SubscriptionRow[]): Promise<Subscription[]> {

@@ -31,6 +31,8 @@ export interface TopicServiceParts {
   readonly known: KnownSchemas;
   /** Makes the leader look at once, when it is this process. */
   readonly onChange: () => void;
+  /** Waits until the data plane can know the topic, so that whoever has created it may subscribe at once. */
+  readonly untilTold: (topicId: number) => Promise<void>;
   readonly deletionWaitMs?: number;
 }
 
@@ -51,6 +53,7 @@ export class TopicService {
     try {
       const topic = await this.finishCreation(row);
       this.#parts.onChange();
+      await this.#parts.untilTold(topic.topicId);
       return topic;
     } catch (error) {
       await releaseLease(this.#parts.db, row.topicId); // the same request may come again at once

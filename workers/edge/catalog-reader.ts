@@ -1,5 +1,7 @@
-// Reads the topic catalog from Redis into the edge's copy: when there is a notice, and now and then without one.
+// Reads the topic catalog from Redis into the edge's copy: when there is a notice, now and then without one, and when
+// somebody asks for a topic that the copy lacks.
 
+import { setTimeout as delay } from 'node:timers/promises';
 import type { Health } from '../../platform/health.ts';
 import type { Logger } from '../../platform/log.ts';
 import type { Redis } from '../../platform/redis.ts';
@@ -16,8 +18,14 @@ export interface CatalogReaderOptions {
   readonly onChange: () => void;
 }
 
+/** Clients that ask for topics which do not exist cost a reading each tenth of a second, however many they are. */
+const LOOK_INTERVAL_MS = 100;
+
 export class CatalogReader {
   readonly #options: CatalogReaderOptions;
+  /** A reading that has not begun yet. */
+  #nextLook: Promise<boolean> | null = null;
+  #lastLookMs = Number.NEGATIVE_INFINITY;
   /** So that the same problem is logged once. */
   #lastProblem = '';
 
@@ -35,17 +43,42 @@ export class CatalogReader {
     await this.read();
   }
 
-  /** Never rejects: the last good copy serves on. */
-  async read(): Promise<void> {
+  /**
+   * Reads what is there now; those who ask before it begins share the reading.
+   *
+   * @returns whether there were topics; false: Redis is away, or has forgotten them
+   */
+  lookAnew(): Promise<boolean> {
+    this.#nextLook ??= this.#look();
+    return this.#nextLook;
+  }
+
+  async #look(): Promise<boolean> {
+    await delay(Math.max(0, this.#lastLookMs + LOOK_INTERVAL_MS - performance.now()));
+    this.#nextLook = null;
+    this.#lastLookMs = performance.now();
+    return this.read();
+  }
+
+  /**
+   * Never rejects: the last good copy serves on.
+   *
+   * @returns whether there were topics
+   */
+  async read(): Promise<boolean> {
     const { catalog, redis, keys, health, log, onChange } = this.#options;
     let problem = '';
+    let count = 0;
     try {
-      if (catalog.update(await redis.hgetall(keys.catalog))) onChange();
+      const topics = await redis.hgetall(keys.catalog);
+      if (catalog.update(topics)) onChange();
+      count = Object.keys(topics).length;
     } catch (error) {
       problem = reasonOf(error);
       if (problem !== this.#lastProblem) log.warn({ reason: problem }, 'the catalog cannot be read');
     }
     this.#lastProblem = problem;
     health.setReady('catalog', catalog.topics.size > 0 || problem === '', problem);
+    return count > 0;
   }
 }

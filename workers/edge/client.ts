@@ -40,3 +40,9 @@ export interface Client {
   /** Says why, and closes. Nothing that is sent afterwards reaches the client. */
   close(closeCode: number, error: MdsError): void;
 }
+
+/** A client that may be answered later than at once. */
+export interface AskingClient extends Client {
+  /** Tells it that what it asked for under this id cannot be had. */
+  refuse(id: string, error: unknown): void;
+}

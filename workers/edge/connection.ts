@@ -18,7 +18,7 @@ import {
   type SubscribeMessage,
 } from '../../schemas/frames.ts';
 import type { PlanFormat } from '../../schemas/plan/plan.ts';
-import type { Client, ClientSubscription, FrameBytes } from './client.ts';
+import type { AskingClient, ClientSubscription, FrameBytes } from './client.ts';
 import type { Outgoing, Writable } from './outgoing.ts';
 import { TokenBucket } from './token-bucket.ts';
 
@@ -58,7 +58,7 @@ export interface ConnectionContext {
   readonly limits: ConnectionLimits;
   readonly heartbeatMs: number;
   readonly outgoing: Outgoing;
-  readonly subscribe: (client: Client, message: SubscribeMessage | ConsumeMessage) => ClientSubscription;
+  readonly subscribe: (client: AskingClient, message: SubscribeMessage | ConsumeMessage) => ClientSubscription;
   readonly unsubscribe: (subscription: ClientSubscription) => void;
   readonly now: () => number;
   readonly random: () => number;
@@ -82,7 +82,7 @@ const ACKNOWLEDGEMENT_BURST_SECONDS = 5;
 const MIN_COMPRESSED_BYTES = 512;
 
 // Thousands of connections are idle at a time: whatever only a busy one needs is made when it is needed.
-export class Connection implements Client, Writable {
+export class Connection implements AskingClient, Writable {
   readonly format: PlanFormat;
   readonly #context: ConnectionContext;
   readonly #socket: Socket;
@@ -161,6 +161,10 @@ export class Connection implements Client, Writable {
       return;
     }
     this.#handle(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString('utf8'));
+  }
+
+  refuse(id: string, error: unknown): void {
+    this.#sendError(error, id);
   }
 
   onSubscriptionEnded({ id }: Pick<ClientSubscription, 'id'>): void {

@@ -189,6 +189,7 @@ function assemble({ config, log, metrics, health }: Context, { commands }: Conne
     redis: commands,
     prefix: config.redisPrefix,
     catalog,
+    lookAnew: () => catalogReader.lookAnew(),
     delivery,
     replays,
     telemetry: new DurableTelemetry(metrics),
@@ -205,9 +206,12 @@ function assemble({ config, log, metrics, health }: Context, { commands }: Conne
     maxConnections: config.edgeMaxConnections,
     limits: connectionLimits(config),
     heartbeatMs: config.edgeIdleTimeoutMs,
-    door: new SubscriptionDoor(delivery, new OverflowDoor(delivery, catalog, overflow), (client, message) =>
-      durables.consume(client, message),
-    ),
+    door: new SubscriptionDoor({
+      delivery,
+      overflow: new OverflowDoor(delivery, catalog, overflow),
+      consume: (client, message) => durables.consume(client, message),
+      lookAnew: () => catalogReader.lookAnew(),
+    }),
     outgoing,
     telemetry,
     slowClients,

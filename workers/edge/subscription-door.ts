@@ -1,7 +1,8 @@
 // Where a client's wish goes: to the channel it shares with others, or to a follower of its own.
 
 import type { ConsumeMessage, SubscribeMessage } from '../../schemas/frames.ts';
-import type { Client, ClientSubscription } from './client.ts';
+import { AwaitedSubscription, isTopicUnknown } from './awaited-subscription.ts';
+import type { AskingClient, Client, ClientSubscription } from './client.ts';
 import type { Delivery } from './delivery.ts';
 import type { OverflowDoor } from './overflow/overflow-door.ts';
 import { OverflowSubscription } from './overflow/overflow-subscription.ts';
@@ -10,27 +11,43 @@ import { Subscription } from './subscription.ts';
 /** Where a wish to take part in a durable subscription goes. */
 export type Consume = (client: Client, message: ConsumeMessage) => ClientSubscription;
 
-export class SubscriptionDoor {
-  readonly #delivery: Delivery;
-  readonly #overflow: OverflowDoor;
-  readonly #consume: Consume;
+export interface SubscriptionDoorParts {
+  readonly delivery: Delivery;
+  readonly overflow: OverflowDoor;
+  readonly consume: Consume;
+  /** Reads the topics as they are now. @returns false when they could not be read */
+  readonly lookAnew: () => Promise<boolean>;
+}
 
-  constructor(delivery: Delivery, overflow: OverflowDoor, consume: Consume) {
-    this.#delivery = delivery;
-    this.#overflow = overflow;
-    this.#consume = consume;
+export class SubscriptionDoor {
+  readonly #parts: SubscriptionDoorParts;
+
+  constructor(parts: SubscriptionDoorParts) {
+    this.#parts = parts;
   }
 
   /** @throws MdsError when the request cannot be met; nothing has begun then */
-  subscribe(client: Client, message: SubscribeMessage | ConsumeMessage): ClientSubscription {
-    if (message.type === 'consume') return this.#consume(client, message);
-    return this.#overflow.subscribe(client, message) ?? this.#delivery.subscribe(client, message);
+  subscribe(client: AskingClient, message: SubscribeMessage | ConsumeMessage): ClientSubscription {
+    const { consume, lookAnew } = this.#parts;
+    if (message.type === 'consume') return consume(client, message);
+    try {
+      return this.#begin(client, message);
+    } catch (error) {
+      if (!isTopicUnknown(error)) throw error;
+      return new AwaitedSubscription({ id: message.id, client, lookAnew, begin: () => this.#begin(client, message) });
+    }
   }
 
   /** What came until now goes out before. */
   unsubscribe(subscription: ClientSubscription): void {
-    const following = subscription instanceof OverflowSubscription ? subscription.following : subscription;
-    if (following instanceof Subscription) this.#delivery.unsubscribe(following);
+    const begun = subscription instanceof AwaitedSubscription ? subscription.begun : subscription;
+    const following = begun instanceof OverflowSubscription ? begun.following : begun;
+    if (following instanceof Subscription) this.#parts.delivery.unsubscribe(following);
     else subscription.end();
+  }
+
+  #begin(client: Client, message: SubscribeMessage): ClientSubscription {
+    const { overflow, delivery } = this.#parts;
+    return overflow.subscribe(client, message) ?? delivery.subscribe(client, message);
   }
 }

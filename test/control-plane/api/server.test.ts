@@ -52,7 +52,7 @@ async function aServer(t: Test, overrides: Partial<ServerParts> = {}) {
     redisPrefix: 'test',
     kafka,
     onChange: () => {},
-    topics: new TopicService({ db, work, known, onChange: () => {} }),
+    topics: new TopicService({ db, work, known, onChange: () => {}, untilTold: async () => {} }),
     schemas: { getSchemaById: async () => 'unknown' },
     deadLetters: someDeadLetters(db, redis),
     search: { search: () => Promise.reject(new Error('nobody searches here')) },

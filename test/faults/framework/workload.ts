@@ -9,6 +9,7 @@ import type { TopicInfo } from '../../integration/harness/rest-client.ts';
 import type { TestService } from '../../integration/harness/service.ts';
 import { until } from '../../integration/harness/until.ts';
 import { DurableSubscriber } from './durable-subscriber.ts';
+import { LagWatch } from './lag-watch.ts';
 import { startProducing } from './producing.ts';
 import type { SeededRandom } from './seeded-random.ts';
 import { type Settlement, settleAccounts } from './settlement.ts';
@@ -145,6 +146,11 @@ export class Workload {
       () => [...waiting.values()].slice(0, SHOWN_EXAMPLES).map((progress) => progress.text),
     );
     return performance.now() - startedMs;
+  }
+
+  /** Watches from now on how far behind the partitions get. */
+  watchLag(): LagWatch {
+    return new LagWatch(this.#loads, this.watchers);
   }
 
   /** Ends producing; resolves when Kafka has everything. */

@@ -1,7 +1,10 @@
-// Every process is stopped politely and started again, one after the other: nobody may notice, and not even the wire may
-// carry an event twice.
+// Every process is stopped politely and started again, one after the other: nobody may notice, not even the wire may carry
+// an event twice, and no partition may get far behind.
 
 import type { Scenario } from '../framework/scenario.ts';
+
+/** Hand-overs take a tenth of a second; processes that start beside everything else on two cores take the rest. */
+const MAX_LAG_MS = 3000;
 
 export const rollingStop: Scenario = {
   id: 'R2',
@@ -9,6 +12,8 @@ export const rollingStop: Scenario = {
   async run(run) {
     const service = await run.service(await run.stack(), { workers: 2, edges: 2 });
     const load = await run.workload(service, { watchesWire: true });
+    const lag = load.watchLag();
+    run.atEnd(() => lag.end());
     const all = [service.controlPlane, ...service.workers, ...service.edges];
     for (const process of run.isShort ? [service.worker(0), service.edge(0)] : all) {
       const stoppedMs = performance.now();
@@ -19,6 +24,9 @@ export const rollingStop: Scenario = {
       await process.start();
       await load.progress();
     }
+    const lagMs = lag.end();
+    run.note(`no partition was more than ${Math.round(lagMs)} ms behind`);
+    if (lagMs > MAX_LAG_MS) run.problem(`a partition was ${Math.round(lagMs)} ms behind`);
     const settlement = await load.settle();
     const twice = load.watchers.reduce((sum, { subscriber }) => sum + subscriber.wireDuplicates, 0);
     run.note(`${twice} events twice on the wire`);

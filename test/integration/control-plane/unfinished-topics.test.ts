@@ -25,7 +25,7 @@ function aControlPlane() {
   const kafka = new InMemoryKafka();
   const schemas = new InMemorySchemas();
   const work = new TopicWork({ db, kafka, schemas, known });
-  const service = new TopicService({ db, work, known, onChange: () => {}, deletionWaitMs: 50 });
+  const service = new TopicService({ db, work, known, onChange: () => {}, untilTold: async () => {}, deletionWaitMs: 50 });
   const unfinished = new UnfinishedTopics({ db, work, service, log: createLogger('control', 'silent') });
   return { kafka, schemas, service, unfinished };
 }
@@ -115,6 +115,7 @@ t.test('who deletes learns when it is done in time', async (t) => {
     work: new TopicWork({ db, kafka: new InMemoryKafka(), schemas: new InMemorySchemas(), known }),
     known,
     onChange: () => {},
+    untilTold: async () => {},
   });
   const deleting = patient.delete('default', 'f');
   await until('the mark', 2000, async () => (await topicNamed('f'))?.state === 'deleting');

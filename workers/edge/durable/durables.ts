@@ -32,6 +32,8 @@ export interface DurablesOptions {
   readonly redis: Redis;
   readonly prefix: string;
   readonly catalog: Catalog;
+  /** Reads the topics as they are now. @returns false when they could not be read */
+  readonly lookAnew: () => Promise<boolean>;
   readonly delivery: Delivery;
   readonly replays: ReplayClient;
   readonly telemetry: DurableTelemetry;
@@ -95,7 +97,7 @@ export class Durables {
     if (client.format !== 'json') throw new MdsError('MDS_DURABLE_NEEDS_JSON');
     const consumer = new Consumer(this.#consumerContext, client, message);
     const definition = this.#definitions.find(TENANT, message.subscription);
-    if (definition) this.#join(consumer, definition);
+    if (definition && this.#hasTopicOf(definition)) this.#join(consumer, definition);
     else void this.#lookFor(consumer, message.subscription);
     return consumer;
   }
@@ -131,19 +133,27 @@ export class Durables {
     this.#participations.get(id)?.wake();
   }
 
-  /** It may be so new that the control plane has not told the edges yet, or Redis may have forgotten it for now. */
+  /** It or its topic may be so new that this edge has not heard of it, or Redis may have forgotten it for now. */
   async #lookFor(consumer: Consumer, subscription: string): Promise<void> {
     const untilMs = steadyMs() + LOOK_FOR_MS;
     while (!consumer.isEnded) {
       await this.#definitions.readAll();
       const definition = this.#definitions.find(TENANT, subscription);
+      if (definition && !this.#hasTopicOf(definition)) await this.#options.lookAnew();
       if (consumer.isEnded) return;
-      if (definition) this.#join(consumer, definition);
-      else if (steadyMs() > untilMs && this.#definitions.isComplete)
+      if (definition && this.#hasTopicOf(definition)) {
+        this.#join(consumer, definition);
+        return;
+      }
+      if (!definition && steadyMs() > untilMs && this.#definitions.isComplete)
         consumer.fail(new MdsError('MDS_SUBSCRIPTION_UNKNOWN', { id: subscription }));
       else await delay(LOOK_AGAIN_MS);
-      if (definition) return;
     }
+  }
+
+  /** A deleted topic takes its subscriptions with it: one without a topic is one of which this edge has not heard yet. */
+  #hasTopicOf({ topicId }: DurableDefinition): boolean {
+    return this.#options.catalog.topics.has(topicId);
   }
 
   #join(consumer: Consumer, definition: DurableDefinition): void {

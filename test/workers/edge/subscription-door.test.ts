@@ -1,0 +1,93 @@
+// A client that asks for a topic which this edge has not heard of yet gets it; only a topic that is not in Redis is refused.
+
+import t from 'tap';
+import { MdsError } from '../../../schemas/errors.ts';
+import type { SubscribeMessage } from '../../../schemas/frames.ts';
+import type { AskingClient, ClientSubscription } from '../../../workers/edge/client.ts';
+import type { Delivery } from '../../../workers/edge/delivery.ts';
+import type { OverflowDoor } from '../../../workers/edge/overflow/overflow-door.ts';
+import { SubscriptionDoor } from '../../../workers/edge/subscription-door.ts';
+
+const MESSAGE: SubscribeMessage = { type: 'subscribe', id: 's', topic: 'new' };
+
+/** A door behind which the topic is unknown until `learn` was called, and a client that notes what it is told. */
+function aDoor() {
+  const looks: ((couldRead: boolean) => void)[] = [];
+  const told: string[] = [];
+  let isKnown = false;
+  let endedCount = 0;
+  const subscription: ClientSubscription = {
+    id: 's',
+    isEnded: false,
+    wantsRoom: true,
+    advance: () => {},
+    end: () => {
+      endedCount += 1;
+    },
+  };
+  const client = {
+    refuse: (id: string, error: unknown) => void told.push(`${id} ${error instanceof MdsError ? error.code : error}`),
+    onSubscriptionEnded: ({ id }: { readonly id: string }) => void told.push(`${id} ended`),
+  };
+  const delivery = {
+    subscribe: () => {
+      if (!isKnown) throw new MdsError('MDS_TOPIC_UNKNOWN', { topic: 'new', hint: '' });
+      return subscription;
+    },
+  };
+  const door = new SubscriptionDoor({
+    delivery: delivery as unknown as Delivery, // nothing else of it is used here
+    overflow: { subscribe: () => null } as unknown as OverflowDoor,
+    consume: () => subscription,
+    lookAnew: () => new Promise((resolve) => looks.push(resolve)),
+  });
+  return {
+    told,
+    endedCount: () => endedCount,
+    learn: () => {
+      isKnown = true;
+    },
+    subscribe: () => door.subscribe(client as unknown as AskingClient, MESSAGE),
+    looked: async (couldRead: boolean) => {
+      for (const resolve of looks.splice(0)) resolve(couldRead);
+      await new Promise(setImmediate);
+    },
+  };
+}
+
+t.test('a topic that was created a moment ago is subscribed when the catalog was read', async (t) => {
+  const door = aDoor();
+  const subscription = door.subscribe();
+  t.equal(subscription.wantsRoom, false, 'it has not begun');
+  door.learn();
+  await door.looked(true);
+  t.equal(subscription.wantsRoom, true, 'it has begun');
+  t.same(door.told, []);
+  subscription.end();
+  t.equal(door.endedCount(), 1);
+});
+
+t.test('a topic that Redis does not know is refused', async (t) => {
+  const door = aDoor();
+  const subscription = door.subscribe();
+  await door.looked(true);
+  t.same(door.told, ['s ended', 's MDS_TOPIC_UNKNOWN']);
+  t.ok(subscription.isEnded);
+});
+
+t.test('while Redis cannot be read nobody is told that a topic does not exist', async (t) => {
+  const door = aDoor();
+  door.subscribe();
+  await door.looked(false);
+  t.same(door.told, ['s ended', 's MDS_DEPENDENCY_UNAVAILABLE']);
+});
+
+t.test('a client that has left meanwhile begins nothing', async (t) => {
+  const door = aDoor();
+  const subscription = door.subscribe();
+  subscription.end();
+  door.learn();
+  await door.looked(true);
+  t.equal(subscription.wantsRoom, false);
+  t.same(door.told, []);
+});

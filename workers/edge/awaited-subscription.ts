@@ -1,0 +1,70 @@
+// A subscription to a topic that the edge's copy of the catalog lacks: it may have been created a moment ago, or its notice
+// was lost. Only what Redis holds now can say that there is no such topic, since a client gives up over that answer.
+
+import { MdsError } from '../../schemas/errors.ts';
+import type { AskingClient, ClientSubscription } from './client.ts';
+
+export interface AwaitedOptions {
+  readonly id: string;
+  readonly client: AskingClient;
+  /** @returns whether the catalog was read since it was asked; false: it could not be */
+  readonly lookAnew: () => Promise<boolean>;
+  /** @throws MdsError when it cannot be begun */
+  readonly begin: () => ClientSubscription;
+}
+
+export class AwaitedSubscription implements ClientSubscription {
+  readonly id: string;
+  readonly #options: AwaitedOptions;
+  #begun: ClientSubscription | null = null;
+  #hasEnded = false;
+
+  constructor(options: AwaitedOptions) {
+    this.id = options.id;
+    this.#options = options;
+    void options.lookAnew().then((hasLooked) => this.#begin(hasLooked));
+  }
+
+  /** Null until the catalog was read. */
+  get begun(): ClientSubscription | null {
+    return this.#begun;
+  }
+
+  get isEnded(): boolean {
+    return this.#hasEnded || this.#begun?.isEnded === true;
+  }
+
+  get wantsRoom(): boolean {
+    return this.#begun?.wantsRoom === true;
+  }
+
+  advance(): void {
+    this.#begun?.advance();
+  }
+
+  end(): void {
+    this.#hasEnded = true;
+    this.#begun?.end();
+  }
+
+  #begin(hasLooked: boolean): void {
+    if (this.#hasEnded) return;
+    const { client, begin } = this.#options;
+    try {
+      this.#begun = begin();
+      if (this.#hasEnded) this.#begun.end(); // the answer was too much for its client
+    } catch (error) {
+      this.#hasEnded = true;
+      client.onSubscriptionEnded(this);
+      client.refuse(this.id, isTopicUnknown(error) && !hasLooked ? catalogIsAway(error) : error);
+    }
+  }
+}
+
+export const isTopicUnknown = (error: unknown): boolean =>
+  error instanceof MdsError && error.code === 'MDS_TOPIC_UNKNOWN';
+
+function catalogIsAway(cause: unknown): MdsError {
+  const reason = 'it could not be read from Redis';
+  return new MdsError('MDS_DEPENDENCY_UNAVAILABLE', { dependency: 'The topic catalog', reason }, { cause });
+}
