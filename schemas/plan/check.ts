@@ -18,6 +18,17 @@ import { BOOL, celTypeOf, DYN, INT, nameOf, STRING, unify } from './types.ts';
 /** The type of each top-level field that a filter may read. */
 export type FieldTypes = ReadonlyMap<string, CelType>;
 
+/** What a name that stands for a known value is replaced by, before it is checked; the node itself when it is none. */
+export type Substitute = (node: SyntaxNode, at: SubstitutionPlace) => SyntaxNode;
+
+export interface SubstitutionPlace {
+  /** Whether a macro has taken the name there. */
+  isVariable(name: string): boolean;
+  fail(code: FilterErrorCode, details: Readonly<Record<string, unknown>>): never;
+}
+
+const AS_WRITTEN: Substitute = (node) => node;
+
 type Variables = ReadonlyMap<string, CelType>;
 interface Scope {
   readonly variables: Variables;
@@ -41,12 +52,13 @@ const MAX_UINT = 2n ** 64n - 1n;
 
 /**
  * @param text a filter
+ * @param substitute only for filters that the service itself demands: what others write means what it says
  * @returns its tree; the root is bool or dyn
  * @throws MdsError one of `MDS_FILTER_…`, with `details.at`
  */
-export function checkText(text: string, fields: FieldTypes): Expr {
+export function checkText(text: string, fields: FieldTypes, substitute: Substitute = AS_WRITTEN): Expr {
   const parsed = parseFilter(text);
-  const expr = new Checker(parsed, fields).check(parsed.root, { variables: new Map(), depth: 0 });
+  const expr = new Checker(parsed, fields, substitute).check(parsed.root, { variables: new Map(), depth: 0 });
   if (expr.type.kind !== 'bool' && expr.type.kind !== 'dyn') {
     const hint = expr.node === 'field' ? `; compare ${expr.name} with something` : '';
     throw filterError('MDS_FILTER_NOT_BOOLEAN', parsed.placeOf(parsed.root), { found: nameOf(expr.type) + hint });
@@ -57,15 +69,18 @@ export function checkText(text: string, fields: FieldTypes): Expr {
 class Checker {
   readonly #parsed: ParsedFilter;
   readonly #fields: FieldTypes;
+  readonly #substitute: Substitute;
 
-  constructor(parsed: ParsedFilter, fields: FieldTypes) {
+  constructor(parsed: ParsedFilter, fields: FieldTypes, substitute: Substitute) {
     this.#parsed = parsed;
     this.#fields = fields;
+    this.#substitute = substitute;
   }
 
   /** @param expected the type of the other side of an operator, which gives bare names their meaning */
-  check(node: SyntaxNode, outer: Scope, expected?: CelType): Expr {
+  check(written: SyntaxNode, outer: Scope, expected?: CelType): Expr {
     const scope = { ...outer, depth: outer.depth + 1 };
+    const node = this.#substituted(written, scope);
     if (scope.depth > MAX_FILTER_DEPTH) {
       this.#fail('MDS_FILTER_TOO_DEEP', node, { depth: scope.depth, limit: MAX_FILTER_DEPTH });
     }
@@ -91,6 +106,13 @@ class Checker {
       default:
         return this.#nestedMacro(node, scope);
     }
+  }
+
+  #substituted(node: SyntaxNode, { variables }: Scope): SyntaxNode {
+    return this.#substitute(node, {
+      isVariable: (name) => variables.has(name),
+      fail: (code, details) => this.#fail(code, node, details),
+    });
   }
 
   /** Inside the call that a macro was written as, another macro is only its id. */
@@ -120,7 +142,7 @@ class Checker {
 
   /** Whether only the other side of an operator can say what `node` means. */
   #isOpen(node: SyntaxNode, scope: Scope): boolean {
-    const { exprKind } = node;
+    const { exprKind } = this.#substituted(node, scope);
     switch (exprKind.case) {
       case 'constExpr':
         return exprKind.value.constantKind.case === 'stringValue';

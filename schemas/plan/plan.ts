@@ -9,7 +9,7 @@ import { isMdsErrorCode, MdsError, reasonOf } from '../errors.ts';
 import type { Expr } from './ast.ts';
 import { fieldsReadBy } from './ast.ts';
 import { canonicalExpr, canonicalStyle } from './canonical.ts';
-import { checkText } from './check.ts';
+import { checkText, type Substitute } from './check.ts';
 import { costOf } from './cost.ts';
 import { MAX_FILTER_COST } from './limits.ts';
 import type { Place } from './place.ts';
@@ -80,10 +80,11 @@ interface CheckedFilter {
   readonly cost: number;
 }
 
-function canonicalFilter(text: string, record: AvroRecord): CheckedFilter | undefined {
+function canonicalFilter(text: string, record: AvroRecord, substitute?: Substitute): CheckedFilter | undefined {
   if (text.trim() === '') return undefined;
   const names = new Set(record.fields.map(({ name }) => name));
-  const checked = checkText(text, new Map(record.fields.map(({ name, type }) => [name, celTypeOf(type)])));
+  const types = new Map(record.fields.map(({ name, type }) => [name, celTypeOf(type)]));
+  const checked = checkText(text, types, substitute);
   const expr = canonicalExpr(checked, names);
   const cost = costOf(expr);
   if (cost > MAX_FILTER_COST) {
@@ -112,10 +113,10 @@ export interface FilterProblem {
   readonly didYouMean?: string;
 }
 
-/** Checks a filter without throwing, for the page and `POST /v1/filters/check`. */
-export function checkFilter(text: string, schema: AvroType): FilterCheck {
+/** Checks a filter without throwing: for the page, `POST /v1/filters/check`, and filters of grants. */
+export function checkFilter(text: string, schema: AvroType, substitute?: Substitute): FilterCheck {
   try {
-    const checked = canonicalFilter(text, recordOf(schema));
+    const checked = canonicalFilter(text, recordOf(schema), substitute);
     return { ok: true, ...(checked ?? { canonical: '', fieldsRead: [], cost: 0 }) };
   } catch (thrown) {
     if (!(thrown instanceof MdsError) || !isFilterError(thrown.code)) throw thrown;
