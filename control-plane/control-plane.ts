@@ -8,6 +8,7 @@ import { connectRedis, type Redis } from '../platform/redis.ts';
 import { RedisClock } from '../platform/redis-clock.ts';
 import { createRegistry } from '../platform/registry.ts';
 import { auditKeys } from '../schemas/audit.ts';
+import { connectionKeys } from '../schemas/connection-control.ts';
 import { redisKeys } from '../schemas/coordination.ts';
 import { durableKeys } from '../schemas/durable.ts';
 import { MdsError } from '../schemas/errors.ts';
@@ -15,6 +16,8 @@ import { routeKeys } from '../schemas/route.ts';
 import type { App } from './api/app.ts';
 import { buildServer } from './api/server.ts';
 import type { ControlPlaneConfig } from './config.ts';
+import { ConnectionDirectory } from './connections/connection-directory.ts';
+import { EdgeQuestions } from './connections/edge-questions.ts';
 import { DeadLetters } from './dead-letters/dead-letters.ts';
 import { DurableKeeper } from './durable/durable-keeper.ts';
 import { Explanations } from './explain/explanations.ts';
@@ -140,6 +143,15 @@ export async function startControlPlane(context: ProcessContext<ControlPlaneConf
     now: () => clock.nowMs(),
   });
   await search.start();
+  const edgeAnswers = await connectRedis(config.redisUrl, { ...redisOptions, name: 'edge answers' });
+  const questions = new EdgeQuestions({
+    redis,
+    answers: edgeAnswers,
+    keys: connectionKeys(config.redisPrefix),
+    replyTo: config.processId,
+    log,
+  });
+  await questions.start();
   const version = await readVersion();
   const app = await buildServer({
     db: pool,
@@ -149,6 +161,7 @@ export async function startControlPlane(context: ProcessContext<ControlPlaneConf
     topics,
     kafka,
     onChange: () => loop?.look(),
+    connections: new ConnectionDirectory({ redis, keys, questions }),
     deadLetters: deadLetters.service,
     explanations,
     search,
@@ -181,7 +194,7 @@ export async function startControlPlane(context: ProcessContext<ControlPlaneConf
       await deadLetters.stop();
       await kafka.close();
       await registry.close();
-      closeRedis(redis, notices, lane, answers);
+      closeRedis(redis, notices, lane, answers, edgeAnswers);
       await pool.end();
     },
   };

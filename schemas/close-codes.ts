@@ -14,6 +14,8 @@ export const CLOSE_CODES = {
   INTERNAL: 4004,
   /** The edge is at its connection limit; another may have room. */
   TOO_MANY_CONNECTIONS: 4005,
+  /** An operator closed it; it may come back and resume. */
+  DISCONNECTED: 4010,
 
   /** A message that is not of the protocol. */
   PROTOCOL: 4500,
@@ -23,6 +25,8 @@ export const CLOSE_CODES = {
   RATE_LIMITED: 4502,
   /** None of the offered subprotocols is spoken here. */
   SUBPROTOCOL: 4503,
+  /** An operator closed it for good. */
+  DISCONNECTED_FOR_GOOD: 4510,
 } as const;
 
 const FIRST_RESUMABLE = 4000;

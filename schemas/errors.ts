@@ -176,6 +176,16 @@ export const ERROR_KINDS = {
   ),
   MDS_GAP: kind(503, true, 'The edge missed a part of the stream of {topic}; resume with the last token.'),
   MDS_SLOW_CONSUMER: kind(503, true, 'The client did not read fast enough and was closed; resume with the last token.'),
+  MDS_DISCONNECTED: kind(
+    503,
+    true,
+    'An operator closed this connection; connect again and resume with the last token.',
+  ),
+  MDS_DISCONNECTED_FOR_GOOD: kind(
+    403,
+    false,
+    'An operator closed this connection for good; ask whoever runs the service before you connect again.',
+  ),
   MDS_CONNECTION_LOST: kind(503, true, 'The connection to the edge was lost: {reason}. It is tried again.'),
   MDS_CONNECTION_REFUSED: kind(400, false, 'The edge closed the connection for good: {reason}.'),
   MDS_CLIENT_CLOSED: kind(400, false, 'The client was closed.'),
@@ -210,6 +220,7 @@ export const ERROR_KINDS = {
     true,
     'The dead letter {id} is being redriven; purge it when that has succeeded or failed.',
   ),
+  MDS_EDGES_BUSY: kind(503, true, '{limit} questions wait for answers of edges, which is the limit; try again.'),
   MDS_NOT_FOUND: kind(404, false, 'There is no {what} {id}.'),
   MDS_ALREADY_EXISTS: kind(409, false, 'A {what} named {id} already exists.'),
   MDS_ROUTE_CIRCULAR: kind(

@@ -2,6 +2,7 @@
 
 import { Command } from 'commander';
 import { checkCommand } from './check.ts';
+import { connectionsCommand } from './connections.ts';
 import { consumeCommand } from './consume.ts';
 import { dlqCommand } from './dlq.ts';
 import { edgesCommand } from './edges.ts';
@@ -48,6 +49,7 @@ export function createProgram(): Command {
     explainCommand(),
     whyCommand(),
     edgesCommand(),
+    connectionsCommand(),
     statusCommand(),
   ];
   for (const command of commands) program.addCommand(command);

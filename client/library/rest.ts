@@ -1,6 +1,7 @@
 // The control plane's REST API as typed functions, for the `mds` command, the page and the library's search for edges.
 // Every failure is an MdsError: the server's own, or MDS_DEPENDENCY_UNAVAILABLE when nothing that speaks REST answered.
 
+import type { ConnectionPage, ConnectionQuery, Disconnected } from '../../schemas/api/connection.ts';
 import type {
   DeadLetter,
   DeadLetterFilter,
@@ -24,6 +25,7 @@ import type {
 } from '../../schemas/api/subscription.ts';
 import type { NewTopic, Topic } from '../../schemas/api/topic.ts';
 import type { Why } from '../../schemas/api/why.ts';
+import type { ConnectionDetail, ConnectionSummary } from '../../schemas/connection-control.ts';
 import type { SlowClients } from '../../schemas/edge-control.ts';
 import { MdsError, reasonOf } from '../../schemas/errors.ts';
 import { mdsErrorOf } from './error-frame.ts';
@@ -33,6 +35,7 @@ import type { Fetch } from './runtime.ts';
 const REQUEST_TIMEOUT_MS = 10_000;
 /** As the API allows (schemas/api/paging.ts, which would bring its schemas into pages). */
 const MAX_PAGE_LIMIT = 500;
+const MAX_CONNECTION_PAGE = 200;
 
 export interface ExplainOptions {
   readonly fields?: readonly string[];
@@ -78,6 +81,30 @@ export class RestClient {
     this.#call('POST', `/v1/edges/${encodeURIComponent(edgeId)}/evacuate`, wish);
   callOffEvacuation = (edgeId: string): Promise<{ readonly edgeId: string }> =>
     this.#call('DELETE', `/v1/edges/${encodeURIComponent(edgeId)}/evacuate`);
+  /** As many as `limit`, over all pages. */
+  connections = async (search: ConnectionSearch, limit: number): Promise<ConnectionPage> => {
+    const items: ConnectionSummary[] = [];
+    const missing = new Set<string>();
+    let pageToken: string | undefined;
+    do {
+      const query = queryOf({
+        ...textsOf(search),
+        limit: String(Math.min(MAX_CONNECTION_PAGE, limit - items.length)),
+        pageToken,
+      });
+      const page = await this.#call<ConnectionPage>('GET', `/v1/connections${query}`);
+      items.push(...page.items);
+      for (const edge of page.missingEdges) missing.add(edge);
+      pageToken = page.nextPageToken ?? undefined;
+    } while (pageToken !== undefined && items.length < limit);
+    return { items, nextPageToken: pageToken ?? null, missingEdges: [...missing] };
+  };
+  /** @param id edge/number */
+  connection = (id: string): Promise<ConnectionDetail> => this.#call('GET', `/v1/connections/${pathOf(id)}`);
+  disconnect = (id: string, resume: boolean): Promise<void> =>
+    this.#call('DELETE', `/v1/connections/${pathOf(id)}?resume=${resume}`);
+  disconnectAll = (filter: ConnectionSearch, resume: boolean): Promise<Disconnected> =>
+    this.#call('POST', '/v1/connections/disconnect', { filter, resume });
   topics = (): Promise<readonly Topic[]> => this.#listAll('/v1/topics');
   writerSchema = (schemaId: number): Promise<WriterSchema> => readWriterSchema(this.api, this.#fetch, schemaId);
   topic = (name: string): Promise<Topic> => this.#call('GET', `/v1/topics/${encodeURIComponent(name)}`);
@@ -149,6 +176,13 @@ export class RestClient {
     return items;
   }
 }
+
+type ConnectionSearch = Omit<ConnectionQuery, 'limit' | 'pageToken'>;
+
+const textsOf = (search: ConnectionSearch): Query =>
+  Object.fromEntries(Object.entries(search).map(([name, value]) => [name, String(value)]));
+
+const pathOf = (id: string): string => id.split('/').map(encodeURIComponent).join('/');
 
 type Query = Readonly<Record<string, string | undefined>>;
 

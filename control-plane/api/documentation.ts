@@ -34,6 +34,7 @@ export async function registerDocumentation(app: App, version: string): Promise<
         { name: 'subscriptions', description: 'Durable subscriptions' },
         { name: 'dead letters', description: 'What could not be delivered' },
         { name: 'filters', description: 'CEL expressions over the fields of an event' },
+        { name: 'connections', description: 'Clients of the edges' },
         { name: 'status', description: 'Processes, owners, lag and rates' },
       ],
     },

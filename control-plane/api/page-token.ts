@@ -5,6 +5,7 @@ import { MdsError } from '../../schemas/errors.ts';
 
 export type PageToken =
   | { readonly list: 'topics'; readonly after: string }
+  | { readonly list: 'connections'; readonly after: string }
   | { readonly list: 'routes'; readonly after: number }
   | { readonly list: 'subscriptions'; readonly after: number }
   | { readonly list: 'dead-letters'; readonly after: number };
@@ -16,6 +17,7 @@ export const encodePageToken = ({ list, after }: PageToken): string =>
 
 const AFTER_TYPES = {
   topics: 'string',
+  connections: 'string',
   routes: 'number',
   subscriptions: 'number',
   'dead-letters': 'number',

@@ -15,6 +15,7 @@ import { durableKeys } from '../../schemas/durable.ts';
 import { edgeControlKeys } from '../../schemas/edge-control.ts';
 import { MdsError } from '../../schemas/errors.ts';
 import { routeKeys } from '../../schemas/route.ts';
+import type { ConnectionDirectory } from '../connections/connection-directory.ts';
 import type { DeadLetterService } from '../dead-letters/dead-letter-service.ts';
 import { SubscriptionService } from '../durable/subscription-service.ts';
 import type { Explanations } from '../explain/explanations.ts';
@@ -29,6 +30,7 @@ import { WhyReader } from '../why/why-reader.ts';
 import type { App } from './app.ts';
 import { registerDocumentation } from './documentation.ts';
 import { PAGE_NOT_BUILT, registerPage } from './page.ts';
+import { connectionRoutes } from './routes/connections.ts';
 import { deadLetterRoutes } from './routes/dead-letters.ts';
 import { edgeRoutes } from './routes/edges.ts';
 import { filterRoutes } from './routes/filters.ts';
@@ -53,6 +55,7 @@ export interface ServerParts {
   readonly kafka: KafkaTopics;
   /** What a leader tells others has changed. */
   readonly onChange: () => void;
+  readonly connections: ConnectionDirectory;
   readonly deadLetters: DeadLetterService;
   readonly explanations: Pick<Explanations, 'ask'>;
   /** Looks at events in Kafka. */
@@ -98,6 +101,7 @@ export async function buildServer(parts: ServerParts): Promise<App> {
   schemaRoutes(app, parts.schemas);
   statusRoutes(app, status, redis, keys);
   edgeRoutes(app, { redis, keys, controlKeys: edgeControlKeys(parts.redisPrefix) });
+  connectionRoutes(app, parts.connections);
   healthRoutes(app, parts.health, parts.metrics);
   await registerPage(app, parts.pageDir);
   await app.ready();

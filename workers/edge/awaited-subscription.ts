@@ -1,6 +1,7 @@
 // A subscription to a topic that the edge's copy of the catalog lacks: it may have been created a moment ago, or its notice
 // was lost. Only what Redis holds now can say that there is no such topic, since a client gives up over that answer.
 
+import type { SubscriptionView } from '../../schemas/connection-control.ts';
 import { MdsError } from '../../schemas/errors.ts';
 import type { AskingClient, ClientSubscription } from './client.ts';
 
@@ -38,6 +39,10 @@ export class AwaitedSubscription implements ClientSubscription {
     return this.#begun?.wantsRoom === true;
   }
 
+  view(): SubscriptionView {
+    return this.#begun?.view() ?? { ...NOTHING_YET, id: this.id };
+  }
+
   advance(): void {
     this.#begun?.advance();
   }
@@ -60,6 +65,19 @@ export class AwaitedSubscription implements ClientSubscription {
     }
   }
 }
+
+const NOTHING_YET: Omit<SubscriptionView, 'id'> = {
+  kind: 'shared',
+  topic: '',
+  filter: '',
+  channel: '',
+  state: 'joining',
+  deliveredEvents: 0,
+  droppedEvents: 0,
+  conflatedEvents: 0,
+  inFlightEvents: 0,
+  latencyMs: null,
+};
 
 export const isTopicUnknown = (error: unknown): boolean =>
   error instanceof MdsError && error.code === 'MDS_TOPIC_UNKNOWN';

@@ -11,6 +11,7 @@ import { batchOf, type Follower } from './follower.ts';
 import type { CountSent } from './gather.ts';
 import { GatheredEvents } from './gathered-events.ts';
 import type { ExpiredRange } from './replay-output.ts';
+import { smoothed } from './smoothed-latency.ts';
 import type { Audience, Subscription } from './subscription.ts';
 
 /** The part of an envelope that is new here. */
@@ -32,6 +33,10 @@ export class Channel {
   lingerUntilMs: number | null = null;
   /** The gather knows that this channel has events. */
   isListed = false;
+  /** Events that were published to those who were its members then. */
+  publishedEvents = 0;
+  /** Of the last frames, smoothed; null before the first. */
+  latencyMs: number | null = null;
   /** In every state. */
   readonly subscriptions = new Set<Subscription>();
   /** Those in the middle of a replay, which may hold frames for the seam. */
@@ -124,6 +129,8 @@ export class Channel {
   }
 
   #publishPartition(builder: FrameBuilder, events: GatheredEvents, sentMs: number, count: CountSent): void {
+    this.publishedEvents += events.count;
+    this.latencyMs = smoothed(this.latencyMs, events.oldestRecordMs, sentMs);
     const members = this.#members.size;
     if (members > 0 || this.catchingUp.size > 0) {
       let frames = 0;

@@ -1,6 +1,7 @@
 // One connected client as subscriptions and channels see it: frames go in, in order, and it may be closed. The connection
 // implements it with a socket, tests with an array.
 
+import type { SubscriptionView } from '../../schemas/connection-control.ts';
 import type { MdsError } from '../../schemas/errors.ts';
 import type { AckMessage, NackMessage } from '../../schemas/frames.ts';
 import type { PlanFormat } from '../../schemas/plan/plan.ts';
@@ -15,6 +16,8 @@ export interface ClientSubscription {
   readonly isEnded: boolean;
   /** True while it has something to send as soon as the client has room. */
   readonly wantsRoom: boolean;
+  /** What an operator is shown of it. */
+  view(): SubscriptionView;
   /** The client has read: go on. */
   advance(): void;
   /** At the client's wish, or because its connection is gone. */

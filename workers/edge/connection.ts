@@ -5,6 +5,7 @@
 // gets not one byte of a later frame: a frame behind a missing one would look like progress.
 
 import { CLOSE_CODES, isResumable } from '../../schemas/close-codes.ts';
+import type { SubscriptionView } from '../../schemas/connection-control.ts';
 import { MdsError } from '../../schemas/errors.ts';
 import {
   type AckMessage,
@@ -17,8 +18,10 @@ import {
   type ServerFrame,
   type SubscribeMessage,
 } from '../../schemas/frames.ts';
+import { type Identity, OPEN_IDENTITY } from '../../schemas/identity/identity.ts';
 import type { PlanFormat } from '../../schemas/plan/plan.ts';
 import type { AskingClient, ClientSubscription, FrameBytes } from './client.ts';
+import type { InspectedConnection } from './inspection/inspected.ts';
 import type { Outgoing, Writable } from './outgoing.ts';
 import { TokenBucket } from './token-bucket.ts';
 
@@ -82,11 +85,14 @@ const ACKNOWLEDGEMENT_BURST_SECONDS = 5;
 const MIN_COMPRESSED_BYTES = 512;
 
 // Thousands of connections are idle at a time: whatever only a busy one needs is made when it is needed.
-export class Connection implements AskingClient, Writable {
+export class Connection implements AskingClient, Writable, InspectedConnection {
   readonly format: PlanFormat;
+  readonly openedAtMs = Date.now();
+  /** Who it is. */
+  readonly identity: Identity = OPEN_IDENTITY;
   readonly #context: ConnectionContext;
   readonly #socket: Socket;
-  readonly #number: number;
+  readonly number: number;
   #bucket: TokenBucket | null = null;
   /** For messages of all kinds; those that are no acknowledgements need a token of both. */
   #wideBucket: TokenBucket | null = null;
@@ -95,6 +101,7 @@ export class Connection implements AskingClient, Writable {
   #first: FrameBytes | null = null;
   #others: FrameBytes[] | null = null;
   #queuedBytes = 0;
+  #sentBytes = 0;
   /** The network did not take everything at the last write. */
   #isBehind = false;
   #isClosed = false;
@@ -105,12 +112,28 @@ export class Connection implements AskingClient, Writable {
   constructor(context: ConnectionContext, socket: Socket, number: number, format: PlanFormat) {
     this.#context = context;
     this.#socket = socket;
-    this.#number = number;
+    this.number = number;
     this.format = format;
   }
 
   get id(): string {
-    return `${this.#context.edgeId}/${this.#number}`;
+    return `${this.#context.edgeId}/${this.number}`;
+  }
+
+  get door(): string {
+    return 'websocket';
+  }
+
+  get sentBytes(): number {
+    return this.#sentBytes;
+  }
+
+  views(): SubscriptionView[] {
+    return [...(this.#subscriptions?.values() ?? [])].map((subscription) => subscription.view());
+  }
+
+  topics(): ReadonlySet<string> {
+    return new Set(this.views().flatMap(({ topic }) => (topic === '' ? [] : [topic])));
   }
 
   /** Network address of the client; empty when the socket is gone. */
@@ -223,6 +246,7 @@ export class Connection implements AskingClient, Writable {
     }
     if (this.#isBehind && !wasBehind) this.#context.onBehind(this);
     this.#context.onBytes(this.#queuedBytes);
+    this.#sentBytes += this.#queuedBytes;
     this.#first = null;
     this.#queuedBytes = 0;
   }

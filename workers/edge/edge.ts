@@ -7,6 +7,7 @@ import type { ProcessContext, RunningProcess } from '../../platform/lifecycle.ts
 import { connectRedis, type Redis } from '../../platform/redis.ts';
 import { RedisClock } from '../../platform/redis-clock.ts';
 import { auditKeys } from '../../schemas/audit.ts';
+import { connectionKeys } from '../../schemas/connection-control.ts';
 import { type EdgeHeartbeat, HEARTBEAT_INTERVAL_MS, type RedisKeys, redisKeys } from '../../schemas/coordination.ts';
 import { edgeControlKeys } from '../../schemas/edge-control.ts';
 import { reasonOf } from '../../schemas/errors.ts';
@@ -25,6 +26,7 @@ import { EdgeControl } from './edge-control.ts';
 import { Evacuation } from './evacuation/evacuation.ts';
 import { FlushPacer } from './flush-pacer.ts';
 import { deleteHeartbeat, type HeartbeatIdentity, heartbeatOf, otherEdges, writeHeartbeat } from './heartbeat.ts';
+import { ConnectionDesk } from './inspection/connection-desk.ts';
 import { InterestRegister } from './interest-register.ts';
 import { LaneReader } from './lane-reader.ts';
 import { isOriginAllowed } from './origin-check.ts';
@@ -61,6 +63,7 @@ export async function startEdge(context: Context): Promise<RunningProcess> {
   await parts.lane.start(redis.lane);
   await parts.catalogReader.start(redis.notices);
   await parts.durables.start(redis.notices);
+  await parts.desk.start(redis.notices);
   const server = await startWebSocketServer({
     host: config.host,
     port: config.edgePort,
@@ -112,6 +115,7 @@ interface Parts {
   readonly connections: Connections;
   readonly evacuation: Evacuation;
   readonly control: EdgeControl;
+  readonly desk: ConnectionDesk;
 }
 
 function assemble({ config, log, metrics, health }: Context, { commands }: Connected): Parts {
@@ -234,6 +238,14 @@ function assemble({ config, log, metrics, health }: Context, { commands }: Conne
     log,
     now,
   });
+  const desk = new ConnectionDesk({
+    edgeId,
+    connections: connections.open,
+    slownessOf: (connection) => slowClients.slownessOf(connection),
+    commands,
+    keys: connectionKeys(config.redisPrefix),
+    log,
+  });
   return {
     edgeId,
     keys,
@@ -248,6 +260,7 @@ function assemble({ config, log, metrics, health }: Context, { commands }: Conne
     connections,
     evacuation,
     control,
+    desk,
   };
 }
 

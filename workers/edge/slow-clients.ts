@@ -2,6 +2,7 @@
 // thousands that keep up cost nothing. Pure: time is an argument.
 
 import type { SlowClient } from '../../schemas/edge-control.ts';
+import { KEPT_UP, type Slowness } from './inspection/inspected.ts';
 import type { ShedCounts } from './overflow/waiting-events.ts';
 
 /** A connection as seen from here. */
@@ -62,6 +63,13 @@ export class SlowClients {
   onClosed(connection: WatchedConnection): void {
     const figures = this.#known.get(connection);
     if (figures && figures.closedAtMs === null) this.#known.delete(connection);
+  }
+
+  slownessOf(connection: WatchedConnection): Slowness {
+    const figures = this.#known.get(connection);
+    if (!figures) return KEPT_UP;
+    const { worstBufferedBytes, behindSinceMs, dropped: droppedEvents, conflated: conflatedEvents } = figures;
+    return { worstBufferedBytes, behindSinceMs, droppedEvents, conflatedEvents };
   }
 
   /** Clients that are behind now. */

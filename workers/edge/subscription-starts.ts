@@ -86,7 +86,10 @@ export class SubscriptionStarts {
         flushLive: () => this.#gather.flushChannel(channel),
         ask: (session, ranges) => replays.ask(session, { topicId, channel: asked, ranges }),
         release: (session) => replays.release(session),
-        onSent: (frameCount, eventCount) => observer.onReplaySent(frameCount, eventCount),
+        onSent: (frameCount, eventCount) => {
+          observer.onReplaySent(frameCount, eventCount);
+          subscription.onReplayed(eventCount);
+        },
         onFailed: (error) => subscription.fail(error),
         onLive: () => {
           delivery.catchingUp.delete(subscription);

@@ -5,6 +5,7 @@
 //   live ──its channel was not matched for a while──▶ replaying ──▶ live
 //   any ──unsubscribe, close, error──▶ ended
 
+import type { SubscriptionView } from '../../schemas/connection-control.ts';
 import { type Cursor, compareCursors, type Position } from '../../schemas/cursor.ts';
 import { MdsError } from '../../schemas/errors.ts';
 import type { ErrorFrame, ServerFrame } from '../../schemas/frames.ts';
@@ -48,6 +49,10 @@ export class Subscription {
   #session: ReplaySession | null = null;
   #output: OutputOf | null = null;
   #lastToken = '';
+  /** Given to it in replays, and live before the present time of being live. */
+  #deliveredEvents = 0;
+  /** What its channel had published when it became a member. */
+  #memberSinceEvents = 0;
   /** Everything up to here was given, as its client or follower knows. */
   #told: Position = new Map();
 
@@ -82,6 +87,21 @@ export class Subscription {
     return this.#session !== null;
   }
 
+  view(): SubscriptionView {
+    const { id: channel, topic, plan, latencyMs } = this.channel;
+    const { filter } = plan;
+    const live = this.#state === 'live' ? this.channel.publishedEvents - this.#memberSinceEvents : 0;
+    const deliveredEvents = this.#deliveredEvents + live;
+    const none = { droppedEvents: 0, conflatedEvents: 0, inFlightEvents: 0 };
+    const { id, state } = this;
+    return { id, kind: 'shared', topic: topic.name, filter, channel, state, deliveredEvents, latencyMs, ...none };
+  }
+
+  /** Events of a replay went to it. */
+  onReplayed(eventCount: number): void {
+    this.#deliveredEvents += eventCount;
+  }
+
   /** There is room: a replay goes on. */
   advance(): void {
     this.#session?.advance();
@@ -105,7 +125,7 @@ export class Subscription {
     output: OutputOf,
   ): void {
     const wasLive = this.#state === 'live';
-    if (wasLive) this.channel.removeMember(this.audience);
+    if (wasLive) this.#endMembership();
     this.#state = 'replaying';
     this.#session = session;
     this.#output = output;
@@ -186,7 +206,7 @@ export class Subscription {
   }
 
   #finish(): void {
-    if (this.#state === 'live') this.channel.removeMember(this.audience);
+    if (this.#state === 'live') this.#endMembership();
     this.#state = 'ended';
     this.channel.catchingUp.delete(this);
     this.channel.subscriptions.delete(this);
@@ -199,7 +219,13 @@ export class Subscription {
   #becomeMember(): void {
     if (this.isEnded) return; // telling may have closed the client
     this.#state = 'live';
+    this.#memberSinceEvents = this.channel.publishedEvents;
     this.channel.addMember(this.audience);
+  }
+
+  #endMembership(): void {
+    this.#deliveredEvents += this.channel.publishedEvents - this.#memberSinceEvents;
+    this.channel.removeMember(this.audience);
   }
 
   #tellStart(position: Position, partitions: number, replaying: boolean): void {

@@ -7,6 +7,7 @@ import pg from 'pg';
 import t, { type Test } from 'tap';
 import { Check } from 'typebox/value';
 import { buildServer, type ServerParts } from '../../../control-plane/api/server.ts';
+import { ConnectionDirectory } from '../../../control-plane/connections/connection-directory.ts';
 import { createDeadLetterMetrics } from '../../../control-plane/dead-letters/dead-letter-metrics.ts';
 import { DeadLetterService } from '../../../control-plane/dead-letters/dead-letter-service.ts';
 import { LetterDecoding } from '../../../control-plane/dead-letters/letter-decoding.ts';
@@ -54,6 +55,11 @@ async function aServer(t: Test, overrides: Partial<ServerParts> = {}) {
     onChange: () => {},
     topics: new TopicService({ db, work, known, onChange: () => {}, untilTold: async () => {} }),
     schemas: { getSchemaById: async () => 'unknown' },
+    connections: new ConnectionDirectory({
+      redis,
+      keys,
+      questions: { ask: () => Promise.reject(new Error('nobody asks edges here')) },
+    }),
     deadLetters: someDeadLetters(db, redis),
     search: { search: () => Promise.reject(new Error('nobody searches here')) },
     explanations: { ask: () => Promise.reject(new Error('nobody explains here')) },
@@ -128,6 +134,7 @@ t.test('with Postgres away requests may be sent again later', async (t) => {
     '/v1/dead-letters',
     '/v1/dead-letters/a',
     '/v1/workers',
+    '/v1/connections',
     '/v1/edges',
   ]) {
     const answer = await app.inject(url);
@@ -169,6 +176,9 @@ t.test('the API describes itself in OpenAPI 3.1, with every status', async (t) =
   const document = (await app.inject('/openapi.json')).json();
   t.equal(document.openapi, '3.1.0');
   t.same(Object.keys(document.paths).sort(), [
+    '/v1/connections',
+    '/v1/connections/disconnect',
+    '/v1/connections/{edgeId}/{number}',
     '/v1/dead-letters',
     '/v1/dead-letters/purge',
     '/v1/dead-letters/redrive',

@@ -116,6 +116,9 @@ t.test(
       id: 's',
       isEnded: false,
       wantsRoom: false,
+      view: () => {
+        throw new Error('nobody looks at it');
+      },
       advance: () => {},
       end: () => {},
       onAcknowledgement: (message) => taken.push(message),

@@ -20,6 +20,9 @@ function aDoor() {
     id: 's',
     isEnded: false,
     wantsRoom: true,
+    view: () => {
+      throw new Error('nobody looks at it');
+    },
     advance: () => {},
     end: () => {
       endedCount += 1;

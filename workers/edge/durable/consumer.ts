@@ -2,6 +2,7 @@
 // acknowledgements to them.
 
 import { randomBytes } from 'node:crypto';
+import type { SubscriptionView } from '../../../schemas/connection-control.ts';
 import { MdsError } from '../../../schemas/errors.ts';
 import type {
   AckMessage,
@@ -16,6 +17,7 @@ import type { Client, ClientSubscription } from '../client.ts';
 import { followedFrame } from '../followed-frame.ts';
 import type { LostRange } from '../follower.ts';
 import { gapFrame } from '../replay-output.ts';
+import { smoothed } from '../smoothed-latency.ts';
 import type { InFlight } from './in-flight.ts';
 import type { ShardLead } from './shard-lead.ts';
 import type { LocalConsumer } from './shard-store.ts';
@@ -73,6 +75,10 @@ export class Consumer implements ClientSubscription, LocalConsumer {
   #isPaused = false;
   #wantsRoom = false;
   #lastConsuming = '';
+  /** What it takes part in; null until that is found. */
+  #consuming: Pick<Consuming, 'topic' | 'filter' | 'state'> | null = null;
+  #deliveredEvents = 0;
+  #latencyMs: number | null = null;
 
   constructor(context: ConsumerContext, client: Client, message: ConsumeMessage) {
     this.#context = context;
@@ -89,6 +95,23 @@ export class Consumer implements ClientSubscription, LocalConsumer {
 
   get wantsRoom(): boolean {
     return this.#wantsRoom;
+  }
+
+  view(): SubscriptionView {
+    const { topic, filter, state } = this.#consuming ?? { topic: '', filter: '', state: 'standby' };
+    return {
+      id: this.id,
+      kind: 'durable',
+      topic,
+      filter,
+      channel: this.channel,
+      state: state === 'active' ? 'live' : state === 'paused' ? 'paused' : 'waiting',
+      deliveredEvents: this.#deliveredEvents,
+      droppedEvents: 0,
+      conflatedEvents: 0,
+      inFlightEvents: this.inFlightCount,
+      latencyMs: this.#latencyMs,
+    };
   }
 
   get inFlightCount(): number {
@@ -180,6 +203,7 @@ export class Consumer implements ClientSubscription, LocalConsumer {
   /** Tells what it takes part in, unless it knows. */
   tellConsuming({ maxInFlight, ...consuming }: Consuming): void {
     this.#isPaused = consuming.state === 'paused';
+    this.#consuming = consuming;
     const frame: ConsumingFrame = {
       type: 'consuming',
       id: this.id,
@@ -225,6 +249,10 @@ export class Consumer implements ClientSubscription, LocalConsumer {
     if (!first) return;
     lead.touch();
     const isFirst = entries.every(({ attempts }) => attempts === 1);
+    const recordMs = Math.min(...entries.map((entry) => entry.recordMs));
+    const sentMs = this.#context.wallClock();
+    this.#deliveredEvents += entries.length;
+    this.#latencyMs = smoothed(this.#latencyMs, recordMs, sentMs);
     this.#client.send(
       followedFrame('json', {
         channel: this.channel,
@@ -232,9 +260,9 @@ export class Consumer implements ClientSubscription, LocalConsumer {
         partition: first.partition,
         from: first.attempts === 1 && !first.isRedrive ? first.before : justBefore(first.cursor),
         to: (entries.at(-1) ?? first).cursor,
-        recordMs: Math.min(...entries.map(({ recordMs }) => recordMs)),
+        recordMs,
         publishedMs: first.publishedMs,
-        sentMs: this.#context.wallClock(),
+        sentMs,
         events: entries,
         ...(isFirst ? {} : { attempts: entries.map(({ attempts }) => attempts) }),
       }),

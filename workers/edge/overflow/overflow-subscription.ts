@@ -6,6 +6,7 @@
 //                           drop: is counted ─────┴─room──┘
 
 import { CLOSE_CODES } from '../../../schemas/close-codes.ts';
+import type { SubscriptionView } from '../../../schemas/connection-control.ts';
 import type { CatalogTopic } from '../../../schemas/coordination.ts';
 import type { Position } from '../../../schemas/cursor.ts';
 import type { MdsError } from '../../../schemas/errors.ts';
@@ -17,6 +18,7 @@ import type { Client, ClientSubscription } from '../client.ts';
 import type { ChannelPlan } from '../delivery.ts';
 import { followedFrame } from '../followed-frame.ts';
 import type { EventBatch, FollowedEvent, Follower, LostRange } from '../follower.ts';
+import { smoothed } from '../smoothed-latency.ts';
 import type { Subscription } from '../subscription.ts';
 import { TokenBucket } from '../token-bucket.ts';
 import {
@@ -74,6 +76,8 @@ export class OverflowSubscription implements Follower, ClientSubscription {
   #awaitsRoom = false;
   #cancelWake: (() => void) | null = null;
   #lastToken = '';
+  #deliveredEvents = 0;
+  #latencyMs: number | null = null;
 
   constructor(context: OverflowContext, client: Client, wish: OverflowWish) {
     const { limits, memory, now } = context;
@@ -93,6 +97,24 @@ export class OverflowSubscription implements Follower, ClientSubscription {
 
   get wantsRoom(): boolean {
     return this.#awaitsRoom;
+  }
+
+  view(): SubscriptionView {
+    const { topic, plan } = this.#wish;
+    const { dropped: droppedEvents, conflated: conflatedEvents } = this.#waiting.shed;
+    return {
+      id: this.id,
+      kind: 'overflow',
+      topic: topic.name,
+      filter: plan.plan.filter,
+      channel: plan.channel,
+      state: this.#following?.state ?? 'joining',
+      deliveredEvents: this.#deliveredEvents,
+      droppedEvents,
+      conflatedEvents,
+      inFlightEvents: 0,
+      latencyMs: this.#latencyMs,
+    };
   }
 
   /** By which it follows its channel; null until it does. */
@@ -271,6 +293,8 @@ export class OverflowSubscription implements Follower, ClientSubscription {
     const { channel } = this.#wish.plan;
     const sentMs = this.#context.now();
     const head = { channel, subscriptionId: this.id, partition, from, to, recordMs, publishedMs, sentMs };
+    this.#deliveredEvents += events.length;
+    this.#latencyMs = smoothed(this.#latencyMs, events.length === 0 ? 0 : recordMs, sentMs);
     this.#client.send(followedFrame(this.format, { ...head, events }));
   }
 
