@@ -4,6 +4,7 @@ import { fileURLToPath } from 'node:url';
 import { type Static, Type } from 'typebox';
 import {
   commonConfig,
+  identityConfig,
   kafkaConfig,
   postgresConfig,
   redisConfig,
@@ -14,6 +15,7 @@ const DEFAULT_PAGE_DIR = fileURLToPath(new URL('../client/page/dist', import.met
 
 export const ControlPlaneConfig = Type.Object({
   ...commonConfig,
+  ...identityConfig,
   ...kafkaConfig,
   ...registryConfig,
   ...redisConfig,

@@ -2,14 +2,20 @@
 // that a default cannot differ between processes.
 
 import { Type } from 'typebox';
+import { AUTH_SECRET_EXPECTED } from './auth-config.ts';
 
 export const commonConfig = {
   host: Type.String({
     default: '127.0.0.1',
-    pattern: '^(127\\.\\d{1,3}\\.\\d{1,3}\\.\\d{1,3}|::1|localhost)$',
-    expected: 'a loopback address (127.0.0.1, ::1 or localhost)',
+    pattern: '^[A-Za-z0-9.:_-]{1,253}$',
+    expected: 'an address or name of this machine',
     description:
-      'Address to listen on. Loopback only: there is no authentication yet, so nothing may be reachable from outside.',
+      'Address to listen on. Other than loopback (0.0.0.0, for instance) only with MDS_AUTH on: without it, whoever reaches a process may do everything.',
+  }),
+  auth: Type.Enum(['on', 'off'], {
+    default: 'on',
+    description:
+      'Whether everybody must say who they are, with an API key or a token. Off: everybody may do everything, and only loopback can be listened on; for tests and measurements.',
   }),
   processId: Type.String({
     default: '{host}-{pid}-{random}',
@@ -83,3 +89,15 @@ export const httpPortConfig = (defaultPort: number) => ({
     description: 'Port of /healthz, /readyz and /metrics. 0 takes any free port.',
   }),
 });
+
+/** For processes that look at credentials. */
+export const identityConfig = {
+  authSecret: Type.Optional(
+    Type.String({
+      secret: true,
+      expected: AUTH_SECRET_EXPECTED,
+      description:
+        'Key of the HMAC under which secrets of API keys are stored; the same in every process. Needed while MDS_AUTH is on. With another one, no API key is valid any more.',
+    }),
+  ),
+};

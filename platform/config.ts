@@ -8,11 +8,13 @@ import type { Static, TObject, TProperties, TSchema } from 'typebox';
 import { Check } from 'typebox/value';
 import { MdsError } from '../schemas/errors.ts';
 import { nearestName } from '../schemas/nearest-name.ts';
+import { authProblems } from './auth-config.ts';
 import { KNOWN_VARIABLES } from './known-variables.ts';
 
 export {
   commonConfig,
   httpPortConfig,
+  identityConfig,
   kafkaConfig,
   postgresConfig,
   redisConfig,
@@ -51,13 +53,18 @@ export function loadConfig<Schema extends TObject>(schema: Schema, env: Environm
     } else if (Check(propertySchema, read)) {
       values[property] = read;
     } else {
-      problems.push(`${variable} is ${JSON.stringify(text ?? read)}; it must be ${expectation(propertySchema)}`);
+      const shown = isSecret(propertySchema) ? 'not valid' : JSON.stringify(text ?? read);
+      problems.push(`${variable} is ${shown}; it must be ${expectation(propertySchema)}`);
     }
   }
+  problems.push(...authProblems(values, (property) => Object.hasOwn(properties, property)));
   problems.push(...unknownVariables(Object.keys(properties).map(variableOf), env));
   if (problems.length > 0) throw new MdsError('MDS_CONFIG_INVALID', { problems });
   return values as Static<Schema>; // every property was checked against its schema above
 }
+
+/** Problems are printed and logged. */
+const isSecret = (schema: TSchema): boolean => 'secret' in schema && schema.secret === true;
 
 function unknownVariables(own: readonly string[], env: Environment): string[] {
   const known = new Set([...own, ...KNOWN_VARIABLES]);

@@ -3,6 +3,8 @@
 
 export const KNOWN_VARIABLES: readonly string[] = [
   'MDS_API_URL',
+  'MDS_AUTH',
+  'MDS_AUTH_SECRET',
   'MDS_BODY_LIMIT_BYTES',
   'MDS_COLLECT_HOST',
   'MDS_COLLECT_INTERVAL_MS',

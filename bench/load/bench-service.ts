@@ -41,7 +41,8 @@ export class BenchService {
 
   static async start(stack: Stack, { workers, edges, env = {}, profileTo }: ServiceSize): Promise<BenchService> {
     // A name space of its own: nothing of an earlier suite's topics and keys is seen.
-    const common = { MDS_REDIS_PREFIX: `bench${process.hrtime.bigint()}`, MDS_LOG_LEVEL: 'warn', ...env };
+    const space = `bench${process.hrtime.bigint()}`;
+    const common = { MDS_AUTH: 'off', MDS_REDIS_PREFIX: space, MDS_LOG_LEVEL: 'warn', ...env };
     const profiled = profileTo === undefined ? {} : { NODE_OPTIONS: `--cpu-prof --cpu-prof-dir=${profileTo}` };
     const controlPlane = await startProcess('control-plane', stack, { env: common });
     const of = (role: 'stream-worker' | 'edge', count: number) =>

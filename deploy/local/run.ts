@@ -124,7 +124,7 @@ async function bringUp(): Promise<() => Promise<End>> {
 
 async function start(role: Role, stack: Stack): Promise<ProjectProcess> {
   const sinceMs = performance.now();
-  const started = await startProcess(role, stack);
+  const started = await startProcess(role, stack, { env: { MDS_AUTH: 'off' } });
   say(`  ✓ ${started.name} ready after ${seconds(sinceMs)}`);
   return started;
 }

@@ -1,5 +1,5 @@
 // What every door needs to know who is at it. Works without Postgres, and goes on with its last good copy while Redis is
-// away: see redis-authenticator.ts.
+// away: see redis-authenticator.ts; a process makes its own with create-authenticator.ts.
 
 import { type Identity, OPEN_IDENTITY, type TenantQuotas } from '../../schemas/identity/identity.ts';
 
@@ -8,7 +8,9 @@ export interface Authenticator {
   readonly isOn: boolean;
   /**
    * @param credential an API key (`mds_…`) or a token (JWT), without `Bearer `; null: none was given
-   * @throws MdsError `MDS_UNAUTHENTICATED`, the same for every reason; the reason goes to a metric
+   * @returns one object for as long as nothing changes: hand on this one, not a copy, for `current` knows only it
+   * @throws MdsError `MDS_UNAUTHENTICATED`, the same for every reason; the reason goes to a metric.
+   *   `MDS_DEPENDENCY_UNAVAILABLE` when nobody can tell now: the directory was not read yet, an issuer's keys are away
    */
   authenticate(credential: string | null): Promise<Identity>;
   /**
@@ -20,7 +22,7 @@ export interface Authenticator {
   quotasOf(tenant: string): TenantQuotas;
 }
 
-const NO_LIMITS: TenantQuotas = {
+export const NO_LIMITS: TenantQuotas = {
   eventsInPerSecond: null,
   deliveriesPerSecond: null,
   bytesOutPerSecond: null,

@@ -4,6 +4,7 @@ import {
   commonConfig,
   expectation,
   httpPortConfig,
+  identityConfig,
   kafkaConfig,
   loadConfig,
   postgresConfig,
@@ -120,14 +121,33 @@ t.test('the shared fragments accept their own defaults', async (t) => {
   t.not(loadConfig(all, {}).processId, config.processId, 'a new one each time');
 });
 
-t.test('only loopback may be listened on', async (t) => {
+t.test('only loopback may be listened on while authentication is off', async (t) => {
   const common = Type.Object(commonConfig);
   for (const host of ['127.0.0.1', '127.0.1.1', '::1', 'localhost']) {
-    t.equal(loadConfig(common, { MDS_HOST: host }).host, host);
+    t.equal(loadConfig(common, { MDS_HOST: host, MDS_AUTH: 'off' }).host, host);
   }
   for (const host of ['0.0.0.0', '::', '10.0.0.1', 'example.org', '127.0.0.1.evil.org']) {
-    t.match(problemsOf(() => loadConfig(common, { MDS_HOST: host }))[0], 'it must be a loopback address');
+    const problems = problemsOf(() => loadConfig(common, { MDS_HOST: host, MDS_AUTH: 'off' }));
+    t.match(problems[0], /^MDS_HOST is ".*"; it must be a loopback address .* while MDS_AUTH is off$/);
+    t.equal(loadConfig(common, { MDS_HOST: host }).host, host);
   }
+});
+
+t.test('a process that looks at credentials needs a secret of 32 bytes, and never shows it', async (t) => {
+  const door = Type.Object({ ...commonConfig, ...identityConfig });
+  for (const secret of ['0123456789abcdef'.repeat(4), Buffer.alloc(32, 7).toString('base64'), 'x'.repeat(43)]) {
+    t.equal(loadConfig(door, { MDS_AUTH_SECRET: secret }).authSecret, secret);
+  }
+  t.match(
+    problemsOf(() => loadConfig(door, {}))[0],
+    /^MDS_AUTH_SECRET is not set; it must be at least 32 random bytes/,
+  );
+  for (const secret of ['planted-and-short', 'planted !'.repeat(10), 'abcd'.repeat(8)]) {
+    const problems = problemsOf(() => loadConfig(door, { MDS_AUTH_SECRET: secret }));
+    t.match(problems[0], 'MDS_AUTH_SECRET is too short or neither hex nor base64');
+    t.notMatch(JSON.stringify(problems), secret);
+  }
+  t.same(loadConfig(door, { MDS_AUTH: 'off' }).authSecret, undefined);
 });
 
 t.test('broker lists are checked', async (t) => {

@@ -1,12 +1,13 @@
 // Configuration of the edge. Every default with its reason; docs/configuration.md is generated from here.
 
 import { type Static, Type } from 'typebox';
-import { commonConfig, redisConfig } from '../../platform/config.ts';
+import { commonConfig, identityConfig, redisConfig } from '../../platform/config.ts';
 
 const MIB = 1_048_576;
 
 export const EdgeConfig = Type.Object({
   ...commonConfig,
+  ...identityConfig,
   ...redisConfig,
   httpPort: Type.Integer({
     default: 9412,

@@ -1,12 +1,13 @@
 // Configuration of the ingest door: every value with its default and the reason for it.
 
 import { type Static, Type } from 'typebox';
-import { commonConfig, httpPortConfig, kafkaConfig, redisConfig } from '../../platform/config.ts';
+import { commonConfig, httpPortConfig, identityConfig, kafkaConfig, redisConfig } from '../../platform/config.ts';
 
 const MIB = 1_048_576;
 
 export const ingestConfig = Type.Object({
   ...commonConfig,
+  ...identityConfig,
   ...httpPortConfig(9436),
   ...kafkaConfig,
   ...redisConfig,

@@ -219,6 +219,7 @@ export async function startOtherEdge({ prefix }: Pick<EdgeUnderTest, 'prefix'>, 
   const config = loadConfig(EdgeConfig, {
     MDS_REDIS_URL: redisUrl,
     MDS_REDIS_PREFIX: prefix,
+    MDS_AUTH: 'off',
     MDS_EDGE_PORT: String(port),
     MDS_HTTP_PORT: '0',
     MDS_LOG_LEVEL: process.env.TEST_LOG_LEVEL ?? 'silent',

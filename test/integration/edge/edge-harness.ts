@@ -43,6 +43,7 @@ export async function startEdgeUnderTest(
   const config = loadConfig(EdgeConfig, {
     MDS_REDIS_URL: proxy.url,
     MDS_REDIS_PREFIX: prefix,
+    MDS_AUTH: 'off',
     MDS_EDGE_PORT: String(port),
     MDS_HTTP_PORT: '0',
     MDS_LOG_LEVEL: process.env.TEST_LOG_LEVEL ?? 'silent',

@@ -18,6 +18,7 @@ async function startProcess(port: number, httpPort: number) {
       MDS_REDIS_URL: redis.url,
       MDS_EDGE_PORT: String(port),
       MDS_HTTP_PORT: String(httpPort),
+      MDS_AUTH: 'off',
       MDS_LOG_LEVEL: 'fatal',
     },
     stdio: ['ignore', 'ignore', 'pipe'],

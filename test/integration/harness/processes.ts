@@ -55,6 +55,7 @@ export class TestProcess {
       MDS_HTTP_PORT: String(httpPort),
       ...(spec.kind === 'edge' ? { MDS_EDGE_PORT: String(edgePort) } : {}),
       MDS_PROCESS_ID: spec.name,
+      MDS_AUTH: 'off', // tests of identities turn it on
       ...spec.env,
     };
   }

@@ -31,11 +31,15 @@ const LAST_PORT = 31_900;
 const ATTEMPTS = 50;
 const KEEP_ALIVE_MS = 1000;
 
+/** Tests are about other things than who somebody is, unless they say so. */
+const OPEN = { MDS_AUTH: 'off' };
+
 /** The stack of this run, or a new one when there is none. */
 export async function acquireStack(): Promise<TestStack> {
   const shared = process.env[STACK_VARIABLE];
   if (shared === undefined || shared === '') return ownStack();
-  return { ...(JSON.parse(shared) as StackAddress), services: null, release: async () => undefined }; // with-stack.ts wrote it
+  const { home, env } = JSON.parse(shared) as StackAddress; // with-stack.ts wrote it
+  return { home, env: { ...env, ...OPEN }, services: null, release: async () => undefined };
 }
 
 /** A stack of the caller's own, to stop and break as it likes. Removed with everything in it by `release`. */
@@ -48,7 +52,7 @@ export async function ownStack(
   const services = await startStack({ home, portBase, ...layout, ...(onProgress === undefined ? {} : { onProgress }) });
   return {
     home,
-    env: services.env,
+    env: { ...services.env, ...OPEN },
     services,
     release: async () => {
       // the services do not keep this process alive; stopping them has to
