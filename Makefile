@@ -62,6 +62,7 @@ check: setup ## Types, lint and format, import directions, dead code, generated 
 	@depcruise --config .dependency-cruiser.cjs $(wildcard schemas platform workers control-plane client deploy bench test)
 	@knip
 	@node docs/generate-configuration.ts --check
+	@node docs/generate-api.ts --check
 
 bench: setup ## Measure this machine, with a report of charts, in 15 min; one suite only: make bench SUITE=kernel
 	@node bench/main.ts $(SUITE)

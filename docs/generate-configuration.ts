@@ -6,6 +6,7 @@ import { fileURLToPath } from 'node:url';
 import type { TObject, TSchema } from 'typebox';
 import { type PortName, portPlan, portVariable } from '../deploy/local/port-plan.ts';
 import { expectation, variableOf } from '../platform/config.ts';
+import { table } from './markdown-table.ts';
 
 export interface ProcessConfig {
   readonly title: string;
@@ -139,15 +140,6 @@ function defaultText(schema: TSchema): string {
   if (!('default' in schema)) return 'none';
   const text = String(schema.default);
   return text.startsWith(ROOT_PATH) ? `${code(text.slice(ROOT_PATH.length))} in the checkout` : code(text);
-}
-
-/** Padded as Biome formats it, so that formatting changes nothing. */
-function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
-  const lines = [head, ...rows].map((cells) => cells.map((cell) => cell.replaceAll('|', '\\|')));
-  const widths = head.map((_, column) => Math.max(...lines.map((cells) => cells[column]?.length ?? 0)));
-  const [first, ...others] = lines.map((cells) => cells.map((cell, column) => cell.padEnd(widths[column] ?? 0)));
-  const dashes = widths.map((width) => '-'.repeat(width));
-  return [first ?? [], dashes, ...others].map((cells) => `| ${cells.join(' | ')} |\n`).join('');
 }
 
 const code = (text: string): string => (text === '' ? 'empty' : `\`${text}\``);

@@ -25,7 +25,7 @@ const ALWAYS: readonly MdsErrorCode[] = ['MDS_REQUEST_INVALID', 'MDS_DEPENDENCY_
 /** @param codes what a route may answer @returns response schemas that say so, by status */
 export function problemsOf(...codes: readonly MdsErrorCode[]): Record<string, unknown> {
   const byStatus = new Map<number, MdsErrorCode[]>();
-  for (const code of [...codes, ...ALWAYS]) {
+  for (const code of new Set([...codes, ...ALWAYS])) {
     const { status } = ERROR_KINDS[code];
     byStatus.set(status, [...(byStatus.get(status) ?? []), code]);
   }

@@ -4,6 +4,7 @@
 import swagger from '@fastify/swagger';
 import apiReference from '@scalar/fastify-api-reference';
 import type { App } from './app.ts';
+import { type ApiDocument, completeDocument } from './openapi/complete-document.ts';
 
 const DESCRIPTION = `Topics, durable subscriptions, filters and the state of the service.
 
@@ -34,6 +35,9 @@ export async function registerDocumentation(app: App, version: string): Promise<
         { name: 'subscriptions', description: 'Durable subscriptions' },
         { name: 'dead letters', description: 'What could not be delivered' },
         { name: 'filters', description: 'CEL expressions over the fields of an event' },
+        { name: 'routes', description: 'Matching events of one topic that go to another, exactly once' },
+        { name: 'schemas', description: 'Avro schemas that events were written with' },
+        { name: 'edges', description: 'Processes that hold the connections of clients' },
         { name: 'connections', description: 'Clients of the edges' },
         { name: 'status', description: 'Processes, owners, lag and rates' },
       ],
@@ -42,7 +46,7 @@ export async function registerDocumentation(app: App, version: string): Promise<
       buildLocalReference: ({ $id }, _base, _fragment, i) => (typeof $id === 'string' ? $id : `def-${i}`),
     },
   });
-  app.get('/openapi.json', { schema: { hide: true } }, () => app.swagger());
+  app.get('/openapi.json', { schema: { hide: true } }, () => describedApi(app));
   app.addHook('onSend', async (request, reply) => {
     if (request.url.startsWith('/docs')) reply.header('content-security-policy', DOCS_CSP);
   });
@@ -59,3 +63,7 @@ export async function registerDocumentation(app: App, version: string): Promise<
     },
   });
 }
+
+/** The document of an app that is ready. */
+export const describedApi = (app: App): ReturnType<typeof completeDocument> =>
+  completeDocument(app.swagger() as unknown as ApiDocument); // made of what the routes declare; the part that is used

@@ -206,7 +206,7 @@ t.test('the API describes itself in OpenAPI 3.1, with every status', async (t) =
     '/v1/workers',
   ]);
   const created = document.paths['/v1/topics'].post.responses;
-  t.same(Object.keys(created), ['201', '400', '409', '422', '500', '503', '504']);
+  t.same(Object.keys(created), ['201', '400', '409', '413', '415', '422', '500', '503', '504']);
   t.match(created['409'].content['application/problem+json'].schema, { $ref: '#/components/schemas/Problem' });
   t.match(created['409'].description, /MDS_ALREADY_EXISTS/);
 });

@@ -1,0 +1,23 @@
+// The REST API's server with nobody behind it, to read its routes from: no part is touched before a request comes.
+
+import type { App } from '../../control-plane/api/app.ts';
+import { buildServer, type ServerParts } from '../../control-plane/api/server.ts';
+import { createMetrics } from '../../platform/metrics.ts';
+import { redisKeys } from '../../schemas/coordination.ts';
+
+/** Stands for any part: whatever is asked of it is another of its kind, and none of them can be called. */
+const nobody: unknown = new Proxy(
+  {},
+  {
+    get: (_target, name) => (name === 'then' || typeof name === 'symbol' ? undefined : nobody),
+  },
+);
+
+export async function undisturbedServer(version: string): Promise<App> {
+  const real = { keys: redisKeys('docs'), redisPrefix: 'docs', metrics: createMetrics('control'), version };
+  const settings = { pageDir: '/nonexistent', bodyLimitBytes: 1_048_576 };
+  const parts = new Proxy({ ...real, ...settings } as Partial<ServerParts>, {
+    get: (target, name) => Reflect.get(target, name) ?? nobody,
+  });
+  return buildServer(parts as ServerParts); // complete, since whatever else is asked for is nobody
+}
