@@ -11,6 +11,8 @@ export const TOOLCHAIN = join(ROOT, '.toolchain');
 
 export const KAFKA_JARS = join(TOOLCHAIN, 'kafka');
 export const REGISTRY_DIRECTORY = join(TOOLCHAIN, 'registry');
+/** A Python environment; for tests only. */
+export const SCHEMATHESIS_DIRECTORY = join(TOOLCHAIN, 'schemathesis');
 
 export interface Places {
   readonly home: string;

@@ -27,7 +27,7 @@ export const EXAMPLE_WORDS: Readonly<Record<string, readonly unknown[]>> = {
   code: ['MDS_EVENT_REFUSED'],
   connection: ['edge-1/17'],
   consumer: ['billing-1'],
-  cursor: [{ partition: 0, offset: 41, index: 0 }, '0/41/0'],
+  cursor: [{ partition: 0, offset: 41, index: 0 }, '0:41:0'],
   detail: ['The consumer refused the event at attempt 5: the order is unknown; see why, then redrive it.'],
   edge: ['edge-1'],
   edgeId: ['edge-1'],
