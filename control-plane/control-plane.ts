@@ -2,6 +2,7 @@
 
 import { readFile } from 'node:fs/promises';
 import type { AddressInfo } from 'node:net';
+import { createTopicSettingsClient } from '../platform/kafka-topic-settings.ts';
 import type { ProcessContext, RunningProcess } from '../platform/lifecycle.ts';
 import { createPool, type Pool, waitForPostgres } from '../platform/postgres.ts';
 import { connectRedis, type Redis } from '../platform/redis.ts';
@@ -21,6 +22,7 @@ import { EdgeQuestions } from './connections/edge-questions.ts';
 import { DeadLetters } from './dead-letters/dead-letters.ts';
 import { DurableKeeper } from './durable/durable-keeper.ts';
 import { Explanations } from './explain/explanations.ts';
+import { HealthWatch } from './health/health-watch.ts';
 import { Housekeeping } from './ownership/housekeeping.ts';
 import { LeaderLoop } from './ownership/leader-loop.ts';
 import { createLeaderMetrics } from './ownership/leader-metrics.ts';
@@ -31,6 +33,9 @@ import { migrate, readMigrations } from './store/migrations.ts';
 import { EvolvedSchemas } from './topics/evolved-schemas.ts';
 import { AdminKafkaTopics } from './topics/kafka-topics.ts';
 import { readKnownSchemas } from './topics/known-schemas.ts';
+import { SchemaVersions } from './topics/schema-versions.ts';
+import { TopicChanges } from './topics/topic-changes.ts';
+import { TopicDescriber } from './topics/topic-describer.ts';
 import { TopicService } from './topics/topic-service.ts';
 import { TopicWork } from './topics/topic-work.ts';
 import { UnfinishedTopics } from './topics/unfinished-topics.ts';
@@ -68,11 +73,18 @@ export async function startControlPlane(context: ProcessContext<ControlPlaneConf
   });
   const known = await readKnownSchemas();
   const work = new TopicWork({ db: pool, kafka, schemas: registry, known });
+  const onChange = (): void => loop?.look();
+  const settings = createTopicSettingsClient(config.kafkaBrokers);
+  const topicManagement = {
+    changes: new TopicChanges({ db: pool, kafka, settings, onChange }),
+    describer: new TopicDescriber({ kafka, settings, schemas: registry }),
+    versions: new SchemaVersions({ db: pool, redis, keys, schemas: registry, work, onChange }),
+  };
   const topics = new TopicService({
     db: pool,
     work,
     known,
-    onChange: () => loop?.look(),
+    onChange,
     untilTold: (topicId) =>
       untilTold(`topic ${topicId}`, async () => (await redis.hexists(keys.catalog, String(topicId))) === 1, log),
   });
@@ -153,20 +165,24 @@ export async function startControlPlane(context: ProcessContext<ControlPlaneConf
   });
   await questions.start();
   const version = await readVersion();
+  const status = new StatusReader({ db: pool, redis, keys, auditKeys: auditKeys(config.redisPrefix), version });
+  const healthWatch = new HealthWatch({ status, db: pool, redis, keys, registry, metrics, now: Date.now });
   const app = await buildServer({
     db: pool,
     redis,
     keys,
     redisPrefix: config.redisPrefix,
     topics,
+    topicManagement,
     kafka,
-    onChange: () => loop?.look(),
+    onChange,
     connections: new ConnectionDirectory({ redis, keys, questions }),
     deadLetters: deadLetters.service,
     explanations,
     search,
     schemas: registry,
-    status: new StatusReader({ db: pool, redis, keys, auditKeys: auditKeys(config.redisPrefix), version }),
+    status,
+    healthWatch,
     health,
     metrics,
     log,
@@ -179,11 +195,13 @@ export async function startControlPlane(context: ProcessContext<ControlPlaneConf
   notices.on('message', () => loop?.look());
   await notices.subscribe(keys.notifyHeartbeat);
   loop.start();
+  healthWatch.start();
   log.info({ port, host: config.host }, 'listening');
 
   return {
     port,
     stop: async () => {
+      healthWatch.stop();
       await app.close();
       await loop?.stop();
       loop = undefined;

@@ -19,6 +19,9 @@ const UNKNOWN_REMEMBERED_MS = 1000;
 /** More different wrong ids a second are garbage, not schemas; they are simply asked for again. */
 const MAX_REMEMBERED_UNKNOWN = 100;
 
+/** More versions than anybody reads. */
+const MAX_VERSIONS = 100;
+
 export type Compatibility = keyof typeof ConfluentCompatibility;
 
 export interface RegisteredSchema {
@@ -42,6 +45,8 @@ export interface SchemaRegistry {
   setCompatibility(subject: string, level: Compatibility): Promise<void>;
   /** The subject's newest version, null when it has none. */
   latest(subject: string): Promise<RegisteredSchema | null>;
+  /** All versions, the oldest first; of very many the newest 100. */
+  versions(subject: string): Promise<readonly RegisteredSchema[]>;
   /** Deletes all versions; records that carry their ids can still be read. */
   deleteSubject(subject: string): Promise<void>;
   close(): Promise<void>;
@@ -88,6 +93,16 @@ export function createRegistry(url: string): SchemaRegistry {
       const latest = await orUndefined(() => client.getLatestSchemaMetadata(subject));
       if (latest?.id === undefined) return null;
       return { schemaId: latest.id, version: latest.version ?? 1, schema: latest.schema };
+    },
+    versions: async (subject) => {
+      const numbers = (await orUndefined(() => client.getAllVersions(subject))) ?? [];
+      const newest = numbers.toSorted((a, b) => a - b).slice(-MAX_VERSIONS);
+      return Promise.all(
+        newest.map(async (version) => {
+          const found = await orUnavailable(() => client.getSchemaMetadata(subject, version));
+          return { schemaId: found.id ?? 0, version, schema: found.schema };
+        }),
+      );
     },
     deleteSubject: async (subject) => {
       await orUndefined(() => client.deleteSubject(subject));

@@ -115,6 +115,8 @@ export const WorkerHeartbeat = Type.Object({
   rejectedRecords: Count,
   /** Share of the last interval that the busiest kernel thread worked, 0-1. */
   kernelBusyRatio: Rate,
+  /** Why it is not ready; absent when it is. */
+  notReady: Type.Optional(Type.Array(Type.String())),
 });
 export type WorkerHeartbeat = Static<typeof WorkerHeartbeat>;
 
@@ -148,6 +150,8 @@ export const EdgeHeartbeat = Type.Object({
   /** From the record's Kafka timestamp to the frame being sent, over the last 10 s; null when nothing was sent. */
   latencyP50Ms: Type.Union([Rate, Type.Null()]),
   latencyP99Ms: Type.Union([Rate, Type.Null()]),
+  /** Why it is not ready; absent when it is. */
+  notReady: Type.Optional(Type.Array(Type.String())),
   /** Only while an operator wants the edge to be empty. */
   evacuation: Type.Optional(EvacuationProgress),
 });

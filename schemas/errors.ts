@@ -49,6 +49,11 @@ export const ERROR_KINDS = {
     false,
     'The schema is not backward compatible with the latest version of {subject}: {reason}.',
   ),
+  MDS_SCHEMA_BREAKS_FILTERS: kind(
+    409,
+    false,
+    'With this schema {count} filters that are in use on {topic} would be refused; see them with a check, and accept that if it is meant.',
+  ),
   MDS_SCHEMA_UNKNOWN_ID: kind(404, false, 'The schema registry has no schema with id {schemaId}.'),
   MDS_RECORD_NOT_FRAMED: kind(422, false, 'The record does not begin with the Confluent magic byte and schema id.'),
   MDS_RECORD_TRUNCATED: kind(422, false, 'The record ends in the middle of a value.'),
@@ -219,6 +224,11 @@ export const ERROR_KINDS = {
     409,
     true,
     'The dead letter {id} is being redriven; purge it when that has succeeded or failed.',
+  ),
+  MDS_PARTITIONS_CANNOT_SHRINK: kind(
+    409,
+    false,
+    'The topic {topic} has {present} partitions, and Kafka cannot take partitions away; ask for more, or create another topic.',
   ),
   MDS_EDGES_BUSY: kind(503, true, '{limit} questions wait for answers of edges, which is the limit; try again.'),
   MDS_NOT_FOUND: kind(404, false, 'There is no {what} {id}.'),

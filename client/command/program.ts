@@ -8,6 +8,7 @@ import { dlqCommand } from './dlq.ts';
 import { edgesCommand } from './edges.ts';
 import { EXIT_CODES_HELP } from './exit-codes.ts';
 import { explainCommand } from './explain.ts';
+import { healthCommand } from './health.ts';
 import { publishCommand } from './publish.ts';
 import { routesCommand } from './routes.ts';
 import { statusCommand } from './status.ts';
@@ -25,6 +26,8 @@ Examples:
   mds explain host.metrics --filter 'value > 90.0'      how it is found, what it costs and matches
   mds status                                            processes, partitions, rates
 ${EXIT_CODES_HELP}`;
+
+const withInner = (command: Command): Command[] => [command, ...command.commands.flatMap(withInner)];
 
 /** The whole command with its subcommands; parsing throws CommanderError instead of ending the process. */
 export function createProgram(): Command {
@@ -51,10 +54,10 @@ export function createProgram(): Command {
     edgesCommand(),
     connectionsCommand(),
     statusCommand(),
+    healthCommand(),
   ];
   for (const command of commands) program.addCommand(command);
-  for (const command of [program, ...commands.flatMap((parent) => [parent, ...parent.commands])]) {
+  for (const command of [program, ...commands.flatMap(withInner)])
     command.copyInheritedSettings(program).exitOverride();
-  }
   return program;
 }

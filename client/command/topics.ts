@@ -1,13 +1,14 @@
-// `mds topics`: list, show, create and delete topics.
+// `mds topics`: list, show, create and delete topics; topic-control.ts and topic-schema.ts have the rest.
 
-import { readFile } from 'node:fs/promises';
-import { Command, InvalidArgumentError, Option } from 'commander';
+import { Command, Option } from 'commander';
 import type { Topic } from '../../schemas/api/topic.ts';
-import { MdsError, reasonOf } from '../../schemas/errors.ts';
 import { fieldsOf } from '../library/schema-fields.ts';
 import { runCommand } from './command-context.ts';
-import { durationMs, formatDuration } from './duration.ts';
+import { formatDuration } from './duration.ts';
+import { wholeNumber } from './numbers.ts';
 import { formatTable } from './table.ts';
+import { changeTopicCommand, describeTopicCommand, retention } from './topic-control.ts';
+import { readSchema, topicSchemaCommand } from './topic-schema.ts';
 
 const EXAMPLES = `
 Examples:
@@ -15,11 +16,14 @@ Examples:
   mds topics show host.metrics
   mds topics create my.events --partitions 16 --retention 7d
   mds topics create orders --schema Order.avsc
+  mds topics change my.events --partitions 32 --retention 14d
+  mds topics describe my.events
+  mds topics schema check orders Order.avsc
   mds topics delete my.events --yes`;
 
 export function topicsCommand(): Command {
   const topics = new Command('topics')
-    .description('list, show, create and delete topics')
+    .description('list, show, create, change, describe and delete topics; versions of their schemas')
     .addHelpText('after', EXAMPLES);
   topics
     .command('list', { isDefault: true })
@@ -64,6 +68,9 @@ export function topicsCommand(): Command {
         return undefined;
       }),
     );
+  topics.addCommand(changeTopicCommand());
+  topics.addCommand(describeTopicCommand());
+  topics.addCommand(topicSchemaCommand());
   topics
     .command('delete <name>')
     .description('delete a topic and every event in it')
@@ -109,27 +116,4 @@ function describe(topic: Topic, width: number): string {
     '',
     formatTable([{ name: 'FIELD' }, { name: 'TYPE' }, { name: 'ABOUT' }], fields, width),
   ].join('\n');
-}
-
-async function readSchema(file: string): Promise<Readonly<Record<string, unknown>>> {
-  try {
-    const schema: unknown = JSON.parse(await readFile(file, 'utf8'));
-    if (typeof schema === 'object' && schema !== null && !Array.isArray(schema)) return { ...schema };
-  } catch (cause) {
-    throw new MdsError('MDS_SCHEMA_INVALID', { reason: `${file}: ${reasonOf(cause)}` }, { cause });
-  }
-  throw new MdsError('MDS_SCHEMA_INVALID', { reason: `${file} does not hold a JSON object` });
-}
-
-function wholeNumber(text: string): number {
-  const value = Number(text);
-  if (!Number.isSafeInteger(value) || value < 1)
-    throw new InvalidArgumentError('It must be a whole number of at least 1.');
-  return value;
-}
-
-function retention(text: string): number {
-  const ms = durationMs(text);
-  if (ms === null) throw new InvalidArgumentError('It must be a time such as 90s, 15m, 12h or 7d.');
-  return ms;
 }

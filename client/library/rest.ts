@@ -13,6 +13,7 @@ import type {
 } from '../../schemas/api/dead-letter.ts';
 import type { Evacuation, EvacuationRequest } from '../../schemas/api/edge.ts';
 import type { FilterVerdict } from '../../schemas/api/filter-check.ts';
+import type { DistributionHealth } from '../../schemas/api/health.ts';
 import type { DeliveryLedger } from '../../schemas/api/ledger.ts';
 import type { NewRoute, Route } from '../../schemas/api/route.ts';
 import type { WriterSchema } from '../../schemas/api/schema.ts';
@@ -24,6 +25,7 @@ import type {
   SubscriptionChange,
 } from '../../schemas/api/subscription.ts';
 import type { NewTopic, Topic } from '../../schemas/api/topic.ts';
+import type { SchemaCheck, SchemaVersion, TopicChange, TopicDescription } from '../../schemas/api/topic-management.ts';
 import type { Why } from '../../schemas/api/why.ts';
 import type { ConnectionDetail, ConnectionSummary } from '../../schemas/connection-control.ts';
 import type { SlowClients } from '../../schemas/edge-control.ts';
@@ -74,6 +76,7 @@ export class RestClient {
   }
 
   status = (): Promise<ServiceStatus> => this.#call('GET', '/v1/status');
+  health = (): Promise<DistributionHealth> => this.#call('GET', '/v1/health/distribution');
   edges = (): Promise<readonly EdgeSummary[]> => listEdges(this.api, this.#fetch);
   slowClients = (edgeId: string): Promise<SlowClients> =>
     this.#call('GET', `/v1/edges/${encodeURIComponent(edgeId)}/slow-clients`);
@@ -109,6 +112,16 @@ export class RestClient {
   writerSchema = (schemaId: number): Promise<WriterSchema> => readWriterSchema(this.api, this.#fetch, schemaId);
   topic = (name: string): Promise<Topic> => this.#call('GET', `/v1/topics/${encodeURIComponent(name)}`);
   createTopic = (topic: NewTopic): Promise<Topic> => this.#call('POST', '/v1/topics', topic);
+  changeTopic = (name: string, change: TopicChange): Promise<Topic> =>
+    this.#call('PATCH', `/v1/topics/${encodeURIComponent(name)}`, change);
+  describeTopic = (name: string): Promise<TopicDescription> =>
+    this.#call('GET', `/v1/topics/${encodeURIComponent(name)}/description`);
+  schemaVersions = (name: string): Promise<readonly SchemaVersion[]> =>
+    this.#listAll(`/v1/topics/${encodeURIComponent(name)}/schemas`);
+  checkSchema = (name: string, schema: SchemaJson): Promise<SchemaCheck> =>
+    this.#call('POST', `/v1/topics/${encodeURIComponent(name)}/schemas/check`, { schema });
+  addSchema = (name: string, schema: SchemaJson, acceptBrokenFilters: boolean): Promise<SchemaCheck> =>
+    this.#call('POST', `/v1/topics/${encodeURIComponent(name)}/schemas`, { schema, acceptBrokenFilters });
   deleteTopic = (name: string): Promise<void> => this.#call('DELETE', `/v1/topics/${encodeURIComponent(name)}`);
   checkFilter = (topic: string, filter: string, fields?: readonly string[]): Promise<FilterVerdict> =>
     this.#call('POST', '/v1/filters/check', { topic, filter, ...(fields ? { fields } : {}) });
@@ -177,6 +190,7 @@ export class RestClient {
   }
 }
 
+type SchemaJson = Readonly<Record<string, unknown>>;
 type ConnectionSearch = Omit<ConnectionQuery, 'limit' | 'pageToken'>;
 
 const textsOf = (search: ConnectionSearch): Query =>

@@ -11,10 +11,12 @@ import { byId, element } from './dom.ts';
 import { EventList } from './event-list.ts';
 import { showFields } from './field-hints.ts';
 import { type AppliedFilter, FilterBox } from './filter-box.ts';
+import { showHealth } from './health-panel.ts';
 import { Traffic } from './traffic.ts';
 
 const CHART_INTERVAL_MS = 1000;
 const TOPICS_RETRY_MS = 2000;
+const HEALTH_INTERVAL_MS = 10_000;
 const NARROW_PX = 900;
 
 const rest = new RestClient(location.origin);
@@ -114,9 +116,20 @@ async function loadTopics(): Promise<void> {
   pick(topics.find(({ name }) => name === asked.get('topic'))?.name ?? topics[0]?.name ?? '');
 }
 
+async function watchHealth(): Promise<void> {
+  try {
+    showHealth(await rest.health());
+  } catch (error) {
+    if (!(error instanceof MdsError)) throw error;
+    showHealth(null);
+  }
+  setTimeout(() => void watchHealth(), HEALTH_INTERVAL_MS);
+}
+
 picker.addEventListener('change', () => pick(picker.value));
 setInterval(() => charts.show(traffic.series(Date.now())), CHART_INTERVAL_MS);
 addEventListener('pagehide', () => client.close());
 // On a narrow screen the events come first; the panels open on request.
 if (innerWidth <= NARROW_PX) for (const panel of document.querySelectorAll('details')) panel.open = false;
+void watchHealth();
 void loadTopics();

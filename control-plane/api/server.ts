@@ -19,6 +19,7 @@ import type { ConnectionDirectory } from '../connections/connection-directory.ts
 import type { DeadLetterService } from '../dead-letters/dead-letter-service.ts';
 import { SubscriptionService } from '../durable/subscription-service.ts';
 import type { Explanations } from '../explain/explanations.ts';
+import type { HealthWatch } from '../health/health-watch.ts';
 import type { StatusReader } from '../status/status-reader.ts';
 import { isDeadLetter } from '../store/dead-letters.ts';
 import type { Queryable } from '../store/queryable.ts';
@@ -34,10 +35,12 @@ import { connectionRoutes } from './routes/connections.ts';
 import { deadLetterRoutes } from './routes/dead-letters.ts';
 import { edgeRoutes } from './routes/edges.ts';
 import { filterRoutes } from './routes/filters.ts';
+import { distributionHealthRoutes } from './routes/health.ts';
 import { ledgerRoutes } from './routes/ledger.ts';
 import { schemaRoutes, type WriterSchemas } from './routes/schemas.ts';
 import { statusRoutes } from './routes/status.ts';
 import { subscriptionRoutes } from './routes/subscriptions.ts';
+import { type TopicManagement, topicManagementRoutes } from './routes/topic-management.ts';
 import { topicRouteRoutes } from './routes/topic-routes.ts';
 import { topicRoutes } from './routes/topics.ts';
 import { whyRoutes } from './routes/why.ts';
@@ -52,6 +55,7 @@ export interface ServerParts {
   /** Separates installations that share a Redis. */
   readonly redisPrefix: string;
   readonly topics: TopicService;
+  readonly topicManagement: TopicManagement;
   readonly kafka: KafkaTopics;
   /** What a leader tells others has changed. */
   readonly onChange: () => void;
@@ -62,6 +66,7 @@ export interface ServerParts {
   readonly search: Pick<EventSearch, 'search'>;
   readonly schemas: WriterSchemas;
   readonly status: StatusReader;
+  readonly healthWatch: Pick<HealthWatch, 'health'>;
   readonly health: Health;
   readonly metrics: Metrics;
   readonly log: Logger;
@@ -88,6 +93,7 @@ export async function buildServer(parts: ServerParts): Promise<App> {
   app.addSchema(Problem);
   await registerDocumentation(app, parts.version);
   topicRoutes(app, db, topics);
+  topicManagementRoutes(app, topics, parts.topicManagement);
   const durables = durableKeys(parts.redisPrefix);
   const subscriptions = new SubscriptionService({ ...parts, keys: durables });
   subscriptionRoutes(app, db, subscriptions);
@@ -102,6 +108,7 @@ export async function buildServer(parts: ServerParts): Promise<App> {
   statusRoutes(app, status, redis, keys);
   edgeRoutes(app, { redis, keys, controlKeys: edgeControlKeys(parts.redisPrefix) });
   connectionRoutes(app, parts.connections);
+  distributionHealthRoutes(app, parts.healthWatch);
   healthRoutes(app, parts.health, parts.metrics);
   await registerPage(app, parts.pageDir);
   await app.ready();

@@ -142,6 +142,25 @@ export async function markEvolved(
   );
 }
 
+/**
+ * @param partitions null: as they are; never fewer than before
+ * @param retentionMs null: as it is
+ * @returns null when there is no such topic any more
+ */
+export async function changeTopic(
+  db: Queryable,
+  topicId: number,
+  partitions: number | null,
+  retentionMs: number | null,
+): Promise<ReadyTopic | null> {
+  const { rows } = await db.query<TopicRow>(
+    `UPDATE topics SET partitions = GREATEST(partitions, $2), retention_ms = COALESCE($3, retention_ms)
+     WHERE topic_id = $1 AND state = 'ready' RETURNING ${COLUMNS}`,
+    [topicId, partitions, retentionMs],
+  );
+  return rows.find(isReady) ?? null;
+}
+
 /** @returns null when the tenant has no ready topic of that name */
 export async function markDeleting(db: Queryable, tenant: string, name: string): Promise<TopicRow | null> {
   const { rows } = await db.query<TopicRow>(

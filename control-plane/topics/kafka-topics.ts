@@ -2,7 +2,12 @@
 // starts, and shows status, while Kafka is away.
 
 import { createAdmin, type KafkaAdmin, type KafkaConnection } from '../../platform/kafka.ts';
+import { retry } from '../../platform/retry.ts';
+import { MdsError } from '../../schemas/errors.ts';
 import type { KafkaTopicSettings, KafkaTopics, OffsetRange } from './ports.ts';
+
+/** A broker shows new partitions some milliseconds after it has made them. */
+const GROWTH_TIMEOUT_MS = 5000;
 
 export class AdminKafkaTopics implements KafkaTopics {
   readonly #connection: KafkaConnection;
@@ -40,6 +45,20 @@ export class AdminKafkaTopics implements KafkaTopics {
   async create({ kafkaTopic, partitions, settings }: KafkaTopicSettings): Promise<void> {
     const admin = await this.#connect();
     await admin.createTopic({ topic: kafkaTopic, partitions, config: settings });
+  }
+
+  async addPartitions(kafkaTopic: string, total: number): Promise<void> {
+    const admin = await this.#connect();
+    await admin.addPartitions(kafkaTopic, total);
+    await retry(
+      async () => {
+        const { partitions } = (await admin.describeTopic(kafkaTopic)) ?? { partitions: [] };
+        if (partitions.length >= total && partitions.every(({ hasLeader }) => hasLeader)) return;
+        const reason = 'its new partitions have no leader yet';
+        throw new MdsError('MDS_DEPENDENCY_UNAVAILABLE', { dependency: `Kafka topic ${kafkaTopic}`, reason });
+      },
+      { baseMs: 20, maxMs: 200, attempts: 'forever', timeoutMs: GROWTH_TIMEOUT_MS },
+    );
   }
 
   async delete(kafkaTopic: string): Promise<void> {

@@ -1,5 +1,6 @@
 // What topics need from Kafka and from the schema registry; narrow, so that tests can stand in for both.
 
+import type { KafkaTopicSettingsClient } from '../../platform/kafka-topic-settings.ts';
 import type { SchemaRegistry } from '../../platform/registry.ts';
 
 export interface KafkaTopicSettings {
@@ -19,6 +20,8 @@ export interface KafkaTopics {
   partitionsOf(kafkaTopic: string): Promise<number | null>;
   /** Does nothing when the topic is there. */
   create(topic: KafkaTopicSettings): Promise<void>;
+  /** Resolves when the topic has so many, all of them with a leader. */
+  addPartitions(kafkaTopic: string, total: number): Promise<void>;
   /** One more than the last offset of each partition, 0 … partitions-1. */
   endOffsets(kafkaTopic: string, partitions: number): Promise<Map<number, number>>;
   /** First offset that still exists, and one more than the last, of each partition. */
@@ -29,4 +32,9 @@ export interface KafkaTopics {
   delete(kafkaTopic: string): Promise<void>;
 }
 
-export type TopicSchemas = Pick<SchemaRegistry, 'register' | 'setCompatibility' | 'latest' | 'deleteSubject'>;
+export type TopicSettingsOfKafka = KafkaTopicSettingsClient;
+
+export type TopicSchemas = Pick<
+  SchemaRegistry,
+  'register' | 'setCompatibility' | 'latest' | 'deleteSubject' | 'versions' | 'checkCompatibility'
+>;

@@ -64,6 +64,15 @@ export class TopicWork {
     return this.#register(batchSubjectOf(kafkaTopic), batchSchemaOf(eventSchema));
   }
 
+  /** Registers the next version of a topic's schema, of single events and of batch records. */
+  async registerVersion(
+    kafkaTopic: string,
+    schema: SchemaJson,
+  ): Promise<{ readonly schemaId: number; readonly batchSchemaId: number }> {
+    const schemaId = await this.#register(eventSubjectOf(kafkaTopic), schema);
+    return { schemaId, batchSchemaId: await this.registerBatch(kafkaTopic, schema) };
+  }
+
   /** Removes a topic that could not be created. */
   async undo(row: TopicRow): Promise<void> {
     if (row.kafkaCreated) await this.#parts.kafka.delete(row.kafkaTopic);

@@ -21,7 +21,7 @@ export const MAX_RETENTION_MS = 315_360_000_000;
 export const CleanupPolicy = Type.Union([Type.Literal('delete'), Type.Literal('compact')]);
 export type CleanupPolicy = Static<typeof CleanupPolicy>;
 
-const AvroSchemaJson = Type.Unsafe<Readonly<Record<string, unknown>>>(
+export const AvroSchemaJson = Type.Unsafe<Readonly<Record<string, unknown>>>(
   Type.Object({}, { additionalProperties: true, description: 'Avro record schema as a JSON object, self-contained.' }),
 );
 

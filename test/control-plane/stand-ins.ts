@@ -1,6 +1,12 @@
 // Kafka and the schema registry in memory, which can be made to fail at a step: for what is hard to do to the real ones.
 
-import type { KafkaTopicSettings, KafkaTopics, OffsetRange, TopicSchemas } from '../../control-plane/topics/ports.ts';
+import type {
+  KafkaTopicSettings,
+  KafkaTopics,
+  OffsetRange,
+  TopicSchemas,
+  TopicSettingsOfKafka,
+} from '../../control-plane/topics/ports.ts';
 import type { RegisteredSchema } from '../../platform/registry.ts';
 import { MdsError } from '../../schemas/errors.ts';
 
@@ -13,6 +19,11 @@ export class InMemoryKafka implements KafkaTopics {
   async partitionsOf(kafkaTopic: string): Promise<number | null> {
     if (this.failing === 'everything') throw away('Kafka');
     return this.topics.get(kafkaTopic)?.partitions ?? null;
+  }
+
+  async addPartitions(kafkaTopic: string, partitions: number): Promise<void> {
+    const topic = this.topics.get(kafkaTopic);
+    if (topic) this.topics.set(kafkaTopic, { ...topic, partitions });
   }
 
   async endOffsets(_kafkaTopic: string, partitions: number): Promise<Map<number, number>> {
@@ -55,6 +66,15 @@ export class InMemorySchemas implements TopicSchemas {
     return this.#lastId;
   }
 
+  async versions(subject: string): Promise<RegisteredSchema[]> {
+    const known = this.subjects.get(subject);
+    return known ? [known] : [];
+  }
+
+  async checkCompatibility(subject: string): Promise<boolean> {
+    return this.refusing === null || !subject.endsWith(this.refusing);
+  }
+
   async setCompatibility(): Promise<void> {
     // every level is the same to this registry
   }
@@ -65,5 +85,29 @@ export class InMemorySchemas implements TopicSchemas {
 
   async deleteSubject(subject: string): Promise<void> {
     this.subjects.delete(subject);
+  }
+}
+
+export class InMemoryTopicSettings implements TopicSettingsOfKafka {
+  readonly retentions = new Map<string, number>();
+  isAway = false;
+
+  async setRetention(topic: string, retentionMs: number): Promise<void> {
+    this.#answer();
+    this.retentions.set(topic, retentionMs);
+  }
+
+  async settingsOf(topic: string): Promise<{ retentionMs: number | null; cleanupPolicy: string | null }> {
+    this.#answer();
+    return { retentionMs: this.retentions.get(topic) ?? null, cleanupPolicy: 'delete' };
+  }
+
+  async sizesOf(_topic: string, partitions: number): Promise<Map<number, number>> {
+    this.#answer();
+    return new Map(Array.from({ length: partitions }, (_, partition) => [partition, 100]));
+  }
+
+  #answer(): void {
+    if (this.isAway) throw away('Kafka (topic settings)');
   }
 }

@@ -351,7 +351,8 @@ class Clockwork {
   #heartbeat(levels: Levels): EdgeHeartbeat {
     const { telemetry, evacuation } = this.#parts;
     const state = this.#isStopping || evacuation.isActive ? 'draining' : 'running';
-    return heartbeatOf(this.#identity, state, levels, telemetry.summary(), evacuation.progress);
+    const { reasons } = this.#context.health.readiness();
+    return heartbeatOf(this.#identity, state, levels, telemetry.summary(), evacuation.progress, reasons);
   }
 
   #levels(): Levels {

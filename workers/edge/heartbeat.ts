@@ -28,9 +28,11 @@ export function heartbeatOf(
   { connections, subscriptions, channels }: Pick<Levels, 'connections' | 'subscriptions' | 'channels'>,
   summary: WindowSummary,
   evacuation: EvacuationProgress | null,
+  notReady: readonly string[] = [],
 ): EdgeHeartbeat {
   const levels = { connections, subscriptions, channels };
-  const heartbeat = { ...identity, host: hostname(), pid: process.pid, state, ...levels, ...summary };
+  const of = { host: hostname(), pid: process.pid, ...(notReady.length > 0 ? { notReady: [...notReady] } : {}) };
+  const heartbeat = { ...identity, ...of, state, ...levels, ...summary };
   return evacuation === null ? heartbeat : { ...heartbeat, evacuation };
 }
 

@@ -398,7 +398,8 @@ export class StreamWorker {
   }
 
   #heartbeat(): WorkerHeartbeat {
-    const { config } = this.#context;
+    const { config, health } = this.#context;
+    const { reasons: notReady } = health.readiness();
     const owned = [...this.#owner.partitions()].map((partition) => {
       const { nextOffset, grant, topic } = partition;
       return {
@@ -424,6 +425,7 @@ export class StreamWorker {
       prepared: this.#owner.prepared(),
       ...this.#metrics.rates(performance.now()),
       rejectedRecords: this.#metrics.rejectedRecords,
+      ...(notReady.length > 0 ? { notReady: [...notReady] } : {}),
     };
   }
 

@@ -21,7 +21,12 @@ t.test('every command explains itself, with examples', async (t) => {
   for (const command of program.commands) {
     texts.push(helpOf(command, `${command.name()} `));
     t.match(texts.at(-1), 'Examples:', command.name());
-    for (const inner of command.commands) texts.push(helpOf(inner, `${command.name()} ${inner.name()} `));
+    for (const inner of command.commands) {
+      texts.push(helpOf(inner, `${command.name()} ${inner.name()} `));
+      for (const innermost of inner.commands) {
+        texts.push(helpOf(innermost, `${command.name()} ${inner.name()} ${innermost.name()} `));
+      }
+    }
   }
   if (process.env.UPDATE_HELP) await writeFile(EXPECTED, texts.join(''));
   t.equal(texts.join(''), await readFile(EXPECTED, 'utf8'));

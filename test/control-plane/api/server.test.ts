@@ -15,6 +15,9 @@ import { LetterRecords } from '../../../control-plane/dead-letters/letter-record
 import { Redriver } from '../../../control-plane/dead-letters/redriver.ts';
 import { StatusReader } from '../../../control-plane/status/status-reader.ts';
 import type { Queryable } from '../../../control-plane/store/queryable.ts';
+import { SchemaVersions } from '../../../control-plane/topics/schema-versions.ts';
+import { TopicChanges } from '../../../control-plane/topics/topic-changes.ts';
+import { TopicDescriber } from '../../../control-plane/topics/topic-describer.ts';
 import { TopicService } from '../../../control-plane/topics/topic-service.ts';
 import { TopicWork } from '../../../control-plane/topics/topic-work.ts';
 import { Health } from '../../../platform/health.ts';
@@ -25,7 +28,7 @@ import { ServiceStatus } from '../../../schemas/api/status.ts';
 import { auditKeys } from '../../../schemas/audit.ts';
 import { redisKeys } from '../../../schemas/coordination.ts';
 import { durableKeys } from '../../../schemas/durable.ts';
-import { InMemoryKafka, InMemorySchemas } from '../stand-ins.ts';
+import { InMemoryKafka, InMemorySchemas, InMemoryTopicSettings } from '../stand-ins.ts';
 
 const NOBODY = '127.0.0.1:1';
 
@@ -45,7 +48,10 @@ async function aServer(t: Test, overrides: Partial<ServerParts> = {}) {
   const keys = redisKeys('test');
   const known = { monitoringEvent: { type: 'record', name: 'E', fields: [] }, deadLetter: '{}' };
   const kafka = new InMemoryKafka();
-  const work = new TopicWork({ db, kafka, schemas: new InMemorySchemas(), known });
+  const schemas = new InMemorySchemas();
+  const work = new TopicWork({ db, kafka, schemas, known });
+  const settings = new InMemoryTopicSettings();
+  const onChange = (): void => {};
   const app = await buildServer({
     db,
     redis,
@@ -53,6 +59,11 @@ async function aServer(t: Test, overrides: Partial<ServerParts> = {}) {
     redisPrefix: 'test',
     kafka,
     onChange: () => {},
+    topicManagement: {
+      changes: new TopicChanges({ db, kafka, settings, onChange }),
+      describer: new TopicDescriber({ kafka, settings, schemas }),
+      versions: new SchemaVersions({ db, redis, keys, schemas, work, onChange }),
+    },
     topics: new TopicService({ db, work, known, onChange: () => {}, untilTold: async () => {} }),
     schemas: { getSchemaById: async () => 'unknown' },
     connections: new ConnectionDirectory({
@@ -63,6 +74,7 @@ async function aServer(t: Test, overrides: Partial<ServerParts> = {}) {
     deadLetters: someDeadLetters(db, redis),
     search: { search: () => Promise.reject(new Error('nobody searches here')) },
     explanations: { ask: () => Promise.reject(new Error('nobody explains here')) },
+    healthWatch: { health: () => Promise.reject(new Error('nobody watches here')) },
     status: new StatusReader({ db, redis, keys, auditKeys: auditKeys('test'), version: '1.2.3' }),
     health: new Health(),
     metrics: createMetrics('control'),
@@ -190,6 +202,7 @@ t.test('the API describes itself in OpenAPI 3.1, with every status', async (t) =
     '/v1/edges/{id}/evacuate',
     '/v1/edges/{id}/slow-clients',
     '/v1/filters/check',
+    '/v1/health/distribution',
     '/v1/routes',
     '/v1/routes/{id}',
     '/v1/schemas/{schemaId}',
@@ -203,6 +216,9 @@ t.test('the API describes itself in OpenAPI 3.1, with every status', async (t) =
     '/v1/subscriptions/{id}/why',
     '/v1/topics',
     '/v1/topics/{name}',
+    '/v1/topics/{name}/description',
+    '/v1/topics/{name}/schemas',
+    '/v1/topics/{name}/schemas/check',
     '/v1/workers',
   ]);
   const created = document.paths['/v1/topics'].post.responses;
