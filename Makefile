@@ -4,7 +4,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -eo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-tests run stop status logs stack test test-unit test-integration fuzz simulate check fmt clean distclean bench bench-quick bench-compare capacity
+.PHONY: help setup setup-tests run stop status logs stack test test-unit test-integration fuzz simulate check audit fmt clean distclean bench bench-quick bench-compare capacity
 
 # what setup chose: the machine's own Node where it will do, else .toolchain/node
 export PATH := $(CURDIR)/.toolchain/bin:$(CURDIR)/node_modules/.bin:$(PATH)
@@ -63,6 +63,7 @@ check: setup ## Types, lint and format, import directions, dead code, generated 
 	@knip
 	@node docs/generate-configuration.ts --check
 	@node docs/generate-api.ts --check
+	@node docs/generate-licences.ts --check
 
 bench: setup ## Measure this machine, with a report of charts, in 15 min; one suite only: make bench SUITE=kernel
 	@node bench/main.ts $(SUITE)
@@ -75,6 +76,9 @@ bench-compare: setup ## Two bench results side by side: make bench-compare A=one
 
 capacity: setup ## What a target needs, from measured costs: make capacity EVENTS=2000000 SUBSCRIBERS=1000 MATCHES=0.1
 	@node bench/capacity/main.ts --events '$(EVENTS)' --subscribers '$(SUBSCRIBERS)' --matches '$(MATCHES)' $(if $(FANOUT),--fanout $(FANOUT)) $(if $(EVENT_BYTES),--event-bytes $(EVENT_BYTES)) $(if $(RESULT),--result $(RESULT))
+
+audit: setup ## What the package registry knows of weaknesses in our packages, where it answers
+	@node deploy/ci/audit-report.ts
 
 fmt: setup ## Format, and fix what can be fixed
 	@biome check --write .
