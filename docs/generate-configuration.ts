@@ -20,6 +20,8 @@ const PROCESSES: readonly Omit<ProcessConfig, 'schema'>[] = [
   { title: 'Stream worker', file: 'workers/stream/config.ts' },
   { title: 'Edge', file: 'workers/edge/config.ts' },
   { title: 'Ingest door', file: 'workers/ingest/config.ts' },
+  { title: 'Rollup worker', file: 'workers/rollup/config.ts' },
+  { title: 'Query process', file: 'workers/query/config.ts' },
   { title: 'Collector', file: 'workers/collector/config.ts' },
 ];
 

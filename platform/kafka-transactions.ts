@@ -117,7 +117,7 @@ export async function createTransactionalProducer(options: TransactionalOptions)
 
 export interface GroupConsumerOptions extends KafkaConnection {
   readonly groupId: string;
-  readonly topic: string;
+  readonly topics: readonly string[];
   readonly prefetchBytes: number;
   readonly idleWaitMs: number;
 }
@@ -138,6 +138,8 @@ export interface GroupConsumer {
     partitions: readonly PartitionPlace[],
   ): Promise<readonly (PartitionPlace & { readonly offset: number | null })[]>;
   consume(maxMessages: number): Promise<readonly KafkaMessage[]>;
+  /** Other topics from now on; the group then shares them out anew. */
+  subscribe(topics: readonly string[]): void;
   close(): Promise<void>;
 }
 
@@ -181,7 +183,7 @@ export async function createGroupConsumer(options: GroupConsumerOptions): Promis
       ),
   );
   handle.setDefaultConsumeTimeout(options.idleWaitMs);
-  callSync('Kafka (subscribe)', () => void handle.subscribe([options.topic]));
+  callSync('Kafka (subscribe)', () => void handle.subscribe([...options.topics]));
   return {
     handle,
     takeRebalance: () => waiting.shift() ?? null,
@@ -206,6 +208,7 @@ export async function createGroupConsumer(options: GroupConsumerOptions): Promis
         throw error;
       }
     },
+    subscribe: (topics) => callSync('Kafka (subscribe)', () => void handle.subscribe([...topics])),
     close: () => {
       isClosing = true;
       if (waiting.length > 0 && handle.isConnected()) handle.unassign();

@@ -218,6 +218,37 @@ export const ERROR_KINDS = {
   ),
   MDS_INGEST_BUSY: kind(503, true, 'The ingest door works on {limit} requests, which is its limit; send again.'),
 
+  // Data access
+  MDS_ROLLUP_CORRUPT: kind(500, true, 'A block of aggregates is corrupt: {reason}.'),
+  MDS_ROLLUP_INVALID: kind(422, false, 'The rollup is not valid: {reason}.'),
+  MDS_ROLLUP_NOT_READY: kind(
+    503,
+    true,
+    'Nothing of {topic} is aggregated yet; see that a rollup worker runs, and try again.',
+  ),
+  MDS_ROLLUP_FILTER: kind(
+    422,
+    false,
+    'The filter reads {reads}, which the series of this topic do not keep (they keep {keeps}). Filter by those, read events instead, or give the topic another rollup.',
+  ),
+  MDS_ROLLUP_RESTRICTED: kind(
+    403,
+    false,
+    'This identity may read only some events of {topic}, and the aggregates do not tell which are among them; read events instead.',
+  ),
+  MDS_ROLLUP_DIMENSION: kind(422, false, 'The series of this topic do not keep {dimension}{hint}; they keep {keeps}.'),
+  MDS_ROLLUP_RANGE: kind(
+    422,
+    false,
+    'Windows below a minute are kept from {from} on; ask for a later range or for longer windows.',
+  ),
+  MDS_ANSWER_TOO_LARGE: kind(
+    422,
+    false,
+    'The answer has more than {limit} rows; take longer windows, fewer dimensions, a shorter range or a narrower filter.',
+  ),
+  MDS_ROLLUP_FENCED: kind(503, true, 'Another worker has taken over partition {partition} of rollup {rollupId}.'),
+
   // Control plane
   MDS_DEAD_LETTER_PURGED: kind(409, false, 'The dead letter {id} was purged; it cannot be redriven.'),
   MDS_DEAD_LETTER_REDRIVING: kind(

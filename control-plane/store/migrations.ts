@@ -22,23 +22,33 @@ export interface Migration {
 export async function readMigrations(directory: URL = MIGRATIONS_DIR): Promise<Migration[]> {
   const names = orderMigrations(await readdir(directory));
   return Promise.all(
-    names.map(async (name, i) => {
+    names.map(async (name) => {
       const sql = await readFile(new URL(name, directory), 'utf8');
-      return { number: i + 1, name, sql, checksum: createHash('sha256').update(sql).digest('hex') };
+      return { number: numberOf(name), name, sql, checksum: createHash('sha256').update(sql).digest('hex') };
     }),
   );
 }
 
-/** @throws when a file is misnamed, or a number is missing or stands twice */
+/**
+ * A number may be missing: branches that are written at the same time each take one of their own.
+ *
+ * @throws when a file is misnamed, or a number stands twice
+ */
 export function orderMigrations(fileNames: readonly string[]): string[] {
   const sorted = [...fileNames].sort();
-  for (const [i, name] of sorted.entries()) {
-    const number = FILE_NAME.exec(name)?.[1];
-    if (number === undefined) throw new Error(`${name} is not a migration: name it NNNN-what-it-does.sql`);
-    if (Number(number) !== i + 1)
-      throw new Error(`${name} should have number ${i + 1}: one is missing or stands twice`);
+  let last = 0;
+  for (const name of sorted) {
+    const number = numberOf(name);
+    if (number <= last) throw new Error(`${name} should have another number: ${number} stands twice`);
+    last = number;
   }
   return sorted;
+}
+
+function numberOf(fileName: string): number {
+  const number = FILE_NAME.exec(fileName)?.[1];
+  if (number === undefined) throw new Error(`${fileName} is not a migration: name it NNNN-what-it-does.sql`);
+  return Number(number);
 }
 
 interface Applied {
@@ -53,7 +63,7 @@ interface Applied {
  */
 export function pendingMigrations(known: readonly Migration[], applied: readonly Applied[]): Migration[] {
   const problems = applied.flatMap(({ number, name, checksum }) => {
-    const migration = known[number - 1];
+    const migration = known.find((candidate) => candidate.number === number);
     if (migration === undefined) return [`the database has migration ${name}, which this version does not know`];
     if (migration.checksum !== checksum) return [`migration ${name} was changed after it was applied`];
     return [];

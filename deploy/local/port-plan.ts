@@ -26,6 +26,8 @@ const OFFSETS = {
   kafka3: 34,
   kafkaController3: 35,
   ingest: 36,
+  rollupHealth: 37,
+  query: 38,
 } as const;
 
 export type PortName = keyof typeof OFFSETS;

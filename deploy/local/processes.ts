@@ -8,7 +8,7 @@ import { type Places, ROOT } from './places.ts';
 import { LOOPBACK, MAX_EDGES, MAX_STREAM_WORKERS, type PortPlan } from './port-plan.ts';
 import { waitUntil } from './wait-until.ts';
 
-export type Role = 'control-plane' | 'stream-worker' | 'edge' | 'collector' | 'ingest';
+export type Role = 'control-plane' | 'stream-worker' | 'edge' | 'collector' | 'ingest' | 'rollup' | 'query';
 
 const ENTRIES: Readonly<Record<Role, string>> = {
   'control-plane': 'control-plane/main.ts',
@@ -16,6 +16,8 @@ const ENTRIES: Readonly<Record<Role, string>> = {
   edge: 'workers/edge/main.ts',
   collector: 'workers/collector/main.ts',
   ingest: 'workers/ingest/main.ts',
+  rollup: 'workers/rollup/main.ts',
+  query: 'workers/query/main.ts',
 };
 
 /**
@@ -99,12 +101,20 @@ export function howItEnded({ code, signal }: ChildEnd): string {
 
 /** The ports and variables of the index-th process of a role. */
 export function addressesOf(role: Role, index: number, ports: PortPlan) {
-  const healthPort = { 'control-plane': ports.controlPlane, collector: ports.collectorHealth, ingest: ports.ingest };
+  const healthPort = {
+    'control-plane': ports.controlPlane,
+    collector: ports.collectorHealth,
+    ingest: ports.ingest,
+    rollup: ports.rollupHealth,
+    query: ports.query,
+  };
   const on = (port: number) => `${LOOPBACK}:${port}`;
   switch (role) {
     case 'control-plane':
     case 'collector':
-    case 'ingest': {
+    case 'ingest':
+    case 'rollup':
+    case 'query': {
       // several of these have no place in the port plan: tests that need one pass MDS_HTTP_PORT
       const port = healthPort[role];
       return { healthPort: port, variables: { MDS_HTTP_PORT: String(port) }, listens: [on(port)] };

@@ -31,6 +31,8 @@ const PROCESS_PORTS: readonly PortName[] = [
   'streamWorkerHealth',
   'collectorHealth',
   'ingest',
+  'rollupHealth',
+  'query',
 ];
 
 let statusTimer: NodeJS.Timeout | undefined;
@@ -115,7 +117,9 @@ async function bringUp(): Promise<() => Promise<End>> {
     buildPage(),
   ]);
   const processes = await Promise.all(
-    (['control-plane', 'stream-worker', 'edge', 'ingest'] as const).map((role) => start(role, stack)),
+    (['control-plane', 'stream-worker', 'edge', 'ingest', 'rollup', 'query'] as const).map((role) =>
+      start(role, stack),
+    ),
   );
   processes.push(await start('collector', stack));
   say(welcome(stack));
@@ -157,6 +161,7 @@ Ready after ${seconds(startedMs)}.
 
   Page      ${url}/
   Ingest    POST http://127.0.0.1:${ports.ingest}/v1/topics/{topic}/events (docs/ingest.md)
+  Data      GET http://127.0.0.1:${ports.query}/v1/topics/{topic}/aggregate (docs/data-access.md)
 ${isDefault ? '' : first}  Try       ./mds topics
             ./mds subscribe host.metrics --filter 'name == "cpu.usage"' --format table
             ./mds status

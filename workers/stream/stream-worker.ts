@@ -7,6 +7,7 @@ import { createConsumer, createProducer, type KafkaConsumer, type KafkaProducer 
 import type { ProcessContext } from '../../platform/lifecycle.ts';
 import { connectRedis, type Redis } from '../../platform/redis.ts';
 import { createRegistry, type SchemaRegistry } from '../../platform/registry.ts';
+import { SchemaCache } from '../../platform/schema-cache.ts';
 import { redisKeys, WATERMARK_INTERVAL_MS, type WorkerHeartbeat } from '../../schemas/coordination.ts';
 import { reasonOf } from '../../schemas/errors.ts';
 import { routeKeys } from '../../schemas/route.ts';
@@ -30,7 +31,6 @@ import { PartitionOwner } from './partition-owner.ts';
 import { RangeWatch } from './range-watch.ts';
 import { type ReplayPart, startReplay } from './replay/replay-part.ts';
 import { RoutePart } from './routes/route-part.ts';
-import { SchemaCache } from './schema-cache.ts';
 import { SlabPipeline } from './slab-pipeline.ts';
 import { StreamMetrics } from './stream-metrics.ts';
 import { TopicCatalog } from './topic-catalog.ts';

@@ -3,12 +3,10 @@
 import t from 'tap';
 import { orderMigrations, pendingMigrations, readMigrations } from '../../../control-plane/store/migrations.ts';
 
-t.test('the migrations of this version are numbered without a hole', async (t) => {
+t.test('the migrations of this version have rising numbers', async (t) => {
   const migrations = await readMigrations();
-  t.same(
-    migrations.map(({ number }) => number),
-    migrations.map((_, i) => i + 1),
-  );
+  const numbers = migrations.map(({ number }) => number);
+  t.same(numbers, [...new Set(numbers)].sort((a, b) => a - b));
   t.ok(migrations.every(({ sql, checksum }) => sql.length > 0 && checksum.length === 64));
 });
 
@@ -16,9 +14,9 @@ t.test('files are taken in the order of their numbers', async (t) => {
   t.same(orderMigrations(['0002-b.sql', '0001-a.sql']), ['0001-a.sql', '0002-b.sql']);
 });
 
-t.test('a missing, double or misnamed file is refused', async (t) => {
-  t.throws(() => orderMigrations(['0001-a.sql', '0003-c.sql']), /0003-c.sql should have number 2/);
-  t.throws(() => orderMigrations(['0001-a.sql', '0001-b.sql']), /0001-b.sql should have number 2/);
+t.test('a double or misnamed file is refused, a missing number is not', async (t) => {
+  t.same(orderMigrations(['0003-c.sql', '0001-a.sql']), ['0001-a.sql', '0003-c.sql']);
+  t.throws(() => orderMigrations(['0001-a.sql', '0001-b.sql']), /0001-b.sql should have another number/);
   t.throws(() => orderMigrations(['0001-a.sql', 'notes.txt']), /notes.txt is not a migration/);
 });
 

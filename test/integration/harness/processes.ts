@@ -8,7 +8,7 @@ import { ROOT } from '../../../deploy/local/places.ts';
 import { freePort } from './stack.ts';
 import { until } from './until.ts';
 
-export type ProcessKind = 'control-plane' | 'stream' | 'edge' | 'collector' | 'ingest';
+export type ProcessKind = 'control-plane' | 'stream' | 'edge' | 'collector' | 'ingest' | 'rollup' | 'query';
 
 const ENTRIES: Readonly<Record<ProcessKind, string>> = {
   'control-plane': 'control-plane/main.ts',
@@ -16,6 +16,8 @@ const ENTRIES: Readonly<Record<ProcessKind, string>> = {
   edge: 'workers/edge/main.ts',
   collector: 'workers/collector/main.ts',
   ingest: 'workers/ingest/main.ts',
+  rollup: 'workers/rollup/main.ts',
+  query: 'workers/query/main.ts',
 };
 
 /** Starting includes loading a native module, connecting to everything and, for the control plane, migrations. */

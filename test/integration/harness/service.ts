@@ -89,6 +89,16 @@ export class TestService {
     return this.#add('ingest', `ingest-${this.#processes.length}`, env);
   }
 
+  /** A rollup worker, not started yet. */
+  async addRollup(env: Readonly<Record<string, string>> = {}): Promise<TestProcess> {
+    return this.#add('rollup', `rollup-${this.#processes.length}`, env);
+  }
+
+  /** A query process, not started yet. */
+  async addQuery(env: Readonly<Record<string, string>> = {}): Promise<TestProcess> {
+    return this.#add('query', `query-${this.#processes.length}`, env);
+  }
+
   /** A collector, not started yet. */
   async addCollector(env: Readonly<Record<string, string>> = {}): Promise<TestProcess> {
     return this.#add('collector', 'collector-1', { MDS_API_URL: this.controlPlane.httpUrl, ...env });

@@ -5,6 +5,7 @@ import t from 'tap';
 import { Health } from '../../../platform/health.ts';
 import { createLogger } from '../../../platform/log.ts';
 import type { Redis } from '../../../platform/redis.ts';
+import { SchemaCache } from '../../../platform/schema-cache.ts';
 import { redisKeys } from '../../../schemas/coordination.ts';
 import { CommitLog } from '../../../workers/stream/commit-log.ts';
 import { InterestReader } from '../../../workers/stream/interest-reader.ts';
@@ -13,7 +14,6 @@ import { LanePublisher } from '../../../workers/stream/lane-publisher.ts';
 import { Lease } from '../../../workers/stream/lease.ts';
 import { OffsetCommitter } from '../../../workers/stream/offset-committer.ts';
 import { OwnershipClient } from '../../../workers/stream/ownership-client.ts';
-import { SchemaCache } from '../../../workers/stream/schema-cache.ts';
 import { TopicCatalog } from '../../../workers/stream/topic-catalog.ts';
 
 const log = createLogger('test', 'silent');

@@ -9,6 +9,7 @@ import type { ProcessContext } from '../../../platform/lifecycle.ts';
 import type { Metrics } from '../../../platform/metrics.ts';
 import { connectRedis, type Redis } from '../../../platform/redis.ts';
 import { backoffMs } from '../../../platform/retry.ts';
+import type { SchemaCache } from '../../../platform/schema-cache.ts';
 import {
   AUDIT_COUNTS,
   AUDIT_MINUTE_TTL_SECONDS,
@@ -22,7 +23,6 @@ import { readSchemaId } from '../../../schemas/confluent-wire.ts';
 import { readMessage } from '../../../schemas/coordination.ts';
 import { reasonOf } from '../../../schemas/errors.ts';
 import type { StreamConfig } from '../config.ts';
-import type { SchemaCache } from '../schema-cache.ts';
 import type { TopicCatalog } from '../topic-catalog.ts';
 import type { AuditRecord, AuditTask } from './range-audit.ts';
 

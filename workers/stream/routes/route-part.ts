@@ -5,12 +5,12 @@ import { createGroupConsumer, createTransactionalProducer } from '../../../platf
 import type { ProcessContext } from '../../../platform/lifecycle.ts';
 import type { Redis } from '../../../platform/redis.ts';
 import type { SchemaRegistry } from '../../../platform/registry.ts';
+import type { SchemaCache } from '../../../platform/schema-cache.ts';
 import { readMessage } from '../../../schemas/coordination.ts';
 import { reasonOf } from '../../../schemas/errors.ts';
 import { RouteDefinition, type RouteStatus, routeGroupOf, routeKeys } from '../../../schemas/route.ts';
 import type { StreamConfig } from '../config.ts';
 import { type KernelThread, startKernelThread } from '../kernel-pool.ts';
-import type { SchemaCache } from '../schema-cache.ts';
 import { RouteMatcher } from './route-matcher.ts';
 import { RouteRunner } from './route-runner.ts';
 import { RouteSchemas } from './route-schemas.ts';
@@ -162,7 +162,7 @@ export class RoutePart {
         log,
         name,
         groupId,
-        topic: kafkaTopic,
+        topics: [kafkaTopic],
         prefetchBytes: PREFETCH_BYTES,
         idleWaitMs: IDLE_WAIT_MS,
       });

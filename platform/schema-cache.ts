@@ -1,11 +1,11 @@
 // Writer schemas by id, for the kernels. An id the registry does not know is an answer; a registry that cannot be reached
 // is not: then the asking slab waits, and its partitions with it, rather than dead-lettering good records.
 
-import type { Health } from '../../platform/health.ts';
-import type { Logger } from '../../platform/log.ts';
-import type { SchemaRegistry } from '../../platform/registry.ts';
-import { retry } from '../../platform/retry.ts';
-import { reasonOf } from '../../schemas/errors.ts';
+import { reasonOf } from '../schemas/errors.ts';
+import type { Health } from './health.ts';
+import type { Logger } from './log.ts';
+import type { SchemaRegistry } from './registry.ts';
+import { retry } from './retry.ts';
 
 const RETRY = { baseMs: 50, maxMs: 1000 } as const;
 /** Ids come from records, so anybody who may produce could otherwise fill the memory: unknown ones are not kept at all. */

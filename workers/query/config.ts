@@ -1,0 +1,52 @@
+// Configuration of the query process: every value with its default and the reason for it.
+
+import { type Static, Type } from 'typebox';
+import {
+  commonConfig,
+  httpPortConfig,
+  identityConfig,
+  kafkaConfig,
+  postgresConfig,
+  redisConfig,
+  registryConfig,
+} from '../../platform/config.ts';
+
+const MIB = 1_048_576;
+
+export const queryConfig = Type.Object({
+  ...commonConfig,
+  ...identityConfig,
+  ...httpPortConfig(9438),
+  ...kafkaConfig,
+  ...registryConfig,
+  ...redisConfig,
+  ...postgresConfig,
+  queryMaxCells: Type.Integer({
+    default: 500_000,
+    minimum: 1000,
+    maximum: 50_000_000,
+    description:
+      'Aggregates (series × minutes, hours or seconds) held in memory over all topics. 500,000 take about 300 MB: an hour of 8,000 series.',
+  }),
+  queryMaxRows: Type.Integer({
+    default: 100_000,
+    minimum: 1,
+    maximum: 5_000_000,
+    description: 'Most rows of one answer. 100,000 are about 15 MB of JSON, made in half a second.',
+  }),
+  queryAnswerCacheBytes: Type.Integer({
+    default: 64 * MIB,
+    minimum: 0,
+    maximum: 8192 * MIB,
+    unit: 'bytes',
+    description: 'Answers that are kept for whoever asks the same again before something new was stored.',
+  }),
+  queryBodyBytes: Type.Integer({
+    default: MIB / 4,
+    minimum: 1024,
+    maximum: 16 * MIB,
+    unit: 'bytes',
+    description: 'Largest request body: a filter and some names.',
+  }),
+});
+export type QueryConfig = Static<typeof queryConfig>;

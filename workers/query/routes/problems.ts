@@ -1,0 +1,30 @@
+// What routes of this process may answer besides what they are for.
+
+import { problemResponses } from '../../../platform/rest-app.ts';
+import type { MdsErrorCode } from '../../../schemas/errors.ts';
+
+/** Any route: a request that is not valid, nobody known, not allowed, no such topic, something away, a bug. */
+const ALWAYS: readonly MdsErrorCode[] = [
+  'MDS_REQUEST_INVALID',
+  'MDS_UNAUTHENTICATED',
+  'MDS_FORBIDDEN',
+  'MDS_TOPIC_UNKNOWN',
+  'MDS_DEPENDENCY_UNAVAILABLE',
+  'MDS_INTERNAL',
+];
+
+/** What any filter may be answered with. */
+export const FILTER_CODES: readonly MdsErrorCode[] = [
+  'MDS_FILTER_SYNTAX',
+  'MDS_FILTER_UNKNOWN_FIELD',
+  'MDS_FILTER_TYPE',
+  'MDS_FILTER_NOT_BOOLEAN',
+  'MDS_FILTER_TOO_LONG',
+  'MDS_FILTER_TOO_DEEP',
+  'MDS_FILTER_TOO_COSTLY',
+  'MDS_FILTER_UNSUPPORTED',
+  'MDS_FILTER_BAD_REGEX',
+];
+
+export const problemsOf = (...codes: readonly MdsErrorCode[]): Record<string, unknown> =>
+  problemResponses([...codes, ...ALWAYS]);

@@ -1,0 +1,60 @@
+// The query process put together: Postgres, Redis and Kafka in, HTTP out. Stateless: any number of them may run.
+
+import { readFile } from 'node:fs/promises';
+import { createAuthenticator } from '../../platform/identity/create-authenticator.ts';
+import type { ProcessContext, RunningProcess } from '../../platform/lifecycle.ts';
+import { createPool, waitForPostgres } from '../../platform/postgres.ts';
+import { connectRedis } from '../../platform/redis.ts';
+import { TopicCatalog } from '../../platform/topic-catalog.ts';
+import { redisKeys } from '../../schemas/coordination.ts';
+import { rollupKeys } from '../../schemas/rollup/hot-log.ts';
+import type { QueryConfig } from './config.ts';
+import { Door } from './door.ts';
+import { createHttpServer, listen } from './http-server.ts';
+import { AggregateService } from './rollup/aggregate-service.ts';
+import { HotTail } from './rollup/hot-tail.ts';
+import { Rollups } from './rollup/rollups.ts';
+import { rollupRoutes } from './routes/rollup-routes.ts';
+
+export async function startQuery(context: ProcessContext<QueryConfig>): Promise<RunningProcess> {
+  const { config, log, health, metrics, signal } = context;
+  const common = { log, health, signal, connectTimeoutMs: config.connectTimeoutMs };
+  const pool = createPool(config.postgresUrl, { log, applicationName: 'mds-query' });
+  await waitForPostgres(pool, common);
+  const [redis, notices] = await Promise.all([
+    connectRedis(config.redisUrl, { ...common, name: 'query' }),
+    connectRedis(config.redisUrl, { ...common, name: 'notices' }),
+  ]);
+  const authenticator = await createAuthenticator({ config, log, metrics, health, signal });
+  const catalog = new TopicCatalog({ redis, keys: redisKeys(config.redisPrefix), log });
+  await catalog.start(notices);
+  const rollups = new Rollups(pool, log, config.queryMaxCells);
+  rollups.start();
+  const keys = rollupKeys(config.redisPrefix);
+  const tail = new HotTail({ redis, pool, keys, asked: () => rollups.asked, onChange: () => {}, log });
+  await tail.start(notices);
+  const service = new AggregateService({
+    rollups,
+    maxRows: config.queryMaxRows,
+    maxAnswerBytes: config.queryAnswerCacheBytes,
+    now: Date.now,
+  });
+  const version = String(JSON.parse(await readFile(new URL('../../package.json', import.meta.url), 'utf8')).version);
+  const app = await createHttpServer({ health, metrics, log, bodyBytes: config.queryBodyBytes, version });
+  const door = new Door(authenticator, catalog);
+  rollupRoutes(app, door, service, pool);
+  await listen(app, config.host, config.httpPort);
+  log.info({ addresses: app.addresses() }, 'query door open');
+  return {
+    stop: async () => {
+      await app.close();
+      tail.stop();
+      rollups.stop();
+      catalog.stop();
+      await authenticator.stop();
+      redis.disconnect();
+      notices.disconnect();
+      await pool.end();
+    },
+  };
+}
