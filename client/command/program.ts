@@ -1,6 +1,7 @@
 // The commands of `mds` put together: descriptions, global options, help.
 
 import { Command } from 'commander';
+import { aggregateCommand } from './aggregate.ts';
 import { checkCommand } from './check.ts';
 import { connectionsCommand } from './connections.ts';
 import { consumeCommand } from './consume.ts';
@@ -9,7 +10,9 @@ import { edgesCommand } from './edges.ts';
 import { EXIT_CODES_HELP } from './exit-codes.ts';
 import { explainCommand } from './explain.ts';
 import { healthCommand } from './health.ts';
+import { latestCommand } from './latest.ts';
 import { publishCommand } from './publish.ts';
+import { rollupCommand } from './rollup.ts';
 import { routesCommand } from './routes.ts';
 import { statusCommand } from './status.ts';
 import { subscribeCommand } from './subscribe.ts';
@@ -48,6 +51,9 @@ export function createProgram(): Command {
     subscriptionsCommand(),
     dlqCommand(),
     routesCommand(),
+    aggregateCommand(),
+    latestCommand(),
+    rollupCommand(),
     checkCommand(),
     explainCommand(),
     whyCommand(),

@@ -201,12 +201,12 @@ const pathOf = (id: string): string => id.split('/').map(encodeURIComponent).joi
 type Query = Readonly<Record<string, string | undefined>>;
 
 /** @returns '' or a query with its question mark */
-function queryOf(values: Query): string {
+export function queryOf(values: Query): string {
   const given = Object.entries(values).filter((entry): entry is [string, string] => entry[1] !== undefined);
   return given.length === 0 ? '' : `?${new URLSearchParams(given)}`;
 }
 
-async function request(
+export async function request(
   api: string,
   fetch: Fetch,
   method: string,
@@ -261,7 +261,7 @@ const deepestReason = (error: unknown): string =>
     : reasonOf(error);
 
 const unavailable = (api: string, reason: string, cause?: unknown): MdsError =>
-  new MdsError('MDS_DEPENDENCY_UNAVAILABLE', { dependency: `The control plane at ${api}`, reason }, { cause });
+  new MdsError('MDS_DEPENDENCY_UNAVAILABLE', { dependency: `The API at ${api}`, reason }, { cause });
 
 /** The place and the suggestion of a filter error, where it has them: their shape is not fixed by the API. */
 export function filterHints(error: { readonly at?: unknown; readonly didYouMean?: unknown }): {

@@ -6,7 +6,10 @@ import { orderMigrations, pendingMigrations, readMigrations } from '../../../con
 t.test('the migrations of this version have rising numbers', async (t) => {
   const migrations = await readMigrations();
   const numbers = migrations.map(({ number }) => number);
-  t.same(numbers, [...new Set(numbers)].sort((a, b) => a - b));
+  t.same(
+    numbers,
+    [...new Set(numbers)].sort((a, b) => a - b),
+  );
   t.ok(migrations.every(({ sql, checksum }) => sql.length > 0 && checksum.length === 64));
 });
 
