@@ -8,7 +8,7 @@ import { answerHealth, HEALTH_PATHS, type Health } from '../../platform/health.t
 import { HTTP_SERVER_OPTIONS, limitConnections } from '../../platform/http-limits.ts';
 import type { Logger } from '../../platform/log.ts';
 import type { Metrics } from '../../platform/metrics.ts';
-import { problemOf, problemOfThrown } from '../../platform/problem-details.ts';
+import { problemOfThrown } from '../../platform/problem-details.ts';
 import type { App } from '../../platform/rest-app.ts';
 import { compileValidator } from '../../platform/rest-validator.ts';
 import { PROBLEM_CONTENT_TYPE, Problem } from '../../schemas/api/problem.ts';
@@ -71,8 +71,6 @@ export function sendProblem(log: Logger, thrown: unknown, request: FastifyReques
   });
   reply.code(problem.status).type(PROBLEM_CONTENT_TYPE).serializer(JSON.stringify).send(problem);
 }
-
-export const problemText = (error: MdsError): string => JSON.stringify(problemOf(error));
 
 function measureRequests(app: App, metrics: Metrics): void {
   const seconds = metrics.histogram('http_request_seconds', 'Time to answer a request', REQUEST_BUCKETS_SECONDS, [
