@@ -4,6 +4,7 @@ import { readFile } from 'node:fs/promises';
 import type { AddressInfo } from 'node:net';
 import { createTopicSettingsClient } from '../platform/kafka-topic-settings.ts';
 import type { ProcessContext, RunningProcess } from '../platform/lifecycle.ts';
+import { startManagement } from '../platform/management/management-agent.ts';
 import { createPool, type Pool, waitForPostgres } from '../platform/postgres.ts';
 import { connectRedis, type Redis } from '../platform/redis.ts';
 import { RedisClock } from '../platform/redis-clock.ts';
@@ -13,6 +14,7 @@ import { connectionKeys } from '../schemas/connection-control.ts';
 import { redisKeys } from '../schemas/coordination.ts';
 import { durableKeys } from '../schemas/durable.ts';
 import { MdsError } from '../schemas/errors.ts';
+import { managementKeys } from '../schemas/management.ts';
 import { routeKeys } from '../schemas/route.ts';
 import type { App } from './api/app.ts';
 import { buildServer } from './api/server.ts';
@@ -28,6 +30,7 @@ import { LeaderLoop } from './ownership/leader-loop.ts';
 import { createLeaderMetrics } from './ownership/leader-metrics.ts';
 import { Leadership } from './ownership/leadership.ts';
 import { untilTold } from './ownership/told.ts';
+import { ConfigurationService } from './settings/configuration-service.ts';
 import { StatusReader } from './status/status-reader.ts';
 import { migrate, readMigrations } from './store/migrations.ts';
 import { EvolvedSchemas } from './topics/evolved-schemas.ts';
@@ -49,7 +52,7 @@ export interface RunningControlPlane extends RunningProcess {
 }
 
 export async function startControlPlane(context: ProcessContext<ControlPlaneConfig>): Promise<RunningControlPlane> {
-  const { config, log, metrics, health, signal } = context;
+  const { config, log, metrics, health, signal, errors } = context;
   const keys = redisKeys(config.redisPrefix);
   const pool = createPool(config.postgresUrl, { log, applicationName: 'mds-control-plane' });
   await bringDatabaseUp(pool, context);
@@ -120,7 +123,9 @@ export async function startControlPlane(context: ProcessContext<ControlPlaneConf
       log.warn({ leaderId: config.processId, reason }, 'not leading any more');
     },
   });
+  const configuration = new ConfigurationService({ db: pool, redis, keys: managementKeys(config.redisPrefix) });
   loop = new LeaderLoop({
+    configuration,
     leadership,
     redis,
     keys,
@@ -183,6 +188,8 @@ export async function startControlPlane(context: ProcessContext<ControlPlaneConf
     schemas: registry,
     status,
     healthWatch,
+    configuration,
+    errors,
     health,
     metrics,
     log,
@@ -196,6 +203,7 @@ export async function startControlPlane(context: ProcessContext<ControlPlaneConf
   await notices.subscribe(keys.notifyHeartbeat);
   loop.start();
   healthWatch.start();
+  const management = await startManagement({ ...context, ...config, redis });
   log.info({ port, host: config.host }, 'listening');
 
   return {
@@ -203,6 +211,7 @@ export async function startControlPlane(context: ProcessContext<ControlPlaneConf
     stop: async () => {
       healthWatch.stop();
       await app.close();
+      await management.stop();
       await loop?.stop();
       loop = undefined;
       await leadership.stop();

@@ -26,6 +26,7 @@ export const commonConfig = {
   }),
   logLevel: Type.Enum(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'], {
     default: 'info',
+    changeable: true,
     description: 'Least severe level that is logged. Info has one line per state change and none per event.',
   }),
   connectTimeoutMs: Type.Integer({

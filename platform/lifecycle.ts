@@ -8,6 +8,8 @@ import { MdsError, reasonOf } from '../schemas/errors.ts';
 import { type Environment, loadConfig } from './config.ts';
 import { Health } from './health.ts';
 import { createLogger, type Logger } from './log.ts';
+import { ErrorBook } from './management/error-book.ts';
+import { LiveSettings } from './management/live-settings.ts';
 import { createMetrics, type Metrics } from './metrics.ts';
 
 /** 10 s: the promise of DESIGN §6, and less than the 30 s after which Kubernetes kills. */
@@ -23,6 +25,10 @@ export interface ProcessContext<Config> {
   readonly health: Health;
   /** Aborted by the first SIGTERM or SIGINT: start nothing new. */
   readonly signal: AbortSignal;
+  /** Where errors are counted that users met or an operator should know of; those that are logged come by themselves. */
+  readonly errors: ErrorBook;
+  /** What of the configuration changes while the process runs. */
+  readonly settings: LiveSettings;
 }
 
 export interface RunningProcess {
@@ -49,7 +55,14 @@ export async function runProcess<Schema extends TObject>(
   { env = process.env, stopDeadlineMs = STOP_DEADLINE_MS }: RunOptions = {},
 ): Promise<void> {
   const config = loadConfigOrExit(configSchema, env);
-  const log = createLogger(component, levelOf(config));
+  const errors = new ErrorBook(component);
+  const log = createLogger(component, levelOf(config), undefined, errors);
+  const settings = new LiveSettings(configSchema, { ...config }, env);
+  if (settings.isChangeable('logLevel')) {
+    settings.onChange<string>('logLevel', (level) => {
+      log.level = level;
+    });
+  }
   exitOnUnhandledErrors(log);
   keepAlive();
   const health = new Health(({ ready, reasons }) => {
@@ -59,7 +72,7 @@ export async function runProcess<Schema extends TObject>(
   health.setReady('process', false, 'it is starting');
   const stopping = stopOnSignals(log, health, stopDeadlineMs);
   const running = await startOrExit(log, stopping, () =>
-    start({ config, log, metrics: createMetrics(component), health, signal: stopping }),
+    start({ config, log, metrics: createMetrics(component), health, signal: stopping, errors, settings }),
   );
   if (!stopping.aborted) {
     health.setReady('process', true);

@@ -3,10 +3,12 @@
 import { Command } from 'commander';
 import { aggregateCommand } from './aggregate.ts';
 import { checkCommand } from './check.ts';
+import { configCommand } from './configuration.ts';
 import { connectionsCommand } from './connections.ts';
 import { consumeCommand } from './consume.ts';
 import { dlqCommand } from './dlq.ts';
 import { edgesCommand } from './edges.ts';
+import { errorsCommand } from './errors.ts';
 import { EXIT_CODES_HELP } from './exit-codes.ts';
 import { explainCommand } from './explain.ts';
 import { healthCommand } from './health.ts';
@@ -61,6 +63,8 @@ export function createProgram(): Command {
     connectionsCommand(),
     statusCommand(),
     healthCommand(),
+    errorsCommand(),
+    configCommand(),
   ];
   for (const command of commands) program.addCommand(command);
   for (const command of [program, ...commands.flatMap(withInner)])

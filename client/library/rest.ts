@@ -1,6 +1,11 @@
 // The control plane's REST API as typed functions, for the `mds` command, the page and the library's search for edges.
 // Every failure is an MdsError: the server's own, or MDS_DEPENDENCY_UNAVAILABLE when nothing that speaks REST answered.
 
+import type {
+  ChangedConfiguration,
+  ConfigurationChange,
+  ProcessConfiguration,
+} from '../../schemas/api/configuration.ts';
 import type { ConnectionPage, ConnectionQuery, Disconnected } from '../../schemas/api/connection.ts';
 import type {
   DeadLetter,
@@ -12,6 +17,7 @@ import type {
   Redrive,
 } from '../../schemas/api/dead-letter.ts';
 import type { Evacuation, EvacuationRequest } from '../../schemas/api/edge.ts';
+import type { ErrorReport } from '../../schemas/api/error-report.ts';
 import type { FilterVerdict } from '../../schemas/api/filter-check.ts';
 import type { DistributionHealth } from '../../schemas/api/health.ts';
 import type { DeliveryLedger } from '../../schemas/api/ledger.ts';
@@ -76,6 +82,15 @@ export class RestClient {
   }
 
   status = (): Promise<ServiceStatus> => this.#call('GET', '/v1/status');
+  errors = (search: ErrorSearch = {}): Promise<readonly ErrorReport[]> =>
+    this.#items(
+      `/v1/errors${queryOf({ ...search, hours: search.hours === undefined ? undefined : String(search.hours) })}`,
+    );
+  /** @param component absent: of all kinds */
+  configuration = (component?: string): Promise<readonly ProcessConfiguration[]> =>
+    this.#items(`/v1/configuration${queryOf({ component })}`);
+  changeConfiguration = (component: string, change: ConfigurationChange): Promise<ChangedConfiguration> =>
+    this.#call('PATCH', `/v1/configuration/${encodeURIComponent(component)}`, change);
   health = (): Promise<DistributionHealth> => this.#call('GET', '/v1/health/distribution');
   edges = (): Promise<readonly EdgeSummary[]> => listEdges(this.api, this.#fetch);
   slowClients = (edgeId: string): Promise<SlowClients> =>
@@ -175,6 +190,11 @@ export class RestClient {
     return (await request(this.api, this.#fetch, method, path, body, key)) as Answer; // the API's contract
   }
 
+  /** Of a list that has no pages. */
+  async #items<Item>(path: string): Promise<readonly Item[]> {
+    return itemsOf<Item>(this.api, await this.#call('GET', path));
+  }
+
   /** Follows the page tokens to the end, or until there are `limit`. */
   async #listAll<Item>(path: string, search: Query = {}, limit = Number.POSITIVE_INFINITY): Promise<readonly Item[]> {
     const items: Item[] = [];
@@ -190,6 +210,13 @@ export class RestClient {
   }
 }
 
+interface ErrorSearch {
+  readonly hours?: number | undefined;
+  readonly code?: string | undefined;
+  readonly component?: string | undefined;
+  readonly topic?: string | undefined;
+  readonly tenant?: string | undefined;
+}
 type SchemaJson = Readonly<Record<string, unknown>>;
 type ConnectionSearch = Omit<ConnectionQuery, 'limit' | 'pageToken'>;
 

@@ -39,6 +39,7 @@ export async function registerDocumentation(app: App, version: string): Promise<
         { name: 'schemas', description: 'Avro schemas that events were written with' },
         { name: 'edges', description: 'Processes that hold the connections of clients' },
         { name: 'connections', description: 'Clients of the edges' },
+        { name: 'configuration', description: 'What processes are set to' },
         { name: 'status', description: 'Processes, owners, lag and rates' },
       ],
     },

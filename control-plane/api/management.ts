@@ -16,4 +16,14 @@ export function tenantManagedBy(identity: Identity): string | null {
 
 export const tenantSeenBy = (request: FastifyRequest): string | null => tenantManagedBy(identityOf(request));
 
+/** Of whoever asks. */
+export const tenantOf = (request: FastifyRequest): string => identityOf(request).tenant;
+
 const identityOf = (_request: FastifyRequest): Identity => OPEN_IDENTITY;
+
+/** @throws MdsError `MDS_FORBIDDEN` for whoever does not manage the installation */
+export function operatorOf(request: FastifyRequest): Identity {
+  const identity = identityOf(request);
+  if (isOperator(identity)) return identity;
+  throw new MdsError('MDS_FORBIDDEN', { action: 'manage', topic: 'the installation' });
+}

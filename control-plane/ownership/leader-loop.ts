@@ -10,6 +10,7 @@ import { reasonOf } from '../../schemas/errors.ts';
 import type { RouteKeys } from '../../schemas/route.ts';
 import type { DurableKeeper } from '../durable/durable-keeper.ts';
 import { routeDefinitionsOf, writeRoutes } from '../routes/route-catalog.ts';
+import type { ConfigurationService } from '../settings/configuration-service.ts';
 import { type Fleet, readFleet } from '../status/fleet.ts';
 import type { Queryable } from '../store/queryable.ts';
 import { allRoutes } from '../store/routes.ts';
@@ -34,6 +35,7 @@ export interface LeaderLoopParts {
   readonly routes: RouteKeys;
   readonly db: Queryable;
   readonly durables: Pick<DurableKeeper, 'look'>;
+  readonly configuration: Pick<ConfigurationService, 'look'>;
   readonly unfinished: UnfinishedTopics;
   readonly evolved: EvolvedSchemas;
   readonly housekeeping: Housekeeping;
@@ -118,6 +120,7 @@ export class LeaderLoop {
     if (owned === null) return;
     const { fleet, step } = owned;
     await writeCatalog(redis, keys, catalogOf(step.topics, topicsInUse(step)));
+    await this.#parts.configuration.look();
     await writeRoutes(redis, routes, routeDefinitionsOf(await allRoutes(db)));
     const fenced = leadership.fenced;
     if (fenced !== null) await durables.look(fenced);

@@ -36,12 +36,14 @@ export const EdgeConfig = Type.Object({
     default: 10_000,
     minimum: 1,
     maximum: 1_000_000,
+    changeable: true,
     description: 'Connections at a time; more are closed with 4005. 10,000 idle ones need about 30 MB here.',
   }),
   edgeMaxSubscriptions: Type.Integer({
     default: 256,
     minimum: 1,
     maximum: 100_000,
+    changeable: true,
     description: 'Subscriptions of one connection. A large dashboard has some dozens.',
   }),
   edgeMaxMessageBytes: Type.Integer({
@@ -56,12 +58,14 @@ export const EdgeConfig = Type.Object({
     default: 100,
     minimum: 1,
     maximum: 100_000,
+    changeable: true,
     description: 'Messages a client may send each second on average; a person or program needs a few.',
   }),
   edgeMessageBurst: Type.Integer({
     default: 1024,
     minimum: 1,
     maximum: 1_000_000,
+    changeable: true,
     description: 'Messages a client may send at once: all its subscriptions after a reconnect, several times over.',
   }),
   edgeAcknowledgementsPerSecond: Type.Integer({
@@ -230,6 +234,7 @@ export const EdgeConfig = Type.Object({
     minimum: 0,
     maximum: 600_000,
     unit: 'ms',
+    changeable: true,
     description: 'Clients that are closed are told to come back at a random moment within this time, not all at once.',
   }),
 });

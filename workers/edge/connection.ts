@@ -71,6 +71,8 @@ export interface ConnectionContext {
   /** The socket is gone. */
   readonly onClosed: (connection: Connection) => void;
   readonly onBytes: (byteCount: number) => void;
+  /** The client is told of it. */
+  readonly onError: (error: MdsError, connection: Connection) => void;
   /** An error that is none of the closed list. @returns the reference under which it was logged */
   readonly onUnexpected: (error: unknown) => string;
 }
@@ -257,6 +259,7 @@ export class Connection implements AskingClient, Writable, InspectedConnection {
     const frame: GoodbyeFrame | ErrorFrame = isResumable(closeCode)
       ? { type: 'goodbye', code, message, reconnectAfterMs: this.#reconnectAfterMs(), edges }
       : { type: 'error', code, message, retryable };
+    this.#context.onError(error, this);
     this.#enqueue(JSON.stringify(frame));
     this.flush();
     this.#isClosed = true;
@@ -358,6 +361,7 @@ export class Connection implements AskingClient, Writable, InspectedConnection {
       error instanceof MdsError
         ? error
         : new MdsError('MDS_INTERNAL', { reference: this.#context.onUnexpected(error) });
+    this.#context.onError(known, this);
     const { code, message, retryable, details } = known;
     this.#sendFrame({ type: 'error', ...(id === undefined ? {} : { id }), code, message, retryable, details });
   }

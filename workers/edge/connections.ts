@@ -2,10 +2,12 @@
 
 import { randomBytes } from 'node:crypto';
 import type { Logger } from '../../platform/log.ts';
+import type { ErrorBook } from '../../platform/management/error-book.ts';
 import { CLOSE_CODES } from '../../schemas/close-codes.ts';
 import { reasonOf } from '../../schemas/errors.ts';
 import type { PlanFormat } from '../../schemas/plan/plan.ts';
-import { Connection, type ConnectionContext, type ConnectionLimits, type Socket } from './connection.ts';
+import { Connection, type ConnectionContext, type Socket } from './connection.ts';
+import type { EdgeConnectionLimits } from './connection-limits.ts';
 import type { Outgoing } from './outgoing.ts';
 import type { SlowClients } from './slow-clients.ts';
 import type { SubscriptionDoor } from './subscription-door.ts';
@@ -13,8 +15,9 @@ import type { Telemetry } from './telemetry.ts';
 
 export interface ConnectionsOptions {
   readonly edgeId: string;
-  readonly maxConnections: number;
-  readonly limits: ConnectionLimits;
+  readonly limits: EdgeConnectionLimits;
+  /** Counts what clients were told went wrong. */
+  readonly errors: ErrorBook;
   readonly heartbeatMs: number;
   readonly door: SubscriptionDoor;
   readonly outgoing: Outgoing;
@@ -31,7 +34,7 @@ export class Connections {
   #lastNumber = 0;
 
   constructor(options: ConnectionsOptions) {
-    const { edgeId, limits, heartbeatMs, door, outgoing, telemetry, slowClients, log } = options;
+    const { edgeId, limits, heartbeatMs, door, outgoing, telemetry, slowClients, errors, log } = options;
     this.#options = options;
     this.#context = {
       edgeId,
@@ -52,6 +55,7 @@ export class Connections {
         this.open.delete(connection);
         slowClients.onClosed(connection);
       },
+      onError: (error, { identity: { tenant } }) => errors.record(error, { tenant }),
       onBytes: (byteCount) => telemetry.onBytes(byteCount),
       onUnexpected: (error) => {
         const reference = randomBytes(6).toString('hex');
@@ -72,9 +76,9 @@ export class Connections {
   }
 
   accept(socket: Socket, format: PlanFormat): Connection | { readonly closeCode: number; readonly reason: string } {
-    const { maxConnections, telemetry } = this.#options;
+    const { limits, telemetry } = this.#options;
     if (this.#isDraining) return refuse(telemetry, CLOSE_CODES.DRAINING, 'MDS_SHUTTING_DOWN');
-    if (this.open.size >= maxConnections) {
+    if (this.open.size >= limits.maxConnections) {
       return refuse(telemetry, CLOSE_CODES.TOO_MANY_CONNECTIONS, 'MDS_TOO_MANY_CONNECTIONS');
     }
     this.#lastNumber += 1;

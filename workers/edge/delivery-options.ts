@@ -2,6 +2,7 @@
 
 import type { CatalogTopic, Interest } from '../../schemas/coordination.ts';
 import type { EnvelopeReader } from '../../schemas/envelope-reader.ts';
+import type { MdsError } from '../../schemas/errors.ts';
 import type { SubscribeMessage } from '../../schemas/frames.ts';
 import type { Plan, PlanFormat } from '../../schemas/plan/plan.ts';
 import type { Channel } from './channel.ts';
@@ -60,6 +61,8 @@ export interface DeliveryObserver {
   onReplaySent(frameCount: number, eventCount: number): void;
   /** `clients` were closed because a gap in the channel's stream could not be repaired. */
   onGap(channel: Channel, clients: number): void;
+  /** A subscription ended for this reason. */
+  onFailed?(error: MdsError, channel: Channel): void;
 }
 
 export interface DeliveryOptions {

@@ -201,7 +201,8 @@ export class Delivery {
   readonly #onEnded = (subscription: Subscription): void => {
     this.#subscriptionCount -= 1;
     this.#positions.delete(subscription);
-    const { channel, audience } = subscription;
+    const { channel, audience, failure } = subscription;
+    if (failure !== null) this.#options.observer.onFailed?.(failure, channel);
     if (audience.kind === 'client') audience.client.onSubscriptionEnded(subscription);
     this.#topics.get(channel.topic.topicId)?.catchingUp.delete(subscription);
     this.#wishes.onEnded(subscription);

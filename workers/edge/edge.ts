@@ -4,6 +4,7 @@
 import { randomBytes } from 'node:crypto';
 import { type HealthServer, startHealthServer } from '../../platform/health.ts';
 import type { ProcessContext, RunningProcess } from '../../platform/lifecycle.ts';
+import { startManagement } from '../../platform/management/management-agent.ts';
 import { connectRedis, type Redis } from '../../platform/redis.ts';
 import { RedisClock } from '../../platform/redis-clock.ts';
 import { auditKeys } from '../../schemas/audit.ts';
@@ -15,7 +16,7 @@ import { DeliveryAudit } from './audit/delivery-audit.ts';
 import { Catalog } from './catalog.ts';
 import { CatalogReader } from './catalog-reader.ts';
 import type { EdgeConfig } from './config.ts';
-import type { ConnectionLimits } from './connection.ts';
+import { liveConnectionLimits } from './connection-limits.ts';
 import { Connections } from './connections.ts';
 import { Delivery } from './delivery.ts';
 import type { DeliveryLimits } from './delivery-options.ts';
@@ -64,6 +65,7 @@ export async function startEdge(context: Context): Promise<RunningProcess> {
   await parts.catalogReader.start(redis.notices);
   await parts.durables.start(redis.notices);
   await parts.desk.start(redis.notices);
+  const management = await startManagement({ ...context, ...config, processId: parts.edgeId, redis: redis.commands });
   const server = await startWebSocketServer({
     host: config.host,
     port: config.edgePort,
@@ -80,6 +82,7 @@ export async function startEdge(context: Context): Promise<RunningProcess> {
       await clockwork.drain();
       server.close();
       await clockwork.stop();
+      await management.stop();
       for (const connection of Object.values(redis)) connection.disconnect();
       await http.close();
     },
@@ -118,12 +121,12 @@ interface Parts {
   readonly desk: ConnectionDesk;
 }
 
-function assemble({ config, log, metrics, health }: Context, { commands }: Connected): Parts {
+function assemble({ config, log, metrics, health, errors, settings }: Context, { commands }: Connected): Parts {
   // New at every start, whatever the name: workers must never take this process for its predecessor.
   const edgeId = `${config.processId}-${randomBytes(3).toString('hex')}`;
   const keys = redisKeys(config.redisPrefix);
   const now = (): number => Date.now();
-  const telemetry = new Telemetry(metrics, now);
+  const telemetry = new Telemetry(metrics, now, errors);
   const catalog = new Catalog();
   const clock = new RedisClock(commands);
   clock.start();
@@ -205,10 +208,11 @@ function assemble({ config, log, metrics, health }: Context, { commands }: Conne
     },
     log,
   });
+  const connectionLimits = liveConnectionLimits(config, settings);
   const connections = new Connections({
     edgeId,
-    maxConnections: config.edgeMaxConnections,
-    limits: connectionLimits(config),
+    limits: connectionLimits,
+    errors,
     heartbeatMs: config.edgeIdleTimeoutMs,
     door: new SubscriptionDoor({
       delivery,
@@ -389,17 +393,6 @@ const deliveryLimits = (config: EdgeConfig): DeliveryLimits => ({
   repairHoldBytes: config.edgeRepairHoldBytes,
   repairTries: config.edgeRepairTries,
   repairBytes: config.edgeRepairBytes,
-});
-
-const connectionLimits = (config: EdgeConfig): ConnectionLimits => ({
-  maxSubscriptions: config.edgeMaxSubscriptions,
-  maxMessageBytes: config.edgeMaxMessageBytes,
-  messagesPerSecond: config.edgeMessagesPerSecond,
-  messageBurst: config.edgeMessageBurst,
-  acknowledgementsPerSecond: config.edgeAcknowledgementsPerSecond,
-  compresses: config.edgeCompression,
-  maxBufferedBytes: config.edgeMaxBufferedBytes,
-  reconnectSpreadMs: config.edgeReconnectSpreadMs,
 });
 
 function identityOf(

@@ -49,6 +49,7 @@ export class Subscription {
   #session: ReplaySession | null = null;
   #output: OutputOf | null = null;
   #lastToken = '';
+  #failure: MdsError | null = null;
   /** Given to it in replays, and live before the present time of being live. */
   #deliveredEvents = 0;
   /** What its channel had published when it became a member. */
@@ -76,6 +77,11 @@ export class Subscription {
 
   get isEnded(): boolean {
     return this.#state === 'ended';
+  }
+
+  /** Why it ended, unless somebody wanted that. */
+  get failure(): MdsError | null {
+    return this.#failure;
   }
 
   get session(): ReplaySession | null {
@@ -188,6 +194,7 @@ export class Subscription {
   fail(error: MdsError): void {
     if (this.#state === 'ended') return;
     const { audience } = this;
+    this.#failure = error;
     this.#finish();
     if (audience.kind === 'follower') {
       audience.follower.onEnd(error);

@@ -1,7 +1,9 @@
 // The edge's metrics (mds_edge_…), recorded per envelope and never per event, and the window its heartbeat reads.
 
+import type { ErrorBook } from '../../platform/management/error-book.ts';
 import type { Metrics } from '../../platform/metrics.ts';
 import { isResumable } from '../../schemas/close-codes.ts';
+import type { MdsError } from '../../schemas/errors.ts';
 import type { Channel } from './channel.ts';
 import type { DeliveryObserver, EnvelopeTimes } from './delivery-options.ts';
 import { LatencyWindow, type WindowSummary } from './latency-window.ts';
@@ -47,8 +49,12 @@ export class Telemetry implements DeliveryObserver {
   readonly #heldBytes;
   readonly #reconnects;
 
-  constructor(metrics: Metrics, now: () => number) {
+  readonly #errors: ErrorBook | null;
+
+  /** @param errors counts why subscriptions failed */
+  constructor(metrics: Metrics, now: () => number, errors: ErrorBook | null = null) {
     this.#now = now;
+    this.#errors = errors;
     this.#window = new LatencyWindow(now());
     this.#envelopes = metrics.counter('lane_envelopes_total', 'Live envelopes, by what became of them', ['outcome']);
     this.#frames = metrics.counter('frames_total', 'Frames with events sent to clients');
@@ -109,6 +115,10 @@ export class Telemetry implements DeliveryObserver {
 
   onGap(_channel: Channel, clients: number): void {
     this.#gaps.inc(clients);
+  }
+
+  onFailed(error: MdsError, { topic }: Channel): void {
+    this.#errors?.record(error, { topic: topic.name, tenant: topic.tenant });
   }
 
   onRepair(event: RepairEvent): void {

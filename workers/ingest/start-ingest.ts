@@ -7,6 +7,7 @@ import { answerHealth, HEALTH_PATHS } from '../../platform/health.ts';
 import { HTTP_SERVER_OPTIONS, limitConnections } from '../../platform/http-limits.ts';
 import { createProducer } from '../../platform/kafka.ts';
 import type { ProcessContext, RunningProcess } from '../../platform/lifecycle.ts';
+import { startManagement } from '../../platform/management/management-agent.ts';
 import { problemOf, problemOfThrown } from '../../platform/problem-details.ts';
 import { connectRedis } from '../../platform/redis.ts';
 import { PROBLEM_CONTENT_TYPE, type Problem } from '../../schemas/api/problem.ts';
@@ -25,7 +26,7 @@ const TENANT = 'default';
 const MEDIA_TYPES = { array: 'application/json', lines: 'application/x-ndjson' } as const;
 
 export async function startIngest(context: ProcessContext<IngestConfig>): Promise<RunningProcess> {
-  const { config, log, health, metrics, signal } = context;
+  const { config, log, health, metrics, signal, errors } = context;
   const common = { log, health, signal, connectTimeoutMs: config.connectTimeoutMs };
   const [redis, notices, producer] = await Promise.all([
     connectRedis(config.redisUrl, { ...common, name: 'window' }),
@@ -35,6 +36,7 @@ export async function startIngest(context: ProcessContext<IngestConfig>): Promis
   const keys = redisKeys(config.redisPrefix);
   const topics = new TopicReaders({ redis, keys, log, maxEvents: config.ingestRequestEvents });
   await topics.start(notices);
+  const management = await startManagement({ ...context, ...config, redis });
   const search = new EventSearch(config.kafkaBrokers, log);
   const window = new DedupeWindow(redis, config.redisPrefix, config.ingestDedupeWindowMs);
   const ingest = new Ingest({ window, search, producer, log, now: () => performance.now() });
@@ -57,6 +59,7 @@ export async function startIngest(context: ProcessContext<IngestConfig>): Promis
       log.error({ err, reference: request.id }, 'a request met a bug');
       return request.id;
     };
+    if (thrown instanceof MdsError) errors.record(thrown);
     send(reply, problemOfThrown(thrown, reportBug));
   });
   app.setNotFoundHandler((request, reply) => {
@@ -96,6 +99,7 @@ export async function startIngest(context: ProcessContext<IngestConfig>): Promis
     stop: async () => {
       await app.close();
       topics.stop();
+      await management.stop();
       await search.close();
       await producer.disconnect();
       redis.disconnect();

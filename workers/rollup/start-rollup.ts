@@ -4,6 +4,7 @@
 import { startHealthServer } from '../../platform/health.ts';
 import { createGroupConsumer } from '../../platform/kafka.ts';
 import type { ProcessContext, RunningProcess } from '../../platform/lifecycle.ts';
+import { startManagement } from '../../platform/management/management-agent.ts';
 import { createPool, waitForPostgres } from '../../platform/postgres.ts';
 import { connectRedis } from '../../platform/redis.ts';
 import { createRegistry } from '../../platform/registry.ts';
@@ -37,6 +38,7 @@ export async function startRollup(context: ProcessContext<RollupConfig>): Promis
   ]);
   const registry = createRegistry(config.registryUrl);
   const schemas = new SchemaCache({ registry, log, health, signal });
+  const management = await startManagement({ ...context, ...config, redis });
   const keys = redisKeys(config.redisPrefix);
   const catalog = new TopicCatalog({ redis, keys, log, onChange: () => rollups.look() });
   const rollups = new RollupSet(
@@ -96,6 +98,7 @@ export async function startRollup(context: ProcessContext<RollupConfig>): Promis
       await runner.stop();
       await housekeeping.stop();
       catalog.stop();
+      await management.stop();
       redis.disconnect();
       notices.disconnect();
       await registry.close();

@@ -103,6 +103,7 @@ export const streamConfig = Type.Object({
     minimum: 65_536,
     maximum: 4096 * MIB,
     unit: 'bytes/s',
+    changeable: true,
     description: 'Most that replays read from Kafka in this worker, so that they never starve live delivery.',
   }),
 });

@@ -5,6 +5,7 @@
 import { hostname } from 'node:os';
 import { createConsumer, createProducer, type KafkaConsumer, type KafkaProducer } from '../../platform/kafka.ts';
 import type { ProcessContext } from '../../platform/lifecycle.ts';
+import { type ManagementAgent, startManagement } from '../../platform/management/management-agent.ts';
 import { connectRedis, type Redis } from '../../platform/redis.ts';
 import { createRegistry, type SchemaRegistry } from '../../platform/registry.ts';
 import { SchemaCache } from '../../platform/schema-cache.ts';
@@ -71,6 +72,7 @@ export interface StreamWorkerHooks {
 
 export class StreamWorker {
   readonly #context: ProcessContext<StreamConfig>;
+  #management: ManagementAgent | null = null;
   readonly #hooks: StreamWorkerHooks;
   readonly #connections: Connections;
   readonly #stopped: AbortController;
@@ -264,6 +266,11 @@ export class StreamWorker {
       else if (channel === routes.notify) this.#routes.look();
       else if (text === this.#context.config.processId) this.#ownership.beat();
     });
+    this.#management = await startManagement({
+      ...this.#context,
+      ...this.#context.config,
+      redis: this.#connections.control,
+    });
     await notices.subscribe(keys.notifyInterest, keys.notifyCatalog, keys.notifyAssignment, routes.notify);
     this.#readCatalog();
     this.#loop.start(this.#hooks.onFailure);
@@ -343,6 +350,7 @@ export class StreamWorker {
   async #close(writersStopped: Promise<unknown>): Promise<void> {
     const { control, notices, lanes, consumer, producer, registry } = this.#connections;
     for (const timer of this.#timers) clearInterval(timer);
+    await this.#management?.stop();
     this.#rangeWatch.stop();
     this.#consumerWatch.stop();
     this.#committer.stop();

@@ -15,9 +15,9 @@ import type { ReadyTopic } from '../../store/topics.ts';
 import type { SchemaVersions } from '../../topics/schema-versions.ts';
 import type { TopicChanges } from '../../topics/topic-changes.ts';
 import type { TopicDescriber } from '../../topics/topic-describer.ts';
-import { DEFAULT_TENANT } from '../../topics/topic-names.ts';
 import type { TopicService } from '../../topics/topic-service.ts';
 import { type App, problemsOf } from '../app.ts';
+import { tenantOf } from '../management.ts';
 import { shown } from './topics.ts';
 
 const tags = ['topics'];
@@ -121,5 +121,3 @@ export function topicManagementRoutes(app: App, topics: TopicService, management
     },
   );
 }
-
-const tenantOf = (_request: FastifyRequest): string => DEFAULT_TENANT;

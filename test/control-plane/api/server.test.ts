@@ -13,6 +13,7 @@ import { DeadLetterService } from '../../../control-plane/dead-letters/dead-lett
 import { LetterDecoding } from '../../../control-plane/dead-letters/letter-decoding.ts';
 import { LetterRecords } from '../../../control-plane/dead-letters/letter-records.ts';
 import { Redriver } from '../../../control-plane/dead-letters/redriver.ts';
+import { ConfigurationService } from '../../../control-plane/settings/configuration-service.ts';
 import { StatusReader } from '../../../control-plane/status/status-reader.ts';
 import type { Queryable } from '../../../control-plane/store/queryable.ts';
 import { SchemaVersions } from '../../../control-plane/topics/schema-versions.ts';
@@ -22,12 +23,14 @@ import { TopicService } from '../../../control-plane/topics/topic-service.ts';
 import { TopicWork } from '../../../control-plane/topics/topic-work.ts';
 import { Health } from '../../../platform/health.ts';
 import { createLogger } from '../../../platform/log.ts';
+import { ErrorBook } from '../../../platform/management/error-book.ts';
 import { createMetrics } from '../../../platform/metrics.ts';
 import { Problem } from '../../../schemas/api/problem.ts';
 import { ServiceStatus } from '../../../schemas/api/status.ts';
 import { auditKeys } from '../../../schemas/audit.ts';
 import { redisKeys } from '../../../schemas/coordination.ts';
 import { durableKeys } from '../../../schemas/durable.ts';
+import { managementKeys } from '../../../schemas/management.ts';
 import { InMemoryKafka, InMemorySchemas, InMemoryTopicSettings } from '../stand-ins.ts';
 
 const NOBODY = '127.0.0.1:1';
@@ -74,6 +77,8 @@ async function aServer(t: Test, overrides: Partial<ServerParts> = {}) {
     deadLetters: someDeadLetters(db, redis),
     search: { search: () => Promise.reject(new Error('nobody searches here')) },
     explanations: { ask: () => Promise.reject(new Error('nobody explains here')) },
+    configuration: new ConfigurationService({ db, redis, keys: managementKeys('test') }),
+    errors: new ErrorBook('control'),
     healthWatch: { health: () => Promise.reject(new Error('nobody watches here')) },
     status: new StatusReader({ db, redis, keys, auditKeys: auditKeys('test'), version: '1.2.3' }),
     health: new Health(),
@@ -188,6 +193,8 @@ t.test('the API describes itself in OpenAPI 3.1, with every status', async (t) =
   const document = (await app.inject('/openapi.json')).json();
   t.equal(document.openapi, '3.1.0');
   t.same(Object.keys(document.paths).sort(), [
+    '/v1/configuration',
+    '/v1/configuration/{component}',
     '/v1/connections',
     '/v1/connections/disconnect',
     '/v1/connections/{edgeId}/{number}',
@@ -201,6 +208,7 @@ t.test('the API describes itself in OpenAPI 3.1, with every status', async (t) =
     '/v1/edges',
     '/v1/edges/{id}/evacuate',
     '/v1/edges/{id}/slow-clients',
+    '/v1/errors',
     '/v1/filters/check',
     '/v1/health/distribution',
     '/v1/routes',

@@ -11,6 +11,7 @@ import { Health } from '../../../platform/health.ts';
 import { createLogger } from '../../../platform/log.ts';
 import { createMetrics } from '../../../platform/metrics.ts';
 import { type RedisKeys, redisKeys } from '../../../schemas/coordination.ts';
+import { managed } from '../harness/managed.ts';
 import { acquireStack, createNamespace, type Namespace } from '../harness/stack.ts';
 
 /** Whatever the API answered, parsed. */
@@ -65,6 +66,7 @@ export async function runControlPlane(
     log: createLogger('control', 'silent'),
     metrics: createMetrics('control'),
     signal: abort.signal,
+    ...managed('control', ControlPlaneConfig, config),
   });
   let stopped: Promise<void> | undefined;
   const stop = (): Promise<void> => {

@@ -16,6 +16,7 @@ import {
 import type { WireEventCursor } from '../../../schemas/frames.ts';
 import { EdgeConfig } from '../../../workers/edge/config.ts';
 import { startEdge } from '../../../workers/edge/edge.ts';
+import { managed } from '../harness/managed.ts';
 import { type EdgeUnderTest, TestClient, until } from './edge-harness.ts';
 import { TOPIC_ID } from './played-worker.ts';
 import { freePort } from './redis-server.ts';
@@ -226,6 +227,7 @@ export async function startOtherEdge({ prefix }: Pick<EdgeUnderTest, 'prefix'>, 
   });
   const log = createLogger('edge', config.logLevel);
   const signal = new AbortController().signal;
-  const edge = await startEdge({ config, log, metrics: createMetrics('edge'), health: new Health(), signal });
+  const context = { config, log, metrics: createMetrics('edge'), health: new Health(), signal };
+  const edge = await startEdge({ ...context, ...managed('edge', EdgeConfig, config) });
   return { url: `ws://127.0.0.1:${port}/v1/stream`, stop: () => edge.stop() };
 }

@@ -13,6 +13,7 @@ import { parseServerFrame, type ServerFrame, SUBPROTOCOL_JSON } from '../../../s
 import { parseAvroFrame } from '../../../schemas/frames-avro.ts';
 import { EdgeConfig } from '../../../workers/edge/config.ts';
 import { startEdge } from '../../../workers/edge/edge.ts';
+import { managed } from '../harness/managed.ts';
 import { type LaneProxy, startLaneProxy } from './lane-proxy.ts';
 import { PlayedWorker, TOPIC } from './played-worker.ts';
 import { freePort, type OwnRedis, startRedis } from './redis-server.ts';
@@ -52,7 +53,8 @@ export async function startEdgeUnderTest(
   const log = createLogger('edge', config.logLevel);
   const health = new Health();
   const metrics = createMetrics('edge');
-  const edge = await startEdge({ config, log, metrics, health, signal: new AbortController().signal });
+  const { signal } = new AbortController();
+  const edge = await startEdge({ config, log, metrics, health, signal, ...managed('edge', EdgeConfig, config) });
   let isStopped = false;
   return {
     redis,

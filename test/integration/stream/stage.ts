@@ -29,6 +29,7 @@ import {
 } from '../../../schemas/coordination.ts';
 import { streamConfig } from '../../../workers/stream/config.ts';
 import { StreamWorker } from '../../../workers/stream/stream-worker.ts';
+import { managed } from '../harness/managed.ts';
 import type { TestStack } from '../harness/stack.ts';
 import { until } from '../harness/until.ts';
 
@@ -135,7 +136,8 @@ export class Stage {
     const health = new Health();
     const metrics = createMetrics('stream');
     const failures: unknown[] = [];
-    const context = { config, log: this.log, metrics, health, signal: new AbortController().signal };
+    const { signal } = new AbortController();
+    const context = { config, log: this.log, metrics, health, signal, ...managed('stream', streamConfig, config) };
     const onFailure = (error: unknown): void => void failures.push(error);
     const worker = await StreamWorker.start(context, { httpUrl: 'http://127.0.0.1:0', onFailure });
     const played = { worker, workerId, health, metrics, failures };

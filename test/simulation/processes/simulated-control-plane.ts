@@ -48,6 +48,7 @@ export class SimulatedControlPlane {
       keys,
       routes: routeKeys(REDIS_PREFIX),
       db,
+      configuration: { look: async () => {} },
       durables: durableKeeperOf(redis.asRedis, db, log),
       unfinished: { look: () => {} } as never,
       evolved: { look: () => {} } as never,

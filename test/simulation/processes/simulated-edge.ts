@@ -1,6 +1,7 @@
 // An edge: its real parts, put together as edge.ts does, on simulated connections.
 
 import { EventEmitter } from 'node:events';
+import { ErrorBook } from '../../../platform/management/error-book.ts';
 import { RedisClock } from '../../../platform/redis-clock.ts';
 import { type EdgeHeartbeat, HEARTBEAT_INTERVAL_MS, redisKeys } from '../../../schemas/coordination.ts';
 import { EnvelopeReader } from '../../../schemas/envelope-reader.ts';
@@ -138,8 +139,8 @@ export class SimulatedEdge implements Listener {
     });
     this.#open = new Connections({
       edgeId,
-      maxConnections: 100,
       limits: {
+        maxConnections: 100,
         maxSubscriptions: 20,
         maxMessageBytes: 4096,
         messagesPerSecond: 100,
@@ -159,6 +160,7 @@ export class SimulatedEdge implements Listener {
       outgoing,
       telemetry: quietTelemetry,
       slowClients: new SlowClients(),
+      errors: new ErrorBook('edge'),
       log,
     });
     this.#begin(lane, notices).catch(() => process.crash()); // started again by whoever watches it

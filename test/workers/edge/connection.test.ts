@@ -53,6 +53,7 @@ function setUp(
     onClosing: () => {},
     onClosed: () => {},
     onBytes: () => {},
+    onError: () => {},
     onUnexpected: (error) => {
       world.unexpected.push(error);
       return 'ref1';

@@ -5,10 +5,15 @@
 const SHARE_BESIDES_LIVE = 0.25;
 
 export class ReplayBudget {
-  readonly #bytesPerMs: number;
+  #bytesPerMs: number;
   #paidUntilMs = Number.NEGATIVE_INFINITY;
 
   constructor(bytesPerSecond: number) {
+    this.#bytesPerMs = bytesPerSecond / 1000;
+  }
+
+  /** From now on. */
+  set bytesPerSecond(bytesPerSecond: number) {
     this.#bytesPerMs = bytesPerSecond / 1000;
   }
 

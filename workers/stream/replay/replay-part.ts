@@ -27,7 +27,7 @@ export interface ReplayPart {
 
 /** Connects; nothing is answered before `start`. */
 export async function startReplay(
-  { config, log, health, signal }: ProcessContext<StreamConfig>,
+  { config, log, health, signal, settings }: ProcessContext<StreamConfig>,
   schemas: SchemaCache,
 ): Promise<ReplayPart> {
   const { connectTimeoutMs, processId, outputBytes, slabBytes, envelopeBytes, recordOutputBytes } = config;
@@ -64,6 +64,10 @@ export async function startReplay(
     schema: (schemaId) => schemas.resolve(schemaId),
     send,
   });
+  const budget = new ReplayBudget(config.replayBytesPerSecond);
+  settings.onChange<number>('replayBytesPerSecond', (bytesPerSecond) => {
+    budget.bytesPerSecond = bytesPerSecond;
+  });
   let server: ReplayServer | undefined;
   return {
     start: ({ answered, ...ends }) => {
@@ -73,7 +77,7 @@ export async function startReplay(
         topic: (topicId, partitions) => catalog.topic(topicId, partitions),
         ...ends,
         send,
-        budget: new ReplayBudget(config.replayBytesPerSecond),
+        budget,
         log,
         now: Date.now,
       });
