@@ -32,6 +32,7 @@ import { Leadership } from './ownership/leadership.ts';
 import { untilTold } from './ownership/told.ts';
 import { ConfigurationService } from './settings/configuration-service.ts';
 import { StatusReader } from './status/status-reader.ts';
+import { cordonedWorkers } from './store/cordoned-workers.ts';
 import { migrate, readMigrations } from './store/migrations.ts';
 import { EvolvedSchemas } from './topics/evolved-schemas.ts';
 import { AdminKafkaTopics } from './topics/kafka-topics.ts';
@@ -126,6 +127,7 @@ export async function startControlPlane(context: ProcessContext<ControlPlaneConf
   const configuration = new ConfigurationService({ db: pool, redis, keys: managementKeys(config.redisPrefix) });
   loop = new LeaderLoop({
     configuration,
+    cordoned: () => cordonedWorkers(pool),
     leadership,
     redis,
     keys,

@@ -102,6 +102,7 @@ export const ERROR_ADVICE: Readonly<Record<MdsErrorCode, string>> = {
   MDS_DEAD_LETTER_PURGED: 'Nothing can be done: it was purged.',
   MDS_DEAD_LETTER_REDRIVING: 'Wait for the redrive to end.',
   MDS_PARTITIONS_CANNOT_SHRINK: 'Create another topic with fewer, and a route to it.',
+  MDS_NO_OTHER_WORKER: 'Start another stream worker before this one is emptied.',
   MDS_EDGES_BUSY: RETRY,
   MDS_NOT_FOUND: 'Correct the name or id in the caller.',
   MDS_ALREADY_EXISTS: 'Choose another name, or use what is there.',

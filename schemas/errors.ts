@@ -261,6 +261,11 @@ export const ERROR_KINDS = {
     false,
     'The topic {topic} has {present} partitions, and Kafka cannot take partitions away; ask for more, or create another topic.',
   ),
+  MDS_NO_OTHER_WORKER: kind(
+    409,
+    false,
+    'No other stream worker runs that could take the partitions of {worker}. Start one; or force it, and it keeps them until there is one.',
+  ),
   MDS_EDGES_BUSY: kind(503, true, '{limit} questions wait for answers of edges, which is the limit; try again.'),
   MDS_NOT_FOUND: kind(404, false, 'There is no {what} {id}.'),
   MDS_ALREADY_EXISTS: kind(409, false, 'A {what} named {id} already exists.'),

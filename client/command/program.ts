@@ -21,6 +21,7 @@ import { subscribeCommand } from './subscribe.ts';
 import { subscriptionsCommand } from './subscriptions.ts';
 import { topicsCommand } from './topics.ts';
 import { whyCommand } from './why.ts';
+import { workersCommand } from './workers.ts';
 
 const GUIDE = `
 Examples:
@@ -59,6 +60,7 @@ export function createProgram(): Command {
     checkCommand(),
     explainCommand(),
     whyCommand(),
+    workersCommand(),
     edgesCommand(),
     connectionsCommand(),
     statusCommand(),

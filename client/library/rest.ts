@@ -33,6 +33,7 @@ import type {
 import type { NewTopic, Topic } from '../../schemas/api/topic.ts';
 import type { SchemaCheck, SchemaVersion, TopicChange, TopicDescription } from '../../schemas/api/topic-management.ts';
 import type { Why } from '../../schemas/api/why.ts';
+import type { Worker, WorkerDetail } from '../../schemas/api/worker.ts';
 import type { ConnectionDetail, ConnectionSummary } from '../../schemas/connection-control.ts';
 import type { SlowClients } from '../../schemas/edge-control.ts';
 import { MdsError, reasonOf } from '../../schemas/errors.ts';
@@ -93,6 +94,12 @@ export class RestClient {
     this.#call('PATCH', `/v1/configuration/${encodeURIComponent(component)}`, change);
   health = (): Promise<DistributionHealth> => this.#call('GET', '/v1/health/distribution');
   edges = (): Promise<readonly EdgeSummary[]> => listEdges(this.api, this.#fetch);
+  workers = (): Promise<readonly Worker[]> => this.#items('/v1/workers');
+  worker = (id: string): Promise<WorkerDetail> => this.#call('GET', `/v1/workers/${encodeURIComponent(id)}`);
+  cordonWorker = (id: string, force: boolean): Promise<WorkerDetail> =>
+    this.#call('PUT', `/v1/workers/${encodeURIComponent(id)}/cordon`, { force });
+  uncordonWorker = (id: string): Promise<WorkerDetail> =>
+    this.#call('DELETE', `/v1/workers/${encodeURIComponent(id)}/cordon`);
   slowClients = (edgeId: string): Promise<SlowClients> =>
     this.#call('GET', `/v1/edges/${encodeURIComponent(edgeId)}/slow-clients`);
   evacuate = (edgeId: string, wish: EvacuationRequest): Promise<Evacuation> =>

@@ -51,6 +51,7 @@ import { type TopicManagement, topicManagementRoutes } from './routes/topic-mana
 import { topicRouteRoutes } from './routes/topic-routes.ts';
 import { topicRoutes } from './routes/topics.ts';
 import { whyRoutes } from './routes/why.ts';
+import { workerRoutes } from './routes/workers.ts';
 import { compileValidator } from './validator.ts';
 
 const REQUEST_BUCKETS_SECONDS = [0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1, 5];
@@ -120,6 +121,7 @@ export async function buildServer(parts: ServerParts): Promise<App> {
   schemaRoutes(app, parts.schemas);
   statusRoutes(app, status, redis, keys);
   edgeRoutes(app, { redis, keys, controlKeys: edgeControlKeys(parts.redisPrefix) });
+  workerRoutes(app, parts);
   connectionRoutes(app, parts.connections);
   distributionHealthRoutes(app, parts.healthWatch);
   errorRoutes(app, new ErrorReader(redis, managementKeys(parts.redisPrefix)));

@@ -3,6 +3,7 @@
 import type { Redis } from '../../platform/redis.ts';
 import type { RedisKeys } from '../../schemas/coordination.ts';
 import type { Fleet } from '../status/fleet.ts';
+import { uncordonWorkers } from '../store/cordoned-workers.ts';
 import { dropOldKeys } from '../store/idempotency-keys.ts';
 import type { Queryable } from '../store/queryable.ts';
 import { forgetDeadWorkers, markSeen } from '../store/workers.ts';
@@ -32,7 +33,10 @@ export class Housekeeping {
     );
     await dropOldKeys(this.#db);
     const forgotten = await forgetDeadWorkers(this.#db);
-    if (forgotten.length > 0) await this.#redis.del(forgotten.map(this.#keys.assignment));
+    if (forgotten.length > 0) {
+      await this.#redis.del(forgotten.map(this.#keys.assignment));
+      await uncordonWorkers(this.#db, forgotten);
+    }
     await this.#dropExpired(fleet, revisions);
   }
 

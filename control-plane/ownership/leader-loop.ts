@@ -18,6 +18,7 @@ import { catalogOf, writeCatalog } from '../topics/catalog.ts';
 import type { EvolvedSchemas } from '../topics/evolved-schemas.ts';
 import type { UnfinishedTopics } from '../topics/unfinished-topics.ts';
 import { assignmentsOf, writeAssignments } from './assignments.ts';
+import { withCordons } from './cordons.ts';
 import type { Housekeeping } from './housekeeping.ts';
 import { NO_MEMORY } from './leader-memory.ts';
 import type { LeaderMetrics } from './leader-metrics.ts';
@@ -36,6 +37,8 @@ export interface LeaderLoopParts {
   readonly db: Queryable;
   readonly durables: Pick<DurableKeeper, 'look'>;
   readonly configuration: Pick<ConfigurationService, 'look'>;
+  /** Workers that are to get no partitions. */
+  readonly cordoned: () => Promise<ReadonlySet<string>>;
   readonly unfinished: UnfinishedTopics;
   readonly evolved: EvolvedSchemas;
   readonly housekeeping: Housekeeping;
@@ -149,9 +152,10 @@ export class LeaderLoop {
     const { leadership } = this.#parts;
     const connection = leadership.connection;
     if (connection === null) return null;
+    const cordoned = await this.#parts.cordoned();
     const now = Date.now();
     const seen = {
-      workers: fleet.workers,
+      workers: withCordons(fleet.workers, cordoned),
       observingSinceMs: this.#observingSinceMs,
       heartbeatTtlMs: HEARTBEAT_TTL_MS,
       weights: this.#weights.observe(fleet.workers, now),

@@ -86,5 +86,3 @@ export type EdgeSummary = Static<typeof EdgeSummary>;
 
 export const EdgeList = listOf(EdgeSummary);
 export type EdgeList = Static<typeof EdgeList>;
-export const WorkerList = listOf(WorkerHeartbeat);
-export type WorkerList = Static<typeof WorkerList>;

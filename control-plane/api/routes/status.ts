@@ -1,7 +1,7 @@
-// /v1/status, /v1/workers and /v1/edges: what runs, and how it is doing.
+// /v1/status and /v1/edges: what runs, and how it is doing.
 
 import type { Redis } from '../../../platform/redis.ts';
-import { EdgeList, ServiceStatus, WorkerList } from '../../../schemas/api/status.ts';
+import { EdgeList, ServiceStatus } from '../../../schemas/api/status.ts';
 import type { RedisKeys } from '../../../schemas/coordination.ts';
 import { MdsError, reasonOf } from '../../../schemas/errors.ts';
 import { type Fleet, readFleet } from '../../status/fleet.ts';
@@ -22,18 +22,6 @@ export function statusRoutes(app: App, status: StatusReader, redis: Redis, keys:
       },
     },
     () => status.read(),
-  );
-
-  app.get(
-    '/v1/workers',
-    {
-      schema: {
-        tags,
-        summary: 'List the stream workers that are alive',
-        response: { 200: WorkerList, ...problemsOf() },
-      },
-    },
-    async () => ({ items: [...(await fleetOf(redis, keys)).workers] }),
   );
 
   app.get(

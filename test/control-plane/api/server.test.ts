@@ -228,6 +228,8 @@ t.test('the API describes itself in OpenAPI 3.1, with every status', async (t) =
     '/v1/topics/{name}/schemas',
     '/v1/topics/{name}/schemas/check',
     '/v1/workers',
+    '/v1/workers/{id}',
+    '/v1/workers/{id}/cordon',
   ]);
   const created = document.paths['/v1/topics'].post.responses;
   t.same(Object.keys(created), ['201', '400', '409', '413', '415', '422', '500', '503', '504']);

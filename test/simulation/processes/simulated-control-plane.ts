@@ -49,6 +49,7 @@ export class SimulatedControlPlane {
       routes: routeKeys(REDIS_PREFIX),
       db,
       configuration: { look: async () => {} },
+      cordoned: async () => new Set<string>(),
       durables: durableKeeperOf(redis.asRedis, db, log),
       unfinished: { look: () => {} } as never,
       evolved: { look: () => {} } as never,
