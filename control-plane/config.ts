@@ -4,6 +4,7 @@ import { fileURLToPath } from 'node:url';
 import { type Static, Type } from 'typebox';
 import {
   commonConfig,
+  httpDoorConfig,
   identityConfig,
   kafkaConfig,
   postgresConfig,
@@ -20,6 +21,7 @@ export const ControlPlaneConfig = Type.Object({
   ...registryConfig,
   ...redisConfig,
   ...postgresConfig,
+  ...httpDoorConfig,
   httpPort: Type.Integer({
     default: 9400,
     minimum: 0,
@@ -36,6 +38,19 @@ export const ControlPlaneConfig = Type.Object({
     maximum: 16_777_216,
     unit: 'bytes',
     description: 'Largest request body. 1 MiB: ten times the largest Avro schema seen in the wild.',
+  }),
+  auditRetentionDays: Type.Integer({
+    default: 400,
+    minimum: 1,
+    maximum: 36_500,
+    unit: 'days',
+    description: 'How long the audit log is kept. 400 days: a year, and time to look back over it.',
+  }),
+  auditMaxRows: Type.Integer({
+    default: 5_000_000,
+    minimum: 1000,
+    maximum: 1_000_000_000,
+    description: 'Most entries of the audit log; beyond it the oldest go, whatever their age. 5,000,000: some 3 GB.',
   }),
   leaderIntervalMs: Type.Integer({
     default: 500,

@@ -2,10 +2,12 @@
 
 import { readFile } from 'node:fs/promises';
 import type { AddressInfo } from 'node:net';
+import { listening } from '../platform/http-door/http-server.ts';
+import { createAuthenticator } from '../platform/identity/create-authenticator.ts';
 import { createTopicSettingsClient } from '../platform/kafka-topic-settings.ts';
 import type { ProcessContext, RunningProcess } from '../platform/lifecycle.ts';
 import { startManagement } from '../platform/management/management-agent.ts';
-import { createPool, type Pool, waitForPostgres } from '../platform/postgres.ts';
+import { createPool, type Pool, waitForPostgres, withTransaction } from '../platform/postgres.ts';
 import { connectRedis, type Redis } from '../platform/redis.ts';
 import { RedisClock } from '../platform/redis-clock.ts';
 import { createRegistry } from '../platform/registry.ts';
@@ -13,7 +15,6 @@ import { auditKeys } from '../schemas/audit.ts';
 import { connectionKeys } from '../schemas/connection-control.ts';
 import { redisKeys } from '../schemas/coordination.ts';
 import { durableKeys } from '../schemas/durable.ts';
-import { MdsError } from '../schemas/errors.ts';
 import { managementKeys } from '../schemas/management.ts';
 import { routeKeys } from '../schemas/route.ts';
 import type { App } from './api/app.ts';
@@ -48,6 +49,9 @@ import { EventSearch } from './why/event-search.ts';
 /** A caller waits for Kafka no longer than this; the creation is finished later or by the same request again. */
 const KAFKA_CONNECT_TIMEOUT_MS = 5000;
 
+/** A Redis that takes longer is as good as away: then this process counts alone. */
+const LIMITS_TIMEOUT_MS = 250;
+
 export interface RunningControlPlane extends RunningProcess {
   readonly port: number;
 }
@@ -80,7 +84,7 @@ export async function startControlPlane(context: ProcessContext<ControlPlaneConf
   const onChange = (): void => loop?.look();
   const settings = createTopicSettingsClient(config.kafkaBrokers);
   const topicManagement = {
-    changes: new TopicChanges({ db: pool, kafka, settings, onChange }),
+    changes: new TopicChanges({ kafka, settings, onChange }),
     describer: new TopicDescriber({ kafka, settings, schemas: registry }),
     versions: new SchemaVersions({ db: pool, redis, keys, schemas: registry, work, onChange }),
   };
@@ -136,7 +140,7 @@ export async function startControlPlane(context: ProcessContext<ControlPlaneConf
     durables: keeper,
     unfinished,
     evolved,
-    housekeeping: new Housekeeping(pool, redis, keys),
+    housekeeping: new Housekeeping(pool, redis, keys, { days: config.auditRetentionDays, rows: config.auditMaxRows }),
     metrics: leaderMetrics,
     health,
     log,
@@ -171,11 +175,21 @@ export async function startControlPlane(context: ProcessContext<ControlPlaneConf
     log,
   });
   await questions.start();
+  const authenticator = await createAuthenticator({ config, log, metrics, health, signal });
+  const limits = await connectRedis(config.redisUrl, {
+    ...redisOptions,
+    name: 'limits',
+    commandTimeoutMs: LIMITS_TIMEOUT_MS,
+  });
   const version = await readVersion();
   const status = new StatusReader({ db: pool, redis, keys, auditKeys: auditKeys(config.redisPrefix), version });
   const healthWatch = new HealthWatch({ status, db: pool, redis, keys, registry, metrics, now: Date.now });
   const app = await buildServer({
     db: pool,
+    transact: (transaction) => withTransaction(pool, transaction),
+    authenticator,
+    limits,
+    settings: config,
     redis,
     keys,
     redisPrefix: config.redisPrefix,
@@ -197,7 +211,6 @@ export async function startControlPlane(context: ProcessContext<ControlPlaneConf
     log,
     version,
     pageDir: config.pageDir,
-    bodyLimitBytes: config.bodyLimitBytes,
   });
   const port = await listen(app, config);
   const notices = await connectRedis(config.redisUrl, { ...redisOptions, name: 'notices' });
@@ -214,6 +227,7 @@ export async function startControlPlane(context: ProcessContext<ControlPlaneConf
       healthWatch.stop();
       await app.close();
       await management.stop();
+      await authenticator.stop();
       await loop?.stop();
       loop = undefined;
       await leadership.stop();
@@ -223,7 +237,7 @@ export async function startControlPlane(context: ProcessContext<ControlPlaneConf
       await deadLetters.stop();
       await kafka.close();
       await registry.close();
-      closeRedis(redis, notices, lane, answers, edgeAnswers);
+      closeRedis(redis, notices, lane, answers, edgeAnswers, limits);
       await pool.end();
     },
   };
@@ -242,13 +256,7 @@ async function bringDatabaseUp(pool: Pool, context: ProcessContext<ControlPlaneC
 }
 
 async function listen(app: App, { host, httpPort }: ControlPlaneConfig): Promise<number> {
-  try {
-    await app.listen({ host, port: httpPort });
-  } catch (error) {
-    if (!(error instanceof Error) || !('code' in error) || error.code !== 'EADDRINUSE') throw error;
-    const details = { port: httpPort, service: 'control plane', holder: '', variable: 'MDS_HTTP_PORT' };
-    throw new MdsError('MDS_PORT_BUSY', details, { cause: error });
-  }
+  await listening('control plane', httpPort, () => app.listen({ host, port: httpPort }));
   return (app.server.address() as AddressInfo).port; // listening on TCP
 }
 

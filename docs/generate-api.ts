@@ -1,29 +1,32 @@
-// Writes docs/api.md from the OpenAPI document, which is made of the routes' own schemas. `node docs/generate-api.ts --check`
-// only says whether it is up to date, and is part of `make check`. The document itself: /openapi.json of a control plane.
+// Writes docs/api.md from the OpenAPI document, which is made of the routes' own schemas, and docs/permissions.md from what
+// routes ask of their callers. `node docs/generate-api.ts --check` only says whether they are up to date, and is part of
+// `make check`. The document itself: /openapi.json of a control plane.
 
 import { readFile, writeFile } from 'node:fs/promises';
 import { describedApi } from '../control-plane/api/documentation.ts';
-import type { ApiDocument } from '../control-plane/api/openapi/complete-document.ts';
 import { renderApi } from './api-reference/render-api.ts';
+import { renderPermissions } from './api-reference/render-permissions.ts';
 import { undisturbedServer } from './api-reference/undisturbed-server.ts';
 
-const FILE = 'docs/api.md';
 const ROOT = new URL('../', import.meta.url);
 
-async function loadDocument(): Promise<ApiDocument> {
+async function renderPages(): Promise<readonly (readonly [file: string, text: string])[]> {
   const app = await undisturbedServer(JSON.parse(await readFile(new URL('package.json', ROOT), 'utf8')).version);
   try {
-    return describedApi(app);
+    return [
+      ['docs/api.md', renderApi(describedApi(app))],
+      ['docs/permissions.md', renderPermissions(app)],
+    ];
   } finally {
     await app.close();
   }
 }
 
 const check = process.argv.includes('--check');
-const text = renderApi(await loadDocument());
-const url = new URL(FILE, ROOT);
-if (text !== (await readFile(url, 'utf8').catch(() => null))) {
+for (const [file, text] of await renderPages()) {
+  const url = new URL(file, ROOT);
+  if (text === (await readFile(url, 'utf8').catch(() => null))) continue;
   if (!check) await writeFile(url, text);
-  process.stdout.write(`${FILE} ${check ? 'out of date: run node docs/generate-api.ts' : 'written'}\n`);
+  process.stdout.write(`${file} ${check ? 'out of date: run node docs/generate-api.ts' : 'written'}\n`);
   if (check) process.exitCode = 1;
 }

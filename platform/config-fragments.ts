@@ -102,3 +102,40 @@ export const identityConfig = {
     }),
   ),
 };
+
+const limit = (byDefault: number, description: string) =>
+  Type.Integer({ default: byDefault, minimum: 1, maximum: 10_000_000, description });
+
+/** What stands before the routes of an HTTP server (platform/http-door). */
+export const httpDoorConfig = {
+  httpAllowedOrigins: Type.Array(Type.String({ pattern: '^https?://[^/]+$' }), {
+    default: [],
+    expected: 'origins such as https://dashboards.example.org, with commas between',
+    description: 'Web pages that may use the API from a browser, beside its own. None by default: same origin only.',
+  }),
+  httpTrustedProxies: Type.Array(Type.String({ pattern: '^[0-9A-Fa-f.:]+(/\\d{1,3})?$' }), {
+    default: [],
+    expected: 'addresses or networks such as 10.0.0.0/8, with commas between',
+    description:
+      'Proxies whose X-Forwarded-For is believed. None by default: whoever can write that header would choose the address that limits and the audit log see.',
+  }),
+  httpConnectionsPerAddress: limit(
+    1000,
+    'Most connections of one address at once. 1,000: a proxy in front of everybody stays below it, one machine that floods cannot take all.',
+  ),
+  httpTenantRunning: limit(
+    32,
+    'Requests of one tenant that are worked on at once; the rest wait their turn. 32: three for each Postgres connection, so that others are not kept waiting long.',
+  ),
+  httpTenantWaiting: limit(256, 'Requests of one tenant that may wait; beyond it they are refused with 429.'),
+  limitReadsPerTenant: limit(20_000, 'Reads a second of one tenant over all processes: what three of them can do.'),
+  limitReadsPerKey: limit(10_000, 'Reads a second of one API key or token: what keeps one process and more busy.'),
+  limitReadsPerAddress: limit(10_000, 'Reads a second from one address (IPv6: from one /64).'),
+  limitWritesPerTenant: limit(1000, 'Writes a second of one tenant; each is a transaction, so fewer than reads.'),
+  limitWritesPerKey: limit(500, 'Writes a second of one API key or token.'),
+  limitWritesPerAddress: limit(500, 'Writes a second from one address (IPv6: from one /64).'),
+  limitFailedAuthentications: limit(
+    20,
+    'Bad credentials a minute from one address before it is not listened to for the rest of that minute, except with a credential that was good before. 20: a client with an old key tries once a second at most and is told.',
+  ),
+};

@@ -13,6 +13,7 @@ import { KNOWN_VARIABLES } from './known-variables.ts';
 
 export {
   commonConfig,
+  httpDoorConfig,
   httpPortConfig,
   identityConfig,
   kafkaConfig,

@@ -43,6 +43,8 @@ export interface SchemaRegistry {
   /** Whether the schema may become the subject's next version; true for a subject without any. */
   checkCompatibility(subject: string, schema: string): Promise<boolean>;
   setCompatibility(subject: string, level: Compatibility): Promise<void>;
+  /** Subjects of which some version is this schema; none when the registry does not know it. */
+  subjectsOf(schemaId: number): Promise<string[]>;
   /** The subject's newest version, null when it has none. */
   latest(subject: string): Promise<RegisteredSchema | null>;
   /** All versions, the oldest first; of very many the newest 100. */
@@ -104,12 +106,23 @@ export function createRegistry(url: string): SchemaRegistry {
         }),
       );
     },
+    subjectsOf: (schemaId) => orUnavailable(() => subjectsOf(url.replace(/\/+$/, ''), schemaId)),
     deleteSubject: async (subject) => {
       await orUndefined(() => client.deleteSubject(subject));
       client.clearCaches(); // or a subject of the same name would seem registered when it is created again
     },
     close: () => client.close(),
   };
+}
+
+/** The client has no method for it. */
+async function subjectsOf(url: string, schemaId: number): Promise<string[]> {
+  const signal = AbortSignal.timeout(REQUEST_TIMEOUT_MS);
+  const response = await fetch(`${url}/schemas/ids/${schemaId}/versions`, { signal });
+  const answer: unknown = await response.json();
+  if (response.status === 404) return [];
+  if (!response.ok || !Array.isArray(answer)) throw new Error(`it answered with HTTP ${response.status}`);
+  return answer.map(({ subject }) => String(subject));
 }
 
 async function register(client: SchemaRegistryClient, subject: string, schema: string): Promise<number> {

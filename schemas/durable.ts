@@ -56,8 +56,10 @@ export const DurableDefinition = Type.Object({
   tenant: Type.String(),
   name: Type.String(),
   topicId: Count,
-  /** As it was given; empty: every event. */
+  /** What is mandatory, and what was asked for, in one; empty: every event. */
   filter: Type.String(),
+  /** What the grants of its maker demanded: whoever consumes it must be bound by nothing else (`mayReadThrough`). */
+  mandatoryFilter: Type.Optional(Type.String()),
   fields: Type.Union([Type.Array(Type.String()), Type.Null()]),
   state: Type.Union([Type.Literal('active'), Type.Literal('paused')]),
   ackTimeoutMs: Count,

@@ -55,6 +55,8 @@ export const ERROR_ADVICE: Readonly<Record<MdsErrorCode, string>> = {
   MDS_UNAUTHENTICATED:
     'See which door and address it comes from; a key may have expired or been revoked, or somebody tries.',
   MDS_FORBIDDEN: 'Give the key or token a grant for it, if it is meant to have one.',
+  MDS_ORIGIN_REFUSED:
+    "A web page of another origin called the API, or a name that is not this machine's while authentication is off; list it in MDS_HTTP_ALLOWED_ORIGINS if it is meant.",
   MDS_QUOTA_EXCEEDED: 'Find what the tenant has too much of, or raise its quota.',
   MDS_REQUEST_INVALID: CLIENT,
   MDS_UNKNOWN_MESSAGE_TYPE: CLIENT,

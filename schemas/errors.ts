@@ -101,6 +101,11 @@ export const ERROR_KINDS = {
     'The API key or token is missing, or not valid (any more). Send a valid one, as `Authorization: Bearer …`.',
   ),
   MDS_FORBIDDEN: kind(403, false, 'No grant of this identity allows to {action} {topic}; ask an admin of the tenant.'),
+  MDS_ORIGIN_REFUSED: kind(
+    403,
+    false,
+    'Pages of {origin} may not use this API; add it to MDS_HTTP_ALLOWED_ORIGINS, or open the page from the API itself.',
+  ),
   MDS_QUOTA_EXCEEDED: kind(
     429,
     true,
@@ -163,7 +168,7 @@ export const ERROR_KINDS = {
     true,
     'This edge has {limit} connections, which is its limit; try another edge or later.',
   ),
-  MDS_RATE_LIMITED: kind(429, true, 'More than {limit} messages a second; slow down.'),
+  MDS_RATE_LIMITED: kind(429, true, 'More than {limit} {what}; slow down.'),
   MDS_JOIN_TIMEOUT: kind(
     504,
     true,

@@ -28,7 +28,8 @@ export class Outbox {
 
   /** @throws MdsError `MDS_RATE_LIMITED` when too many messages wait already */
   send(text: string): void {
-    if (this.#waiting.length >= MAX_WAITING) throw new MdsError('MDS_RATE_LIMITED', { limit: this.#perWindow });
+    if (this.#waiting.length >= MAX_WAITING)
+      throw new MdsError('MDS_RATE_LIMITED', { limit: this.#perWindow, what: 'messages a second' });
     this.#waiting.push(text);
     this.#flush();
   }

@@ -19,8 +19,16 @@ export type App = FastifyInstance<
   TypeBoxTypeProvider
 >;
 
-/** Any route may answer these: a request that is not valid, Postgres away, a bug. */
-const ALWAYS: readonly MdsErrorCode[] = ['MDS_REQUEST_INVALID', 'MDS_DEPENDENCY_UNAVAILABLE', 'MDS_INTERNAL'];
+/** Any route may answer these: a request that is not valid, nobody known, not allowed, too often, Postgres away, a bug. */
+const ALWAYS: readonly MdsErrorCode[] = [
+  'MDS_REQUEST_INVALID',
+  'MDS_UNAUTHENTICATED',
+  'MDS_FORBIDDEN',
+  'MDS_ORIGIN_REFUSED',
+  'MDS_RATE_LIMITED',
+  'MDS_DEPENDENCY_UNAVAILABLE',
+  'MDS_INTERNAL',
+];
 
 /** @param codes what a route may answer @returns response schemas that say so, by status */
 export function problemsOf(...codes: readonly MdsErrorCode[]): Record<string, unknown> {

@@ -1,9 +1,8 @@
 // Answering a request that creates something: 201, and the same answer again for the same Idempotency-Key.
 
-import type { FastifyReply } from 'fastify';
+import type { FastifyReply, FastifyRequest } from 'fastify';
 import { type Static, Type } from 'typebox';
 import type { Queryable } from '../store/queryable.ts';
-import { DEFAULT_TENANT } from '../topics/topic-names.ts';
 import { answerOnce } from './idempotency.ts';
 
 export const IdempotencyHeaders = Type.Object({
@@ -19,7 +18,7 @@ export const IdempotencyHeaders = Type.Object({
 
 const CREATED = 201;
 
-interface CreatingRequest {
+interface CreatingRequest extends Pick<FastifyRequest, 'identity' | 'change'> {
   readonly headers: Static<typeof IdempotencyHeaders>;
   readonly body: unknown;
   readonly routeOptions: { readonly url?: string | undefined };
@@ -38,12 +37,16 @@ export async function answerCreated<Created>(
     reply.code(CREATED);
     return created;
   }
-  const keyed = { tenant: DEFAULT_TENANT, key, route: request.routeOptions.url ?? '', body: request.body };
+  const { tenant, subject } = request.identity;
+  const keyed = { tenant, subject, key, route: request.routeOptions.url ?? '', body: request.body };
   const answer = await answerOnce(db, keyed, async () => ({
     status: CREATED,
     response: JSON.stringify(await create()),
   }));
-  if (answer.replayed) reply.header('idempotency-replayed', 'true');
+  if (answer.replayed) {
+    request.change.nothing();
+    reply.header('idempotency-replayed', 'true');
+  }
   reply.code(answer.status);
   return JSON.parse(answer.response);
 }

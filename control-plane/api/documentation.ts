@@ -3,6 +3,7 @@
 
 import swagger from '@fastify/swagger';
 import apiReference from '@scalar/fastify-api-reference';
+import { PUBLIC } from '../../platform/http-door/access.ts';
 import type { App } from './app.ts';
 import { type ApiDocument, completeDocument } from './openapi/complete-document.ts';
 
@@ -34,6 +35,7 @@ export async function registerDocumentation(app: App, version: string): Promise<
         { name: 'topics', description: 'Named streams of events' },
         { name: 'subscriptions', description: 'Durable subscriptions' },
         { name: 'dead letters', description: 'What could not be delivered' },
+        { name: 'audit', description: 'Who did what' },
         { name: 'filters', description: 'CEL expressions over the fields of an event' },
         { name: 'routes', description: 'Matching events of one topic that go to another, exactly once' },
         { name: 'schemas', description: 'Avro schemas that events were written with' },
@@ -47,7 +49,8 @@ export async function registerDocumentation(app: App, version: string): Promise<
       buildLocalReference: ({ $id }, _base, _fragment, i) => (typeof $id === 'string' ? $id : `def-${i}`),
     },
   });
-  app.get('/openapi.json', { schema: { hide: true } }, () => describedApi(app));
+  const config = { access: PUBLIC("it is the same for everybody, and has nobody's data") };
+  app.get('/openapi.json', { config, schema: { hide: true } }, () => describedApi(app));
   app.addHook('onSend', async (request, reply) => {
     if (request.url.startsWith('/docs')) reply.header('content-security-policy', DOCS_CSP);
   });

@@ -1,5 +1,6 @@
 // Idempotency keys on creation: a request that is sent again with the same key gets the first one's answer, however often
 // and to whichever control plane it is sent. Only success is kept; a request that failed may be sent again as it is.
+// Keys are each identity's own: nobody gets an answer that was made for another.
 
 import { createHash } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -19,6 +20,7 @@ export interface Answer {
 
 export interface KeyedRequest {
   readonly tenant: string;
+  readonly subject: string;
   readonly key: string;
   readonly route: string;
   readonly body: unknown;
@@ -36,15 +38,20 @@ export async function answerOnce(
   work: () => Promise<Answer>,
   waitMs = WAIT_MS,
 ): Promise<Answer & { readonly replayed: boolean }> {
-  const { tenant, key } = request;
+  const { tenant } = request;
+  const key = storedKeyOf(request);
   const requestHash = hashOf(request);
   const deadlineMs = performance.now() + waitMs;
   while (!(await claimKey(db, tenant, key, requestHash))) {
     const known = await findKey(db, tenant, key);
-    if (known !== null && known.requestHash !== requestHash) throw new MdsError('MDS_IDEMPOTENCY_MISMATCH', { key });
+    if (known !== null && known.requestHash !== requestHash)
+      throw new MdsError('MDS_IDEMPOTENCY_MISMATCH', { key: request.key });
     if (known?.answer) return { ...known.answer, replayed: true };
     if (performance.now() > deadlineMs) {
-      throw new MdsError('MDS_TIMEOUT', { operation: `The first request with the key ${key}`, timeoutMs: waitMs });
+      throw new MdsError('MDS_TIMEOUT', {
+        operation: `The first request with the key ${request.key}`,
+        timeoutMs: waitMs,
+      });
     }
     await delay(POLL_MS);
   }
@@ -57,6 +64,12 @@ export async function answerOnce(
     throw error;
   }
 }
+
+/** A hash, since subjects are as long as issuers make them. */
+const storedKeyOf = ({ subject, key }: KeyedRequest): string =>
+  createHash('sha256')
+    .update(JSON.stringify([subject, key]))
+    .digest('hex');
 
 /** The order of an object's members does not matter, as in JSON. */
 const hashOf = ({ route, body }: KeyedRequest): string =>

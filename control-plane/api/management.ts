@@ -2,7 +2,7 @@
 
 import type { FastifyRequest } from 'fastify';
 import { MdsError } from '../../schemas/errors.ts';
-import { type Identity, isAdmin, isOperator, OPEN_IDENTITY } from '../../schemas/identity/identity.ts';
+import { type Identity, isAdmin, isOperator } from '../../schemas/identity/identity.ts';
 
 /**
  * @returns the tenant whose things it may see; null: those of all
@@ -14,16 +14,4 @@ export function tenantManagedBy(identity: Identity): string | null {
   throw new MdsError('MDS_FORBIDDEN', { action: 'manage', topic: `the tenant ${identity.tenant}` });
 }
 
-export const tenantSeenBy = (request: FastifyRequest): string | null => tenantManagedBy(identityOf(request));
-
-/** Of whoever asks. */
-export const tenantOf = (request: FastifyRequest): string => identityOf(request).tenant;
-
-const identityOf = (_request: FastifyRequest): Identity => OPEN_IDENTITY;
-
-/** @throws MdsError `MDS_FORBIDDEN` for whoever does not manage the installation */
-export function operatorOf(request: FastifyRequest): Identity {
-  const identity = identityOf(request);
-  if (isOperator(identity)) return identity;
-  throw new MdsError('MDS_FORBIDDEN', { action: 'manage', topic: 'the installation' });
-}
+export const tenantSeenBy = (request: FastifyRequest): string | null => tenantManagedBy(request.identity);

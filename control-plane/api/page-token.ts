@@ -1,5 +1,5 @@
-// Page tokens: the place behind the last item of a page, as one opaque string. They name their list, so that a token of
-// one list is not taken for another's.
+// Page tokens: the place behind the last item of a page, as one opaque string. They name their list and their tenant, so
+// that a token of one is not taken for another's.
 
 import { MdsError } from '../../schemas/errors.ts';
 
@@ -8,12 +8,13 @@ export type PageToken =
   | { readonly list: 'connections'; readonly after: string }
   | { readonly list: 'routes'; readonly after: number }
   | { readonly list: 'subscriptions'; readonly after: number }
-  | { readonly list: 'dead-letters'; readonly after: number };
+  | { readonly list: 'dead-letters'; readonly after: number }
+  | { readonly list: 'audit'; readonly after: number };
 export type PagedList = PageToken['list'];
 type After<List extends PagedList> = Extract<PageToken, { list: List }>['after'];
 
-export const encodePageToken = ({ list, after }: PageToken): string =>
-  Buffer.from(JSON.stringify([list, after])).toString('base64url');
+export const encodePageToken = (tenant: string, { list, after }: PageToken): string =>
+  Buffer.from(JSON.stringify([list, tenant, after])).toString('base64url');
 
 const AFTER_TYPES = {
   topics: 'string',
@@ -21,28 +22,33 @@ const AFTER_TYPES = {
   routes: 'number',
   subscriptions: 'number',
   'dead-letters': 'number',
+  audit: 'number',
 } as const satisfies Record<PagedList, string>;
 
 /** @throws MdsError `MDS_PAGE_TOKEN_INVALID` */
-export function decodePageToken<List extends PagedList>(list: List, text: string): After<List> {
+export function decodePageToken<List extends PagedList>(list: List, tenant: string, text: string): After<List> {
   let value: unknown;
   try {
     value = JSON.parse(Buffer.from(text, 'base64url').toString());
   } catch (cause) {
     throw new MdsError('MDS_PAGE_TOKEN_INVALID', {}, { cause });
   }
-  if (!Array.isArray(value) || value.length !== 2 || value[0] !== list || typeof value[1] !== AFTER_TYPES[list]) {
+  if (!Array.isArray(value) || value.length !== 3) throw new MdsError('MDS_PAGE_TOKEN_INVALID');
+  const [ofList, ofTenant, after] = value;
+  if (ofList !== list || ofTenant !== tenant || typeof after !== AFTER_TYPES[list]) {
     throw new MdsError('MDS_PAGE_TOKEN_INVALID');
   }
-  return value[1]; // its type was checked above
+  return after; // its type was checked above
 }
 
 /**
  * Makes a page of rows that were asked for with one more than `limit`.
  *
+ * @param tenant whose list it is
  * @param tokenOf the token of the place behind a row
  */
 export function pageFrom<Row, Item>(
+  tenant: string,
   rows: readonly Row[],
   limit: number,
   itemOf: (row: Row) => Item,
@@ -50,6 +56,6 @@ export function pageFrom<Row, Item>(
 ): { items: Item[]; nextPageToken: string | null } {
   const shown = rows.slice(0, limit);
   const last = shown.at(-1);
-  const nextPageToken = rows.length > limit && last !== undefined ? encodePageToken(tokenOf(last)) : null;
+  const nextPageToken = rows.length > limit && last !== undefined ? encodePageToken(tenant, tokenOf(last)) : null;
   return { items: shown.map(itemOf), nextPageToken };
 }

@@ -4,7 +4,10 @@ import { randomUUID } from 'node:crypto';
 import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox';
 import fastify, { type FastifyReply, type FastifyRequest } from 'fastify';
 import { answerHealth, HEALTH_PATHS, type Health } from '../../platform/health.ts';
-import { HTTP_SERVER_OPTIONS, limitConnections } from '../../platform/http-limits.ts';
+import { PUBLIC } from '../../platform/http-door/access.ts';
+import { type HttpServerSettings, httpServerOptions } from '../../platform/http-door/http-server.ts';
+import { type DoorSettings, openDoor } from '../../platform/http-door/open-door.ts';
+import type { Authenticator } from '../../platform/identity/authenticator.ts';
 import type { Logger } from '../../platform/log.ts';
 import type { ErrorBook } from '../../platform/management/error-book.ts';
 import type { Metrics } from '../../platform/metrics.ts';
@@ -17,6 +20,7 @@ import { edgeControlKeys } from '../../schemas/edge-control.ts';
 import { MdsError } from '../../schemas/errors.ts';
 import { managementKeys } from '../../schemas/management.ts';
 import { routeKeys } from '../../schemas/route.ts';
+import { auditing } from '../audit/auditing.ts';
 import type { ConnectionDirectory } from '../connections/connection-directory.ts';
 import type { DeadLetterService } from '../dead-letters/dead-letter-service.ts';
 import { SubscriptionService } from '../durable/subscription-service.ts';
@@ -26,7 +30,7 @@ import type { HealthWatch } from '../health/health-watch.ts';
 import type { ConfigurationService } from '../settings/configuration-service.ts';
 import type { StatusReader } from '../status/status-reader.ts';
 import { isDeadLetter } from '../store/dead-letters.ts';
-import type { Queryable } from '../store/queryable.ts';
+import type { Queryable, Transact } from '../store/queryable.ts';
 import type { KafkaTopics } from '../topics/ports.ts';
 import type { TopicService } from '../topics/topic-service.ts';
 import type { EventSearch } from '../why/event-search.ts';
@@ -34,8 +38,8 @@ import type { EventPlace } from '../why/verdict.ts';
 import { WhyReader } from '../why/why-reader.ts';
 import type { App } from './app.ts';
 import { registerDocumentation } from './documentation.ts';
-import { tenantOf } from './management.ts';
 import { PAGE_NOT_BUILT, registerPage } from './page.ts';
+import { auditRoutes } from './routes/audit.ts';
 import { configurationRoutes } from './routes/configuration.ts';
 import { connectionRoutes } from './routes/connections.ts';
 import { deadLetterRoutes } from './routes/dead-letters.ts';
@@ -58,6 +62,11 @@ const REQUEST_BUCKETS_SECONDS = [0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1, 
 
 export interface ServerParts {
   readonly db: Queryable;
+  readonly transact: Transact;
+  readonly authenticator: Authenticator;
+  /** Of limits that all processes share; null: this one counts alone. */
+  readonly limits: Redis | null;
+  readonly settings: DoorSettings & HttpServerSettings;
   readonly redis: Redis;
   readonly keys: RedisKeys;
   /** Separates installations that share a Redis. */
@@ -83,42 +92,38 @@ export interface ServerParts {
   readonly log: Logger;
   readonly version: string;
   readonly pageDir: string;
-  readonly bodyLimitBytes: number;
 }
 
 /** @returns ready to listen, or to be tested with `inject` */
 export async function buildServer(parts: ServerParts): Promise<App> {
-  const { db, redis, keys, topics, status, log } = parts;
-  const app: App = fastify({
-    bodyLimit: parts.bodyLimitBytes,
-    forceCloseConnections: true, // a browser's idle connections would hold up the drain
-    requestTimeout: HTTP_SERVER_OPTIONS.requestTimeout, // Fastify's own default is none
-    http: HTTP_SERVER_OPTIONS,
-  }).withTypeProvider<TypeBoxTypeProvider>();
-  limitConnections(app.server);
+  const { db, transact, authenticator, redis, keys, topics, status, log } = parts;
+  const app: App = fastify(httpServerOptions(parts.settings)).withTypeProvider<TypeBoxTypeProvider>();
   app.setValidatorCompiler(compileValidator);
   app.setSerializerCompiler(() => (value) => JSON.stringify(value));
   app.setErrorHandler((thrown, request, reply) => {
-    if (thrown instanceof MdsError) parts.errors.record(thrown, { tenant: tenantOf(request) });
+    if (thrown instanceof MdsError) parts.errors.record(thrown, { tenant: request.knownIdentity?.tenant ?? '' });
     sendProblemOfThrown(log, thrown, request, reply);
   });
   app.setNotFoundHandler(sendNotFound);
   measureRequests(app, parts.metrics);
+  const { settings, redisPrefix } = parts;
+  await openDoor(app, { authenticator, settings, redis: parts.limits, redisPrefix, publicReads: isOfPages });
+  await app.register(auditing, { db, transact, log });
   app.addSchema(Problem);
   await registerDocumentation(app, parts.version);
-  topicRoutes(app, db, topics);
+  topicRoutes(app, db, topics, authenticator);
   topicManagementRoutes(app, topics, parts.topicManagement);
   const durables = durableKeys(parts.redisPrefix);
   const subscriptions = new SubscriptionService({ ...parts, keys: durables });
-  subscriptionRoutes(app, db, subscriptions);
+  subscriptionRoutes(app, db, subscriptions, authenticator);
   ledgerRoutes(app, subscriptions, { db, redis, keys: durables, now: Date.now });
   const isDead = (subscriptionId: string, place: EventPlace) => isDeadLetter(db, subscriptionId, place);
   const { search, kafka } = parts;
-  whyRoutes(app, db, topics, new WhyReader({ search, redis, keys: durables, kafka, isDeadLetter: isDead }));
+  whyRoutes(app, subscriptions, topics, new WhyReader({ search, redis, keys: durables, kafka, isDeadLetter: isDead }));
   deadLetterRoutes(app, db, parts.deadLetters);
   topicRouteRoutes(app, { ...parts, keys: routeKeys(parts.redisPrefix) });
   filterRoutes(app, topics, parts.explanations);
-  schemaRoutes(app, parts.schemas);
+  schemaRoutes(app, db, parts.schemas);
   statusRoutes(app, status, redis, keys);
   edgeRoutes(app, { redis, keys, controlKeys: edgeControlKeys(parts.redisPrefix) });
   workerRoutes(app, parts);
@@ -126,11 +131,15 @@ export async function buildServer(parts: ServerParts): Promise<App> {
   distributionHealthRoutes(app, parts.healthWatch);
   errorRoutes(app, new ErrorReader(redis, managementKeys(parts.redisPrefix)));
   configurationRoutes(app, parts.configuration);
+  auditRoutes(app, db);
   healthRoutes(app, parts.health, parts.metrics);
   await registerPage(app, parts.pageDir);
   await app.ready();
   return app;
 }
+
+/** Routes of plugins: the documentation, and the files of the page. */
+const isOfPages = (url: string): boolean => url.startsWith('/docs') || url === '/*' || url === '/';
 
 function sendProblemOfThrown(log: Logger, thrown: unknown, request: FastifyRequest, reply: FastifyReply): void {
   const problem = problemOfThrown(thrown, (err) => {
@@ -138,6 +147,7 @@ function sendProblemOfThrown(log: Logger, thrown: unknown, request: FastifyReque
     log.error({ err, reference, method: request.method, route: request.routeOptions.url }, 'a request met a bug');
     return reference;
   });
+  request.problemCode = problem.code;
   send(reply, problem);
 }
 
@@ -154,9 +164,11 @@ function send(reply: FastifyReply, problem: Problem): void {
   reply.code(problem.status).type(PROBLEM_CONTENT_TYPE).serializer(JSON.stringify).send(problem);
 }
 
+const OPEN = PUBLIC('orchestrators and Prometheus have no key; it has no content of events and no secrets');
+
 function healthRoutes(app: App, health: Health, metrics: Metrics): void {
   for (const path of HEALTH_PATHS) {
-    app.get(path, { schema: { hide: true } }, async (_request, reply) => {
+    app.get(path, { config: { access: OPEN, counts: 'nothing' }, schema: { hide: true } }, async (_request, reply) => {
       const answer = await answerHealth(path, health, metrics);
       if (answer === null) return reply.callNotFound();
       const { status, contentType, body } = answer;

@@ -6,7 +6,6 @@ import type { ConnectionPage, Disconnected } from '../../schemas/api/connection.
 import type { ConnectionAsk, ConnectionDetail, ConnectionFilter } from '../../schemas/connection-control.ts';
 import type { RedisKeys } from '../../schemas/coordination.ts';
 import { MdsError, reasonOf } from '../../schemas/errors.ts';
-import { encodePageToken } from '../api/page-token.ts';
 import { readFleet } from '../status/fleet.ts';
 import type { EdgeAnswers, EdgeQuestions } from './edge-questions.ts';
 
@@ -18,6 +17,11 @@ export interface ConnectionPlace {
 /** A filter over all edges or one of them. */
 export interface Wanted extends ConnectionFilter {
   readonly edge?: string;
+}
+
+export interface ListedConnections extends Pick<ConnectionPage, 'items' | 'missingEdges'> {
+  /** Id of the last one, when there are more behind it. */
+  readonly next: string | null;
 }
 
 export interface ConnectionDirectoryParts {
@@ -34,15 +38,14 @@ export class ConnectionDirectory {
   }
 
   /** @throws MdsError `MDS_DEPENDENCY_UNAVAILABLE` or `MDS_EDGES_BUSY` */
-  async list({ edge, ...filter }: Wanted, after: ConnectionPlace | null, limit: number): Promise<ConnectionPage> {
+  async list({ edge, ...filter }: Wanted, after: ConnectionPlace | null, limit: number): Promise<ListedConnections> {
     const edgeIds = (await this.#edgeIds(edge)).filter((id) => after === null || id >= after.edgeId);
     const { answers, missingEdges } = await this.#ask(edgeIds, { kind: 'list', filter, after, limit: limit + 1 });
     const found = answers.flatMap(({ items }) => items);
     const items = found.slice(0, limit);
     const last = items.at(-1);
     const isMore = found.length > limit && last !== undefined;
-    const nextPageToken = isMore ? encodePageToken({ list: 'connections', after: last.id }) : null;
-    return { items, nextPageToken, missingEdges: [...missingEdges] };
+    return { items, next: isMore ? last.id : null, missingEdges: [...missingEdges] };
   }
 
   /**

@@ -8,7 +8,9 @@ import { avscTypeOf, type DecodedEvent } from '../../schemas/avro/decoded-event.
 import { parseAvroSchema } from '../../schemas/avro/parse.ts';
 import { CONFLUENT_HEADER_BYTES, readSchemaId } from '../../schemas/confluent-wire.ts';
 import { MdsError, reasonOf } from '../../schemas/errors.ts';
+import { compileFilter } from '../../schemas/plan/evaluate.ts';
 import { jsonWriter } from '../../schemas/plan/json-writer.ts';
+import type { Plan } from '../../schemas/plan/plan.ts';
 
 /** Versions of DeadLetter: one for each release that changed it. */
 const MAX_VERSIONS = 50;
@@ -71,6 +73,25 @@ export class LetterDecoding {
     }
   }
 
+  /**
+   * Which events of a record a plan's filter lets through, in their order.
+   *
+   * @returns null when the record cannot be decoded: then nobody can tell
+   * @throws MdsError when the registry is away
+   */
+  async judged(value: Uint8Array, plan: Plan): Promise<boolean[] | null> {
+    const schemaId = readSchemaId(value);
+    if (schemaId === null) return null;
+    try {
+      const schema = await this.#schema(schemaId);
+      const { events, type } = decoded(schema, value.subarray(CONFLUENT_HEADER_BYTES));
+      return events.map(compileFilter(plan, eventSchemaOf(type)));
+    } catch (error) {
+      if (error instanceof MdsError && error.retryable) throw error;
+      return null;
+    }
+  }
+
   async #schema(schemaId: number): Promise<string> {
     const found = await this.#registry.getSchemaById(schemaId);
     if (found === 'unknown') throw new MdsError('MDS_SCHEMA_UNKNOWN_ID', { schemaId });
@@ -80,14 +101,19 @@ export class LetterDecoding {
 
 const corrupt = (error: unknown): MdsError => new MdsError('MDS_RECORD_CORRUPT', { reason: reasonOf(error) });
 
-/** @returns what gives a slice of the record's events as JSON values */
-function eventsOf(schema: string, body: Uint8Array): (from: number, count: number) => unknown[] {
+function decoded(schema: string, body: Uint8Array) {
   const type = parseAvroSchema(schema);
   if (type.kind !== 'record') throw new MdsError('MDS_SCHEMA_NOT_RECORD', { found: `of type ${type.kind}` });
   const avscType: avsc.Type = avscTypeOf(avsc, JSON.parse(schema));
-  const decoded: DecodedEvent = avscType.fromBuffer(Buffer.from(body.buffer, body.byteOffset, body.byteLength));
-  const inRecord = type.batchField === undefined ? [decoded] : decoded[type.batchField];
+  const whole: DecodedEvent = avscType.fromBuffer(Buffer.from(body.buffer, body.byteOffset, body.byteLength));
+  const inRecord = type.batchField === undefined ? [whole] : whole[type.batchField];
   const events: readonly DecodedEvent[] = Array.isArray(inRecord) ? inRecord : [];
+  return { events, type };
+}
+
+/** @returns what gives a slice of the record's events as JSON values */
+function eventsOf(schema: string, body: Uint8Array): (from: number, count: number) => unknown[] {
+  const { events, type } = decoded(schema, body);
   const toJson = jsonWriter(eventSchemaOf(type), null, new Map());
   return (from, count) => events.slice(from, from + count).map((event) => JSON.parse(toJson(event)));
 }

@@ -12,14 +12,15 @@ import { completePosition } from './start-position.ts';
 const LEDGER_MARGIN_MINUTES = 5;
 
 export function definitionOf(row: SubscriptionRow): DurableDefinition {
-  const { subscriptionId, tenant, name, topicId, filter, fields, state, groupKey, groupShards } = row;
+  const { subscriptionId, tenant, name, topicId, filter, mandatoryFilter, fields, state, groupKey, groupShards } = row;
   const { ackTimeoutMs, backoffBaseMs, backoffMaxMs, maxAttempts, maxInFlight, revision } = row;
   return {
     id: subscriptionId,
     tenant,
     name,
     topicId,
-    filter,
+    filter: row.plannedFilter ?? filter,
+    mandatoryFilter,
     fields: fields === null ? null : [...fields],
     state,
     ackTimeoutMs,

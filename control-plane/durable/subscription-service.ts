@@ -19,14 +19,21 @@ import type { AvroRecord } from '../../schemas/avro/avro-type.ts';
 import { parseAvroSchema } from '../../schemas/avro/parse.ts';
 import type { DurableKeys } from '../../schemas/durable.ts';
 import { MdsError, reasonOf } from '../../schemas/errors.ts';
+import { type Identity, mayDo } from '../../schemas/identity/identity.ts';
+import { readingFilter } from '../../schemas/identity/reading-filter.ts';
+import { mayReadThrough } from '../../schemas/identity/reading-through.ts';
 import { checkKey } from '../../schemas/plan/event-key.ts';
 import { makePlan } from '../../schemas/plan/plan.ts';
+import { maySeeUseOf } from '../access/reading.ts';
+import type { Changing } from '../audit/change.ts';
 import { untilTold } from '../ownership/told.ts';
 import type { Queryable } from '../store/queryable.ts';
+import { keepQuota } from '../store/quota.ts';
 import {
   changeDelivery,
   changePosition,
   changeState,
+  countSubscriptions,
   deleteSubscription,
   findSubscription,
   insertSubscription,
@@ -58,22 +65,38 @@ export class SubscriptionService {
     this.#ends = new TopicEnds(parts.kafka, parts.log);
   }
 
-  async create(tenant: string, wish: NewSubscription): Promise<Subscription> {
-    const { db, topics, kafka, onChange } = this.#parts;
+  /**
+   * What its maker must satisfy stays part of it: also if grants change, and whoever consumes it.
+   *
+   * @param quota how many the tenant may have; null: any
+   */
+  async create(
+    identity: Identity,
+    wish: NewSubscription,
+    quota: number | null,
+    change: Changing,
+  ): Promise<Subscription> {
+    const { topics, kafka, onChange } = this.#parts;
+    const { tenant } = identity;
     const topic = await topics.find(tenant, wish.topic);
     const schema = parseAvroSchema(topic.schemaJson);
-    const plan = makePlan({ filter: wish.filter, fields: wish.fields }, schema); // refuses what cannot work
+    const mandatoryFilter = readingFilter(identity, wish.topic, '', schema);
+    const filter = readingFilter(identity, wish.topic, wish.filter ?? '', schema);
+    const plan = makePlan({ filter, fields: wish.fields }, schema); // refuses what cannot work
     if (wish.group) checkKey(wish.group.key, schema as AvroRecord, plan.fields); // makePlan has refused all but records
     const subscriptionId = `sub-${randomUUID()}`;
     const { backoffBaseMs = DEFAULT_BACKOFF_BASE_MS } = wish;
     const { backoffMaxMs = Math.max(DEFAULT_BACKOFF_MAX_MS, backoffBaseMs) } = wish;
     if (backoffBaseMs > backoffMaxMs) throw waitsContradict();
-    const inserted = await insertSubscription(db, {
+    const row = {
       subscriptionId,
       tenant,
       name: wish.name,
       topicId: topic.topicId,
       filter: wish.filter ?? '',
+      mandatoryFilter,
+      plannedFilter: mandatoryFilter === '' ? null : filter,
+      createdBy: identity.subject,
       fields: wish.fields ?? null,
       ackTimeoutMs: wish.ackTimeoutMs ?? DEFAULT_ACK_TIMEOUT_MS,
       backoffBaseMs,
@@ -83,52 +106,108 @@ export class SubscriptionService {
       groupKey: wish.group?.key ?? null,
       groupShards: wish.group?.shards ?? null,
       seekPosition: await startPositionOf(wish.start ?? 'latest', topic, kafka),
-    });
-    if (!inserted) throw new MdsError('MDS_ALREADY_EXISTS', { what: 'subscription', id: wish.name });
+    };
+    const isInserted = await change.commit(
+      async (db) => {
+        await keepQuota(db, tenant, 'subscriptions', quota, countSubscriptions);
+        return insertSubscription(db, row);
+      },
+      (done) => (done ? { id: subscriptionId, after: { ...wish, mandatoryFilter } } : null),
+    );
+    if (!isInserted) throw new MdsError('MDS_ALREADY_EXISTS', { what: 'subscription', id: wish.name });
     onChange();
     await this.#untilTold(subscriptionId);
-    return this.read(tenant, subscriptionId);
+    return this.read(identity, subscriptionId);
   }
 
-  async read(tenant: string, idOrName: string): Promise<Subscription> {
-    const row = await this.find(tenant, idOrName);
+  async read(identity: Identity, idOrName: string): Promise<Subscription> {
+    const row = await this.find(identity, idOrName);
     const [subscription] = await this.shown([row]);
     if (subscription === undefined) throw new MdsError('MDS_SUBSCRIPTION_UNKNOWN', { id: idOrName });
     return subscription;
   }
 
-  async change(tenant: string, idOrName: string, change: SubscriptionChange): Promise<Subscription> {
-    const { subscriptionId } = await this.find(tenant, idOrName);
-    if (!(await changeDelivery(this.#parts.db, subscriptionId, change))) throw waitsContradict();
+  async change(
+    identity: Identity,
+    idOrName: string,
+    wish: SubscriptionChange,
+    change: Changing,
+  ): Promise<Subscription> {
+    const row = await this.findToChange(identity, idOrName);
+    const { subscriptionId } = row;
+    const isChanged = await change.commit(
+      (db) => changeDelivery(db, subscriptionId, wish),
+      (done) => (done ? { id: subscriptionId, before: settingsOf(row), after: { ...settingsOf(row), ...wish } } : null),
+    );
+    if (!isChanged) throw waitsContradict();
     this.#parts.onChange();
-    return this.read(tenant, subscriptionId);
+    return this.read(identity, subscriptionId);
   }
 
-  async setState(tenant: string, idOrName: string, state: SubscriptionRow['state']): Promise<Subscription> {
-    const { subscriptionId } = await this.find(tenant, idOrName);
-    await changeState(this.#parts.db, subscriptionId, state);
+  async setState(
+    identity: Identity,
+    idOrName: string,
+    state: SubscriptionRow['state'],
+    change: Changing,
+  ): Promise<Subscription> {
+    const { subscriptionId, state: before } = await this.findToChange(identity, idOrName);
+    await change.commit(
+      (db) => changeState(db, subscriptionId, state),
+      () => ({ id: subscriptionId, before: { state: before }, after: { state } }),
+    );
     this.#parts.onChange();
-    return this.read(tenant, subscriptionId);
+    return this.read(identity, subscriptionId);
   }
 
-  async seek(tenant: string, idOrName: string, to: StartPosition): Promise<Subscription> {
-    const { db, kafka, onChange } = this.#parts;
-    const row = await this.find(tenant, idOrName);
-    await changePosition(db, row.subscriptionId, await startPositionOf(to, { ...row, name: row.topic }, kafka));
+  async seek(identity: Identity, idOrName: string, to: StartPosition, change: Changing): Promise<Subscription> {
+    const { kafka, onChange } = this.#parts;
+    const row = await this.findToChange(identity, idOrName);
+    const { subscriptionId, seekPosition } = row;
+    const position = await startPositionOf(to, { ...row, name: row.topic }, kafka);
+    await change.commit(
+      (db) => changePosition(db, subscriptionId, position),
+      () => ({ id: subscriptionId, before: { position: seekPosition }, after: { position } }),
+    );
     onChange();
-    return this.read(tenant, row.subscriptionId);
+    return this.read(identity, subscriptionId);
   }
 
   /** What Redis holds of it goes with the leader's next look. */
-  async delete(tenant: string, idOrName: string): Promise<void> {
-    const { subscriptionId } = await this.find(tenant, idOrName);
-    await deleteSubscription(this.#parts.db, subscriptionId);
+  async delete(identity: Identity, idOrName: string, change: Changing): Promise<void> {
+    const row = await this.findToChange(identity, idOrName);
+    const { subscriptionId } = row;
+    await change.commit(
+      (db) => deleteSubscription(db, subscriptionId),
+      () => ({ id: subscriptionId, before: { ...settingsOf(row), filter: row.filter, topic: row.topic } }),
+    );
     this.#parts.onChange();
   }
 
-  async find(tenant: string, idOrName: string): Promise<SubscriptionRow> {
-    const row = await findSubscription(this.#parts.db, tenant, idOrName);
-    if (row === null) throw new MdsError('MDS_SUBSCRIPTION_UNKNOWN', { id: idOrName });
+  /** @throws MdsError `MDS_SUBSCRIPTION_UNKNOWN`, also of one that the identity may not even see */
+  async find(identity: Identity, idOrName: string): Promise<SubscriptionRow> {
+    const row = await findSubscription(this.#parts.db, identity.tenant, idOrName);
+    if (row === null || !maySeeUseOf(identity, row.topic))
+      throw new MdsError('MDS_SUBSCRIPTION_UNKNOWN', { id: idOrName });
+    return row;
+  }
+
+  /** @throws MdsError `MDS_SUBSCRIPTION_UNKNOWN`, or `MDS_FORBIDDEN` when it is somebody else's */
+  async findToChange(identity: Identity, idOrName: string): Promise<SubscriptionRow> {
+    const row = await this.find(identity, idOrName);
+    const isOwn = row.createdBy === identity.subject && mayDo(identity, 'subscribe', row.topic);
+    if (!isOwn && !mayDo(identity, 'manage', row.topic)) {
+      throw new MdsError('MDS_FORBIDDEN', { action: 'manage', topic: row.topic });
+    }
+    return row;
+  }
+
+  /** For what says something of each of its events. @throws MdsError `MDS_SUBSCRIPTION_UNKNOWN` or `MDS_FORBIDDEN` */
+  async findToRead(identity: Identity, idOrName: string): Promise<SubscriptionRow> {
+    const row = await this.find(identity, idOrName);
+    const { schemaJson } = await this.#parts.topics.find(identity.tenant, row.topic);
+    if (!mayReadThrough(identity, row.topic, row.mandatoryFilter, parseAvroSchema(schemaJson))) {
+      throw new MdsError('MDS_FORBIDDEN', { action: 'read the events of', topic: row.name });
+    }
     return row;
   }
 
@@ -156,13 +235,14 @@ export class SubscriptionService {
 }
 
 function shownWith(row: SubscriptionRow, live: SubscriptionLive | null): Subscription {
-  const { subscriptionId, name, topic, filter, fields, state, groupKey, groupShards } = row;
+  const { subscriptionId, name, topic, filter, mandatoryFilter, fields, state, groupKey, groupShards } = row;
   const { ackTimeoutMs, backoffBaseMs, backoffMaxMs, maxAttempts, maxInFlight } = row;
   return {
     id: subscriptionId,
     name,
     topic,
     filter,
+    mandatoryFilter,
     fields: fields === null ? null : [...fields],
     state,
     ackTimeoutMs,
@@ -174,6 +254,11 @@ function shownWith(row: SubscriptionRow, live: SubscriptionLive | null): Subscri
     createdAt: row.createdAt.toISOString(),
     live,
   };
+}
+
+function settingsOf(row: SubscriptionRow) {
+  const { name, state, ackTimeoutMs, backoffBaseMs, backoffMaxMs, maxAttempts, maxInFlight } = row;
+  return { name, state, ackTimeoutMs, backoffBaseMs, backoffMaxMs, maxAttempts, maxInFlight };
 }
 
 function waitsContradict(): MdsError {

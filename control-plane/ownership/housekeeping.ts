@@ -1,8 +1,10 @@
-// What the leader clears away now and then: workers and edges that are gone for long, and old idempotency keys.
+// What the leader clears away now and then: workers and edges that are gone for long, old idempotency keys, and what of the
+// audit log is kept no longer.
 
 import type { Redis } from '../../platform/redis.ts';
 import type { RedisKeys } from '../../schemas/coordination.ts';
 import type { Fleet } from '../status/fleet.ts';
+import { pruneAuditLog } from '../store/audit-log.ts';
 import { uncordonWorkers } from '../store/cordoned-workers.ts';
 import { dropOldKeys } from '../store/idempotency-keys.ts';
 import type { Queryable } from '../store/queryable.ts';
@@ -10,18 +12,27 @@ import { forgetDeadWorkers, markSeen } from '../store/workers.ts';
 
 /** Nothing of this is urgent; once a minute it costs nothing. */
 const INTERVAL_MS = 60_000;
+/** More than 300 actions a second would outrun it; writes are limited far below. */
+const PRUNED_AT_ONCE = 20_000;
 
 export class Housekeeping {
   readonly #db: Queryable;
   readonly #redis: Redis;
   readonly #keys: RedisKeys;
+  readonly #keepAudit: { readonly days: number; readonly rows: number };
   #lastMs = 0;
   #expiredBefore: ReadonlySet<string> = new Set();
 
-  constructor(db: Queryable, redis: Redis, keys: RedisKeys) {
+  constructor(
+    db: Queryable,
+    redis: Redis,
+    keys: RedisKeys,
+    keepAudit: { readonly days: number; readonly rows: number },
+  ) {
     this.#db = db;
     this.#redis = redis;
     this.#keys = keys;
+    this.#keepAudit = keepAudit;
   }
 
   async look(fleet: Fleet, revisions: ReadonlyMap<string, number>, now = Date.now()): Promise<void> {
@@ -32,6 +43,7 @@ export class Housekeeping {
       fleet.workers.map(({ workerId }) => workerId),
     );
     await dropOldKeys(this.#db);
+    await pruneAuditLog(this.#db, this.#keepAudit, PRUNED_AT_ONCE);
     const forgotten = await forgetDeadWorkers(this.#db);
     if (forgotten.length > 0) {
       await this.#redis.del(forgotten.map(this.#keys.assignment));

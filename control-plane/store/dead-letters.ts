@@ -56,17 +56,38 @@ const matchValues = (tenant: string, { states, subscription, topic, reason, key,
   to ?? null,
 ];
 
-/** Newest first, before `beforeSequence`. */
+/** What of a tenant's dead letters somebody sees. */
+export interface SeenLetters {
+  /** Topics as patterns of LIKE. */
+  readonly topics: readonly string[];
+  /** Beside those: letters of subscriptions of a topic that have this mandatory filter, so that all their events pass it. */
+  readonly through: readonly { readonly topic: string; readonly mandatoryFilter: string }[];
+}
+
+/** Newest first, before `beforeSequence`. @param seen null: all of the tenant */
 export async function listLetters(
   db: Queryable,
   tenant: string,
+  seen: SeenLetters | null,
   search: LetterSearch,
   beforeSequence: number,
   limit: number,
 ): Promise<DeadLetterRow[]> {
   const { rows } = await db.query<DeadLetterRow>(
-    `SELECT ${COLUMNS} FROM dead_letters WHERE ${MATCHES} AND sequence < $9 ORDER BY sequence DESC LIMIT $10`,
-    [...matchValues(tenant, search), beforeSequence, limit],
+    `SELECT ${COLUMNS} FROM dead_letters d WHERE ${MATCHES} AND sequence < $9
+       AND ($11::text[] IS NULL OR topic LIKE ANY($11) OR EXISTS (
+         SELECT FROM subscriptions s
+         JOIN unnest($12::text[], $13::text[]) AS through(topic, filter) ON through.filter = s.mandatory_filter
+         WHERE s.subscription_id = d.subscription_id AND through.topic = d.topic))
+     ORDER BY sequence DESC LIMIT $10`,
+    [
+      ...matchValues(tenant, search),
+      beforeSequence,
+      limit,
+      seen?.topics ?? null,
+      seen?.through.map(({ topic }) => topic) ?? [],
+      seen?.through.map(({ mandatoryFilter }) => mandatoryFilter) ?? [],
+    ],
   );
   return rows;
 }

@@ -7,8 +7,5 @@ export interface Queryable {
   query<Row extends QueryResultRow>(text: string, values?: unknown[]): Promise<QueryResult<Row>>;
 }
 
-/** SQLSTATE of a unique constraint that was violated. */
-const UNIQUE_VIOLATION = '23505';
-
-export const isUniqueViolation = (error: unknown): boolean =>
-  error instanceof Error && 'code' in error && error.code === UNIQUE_VIOLATION;
+/** Runs statements in one transaction: all of them count, or none. */
+export type Transact = <Result>(work: (db: Queryable) => Promise<Result>) => Promise<Result>;

@@ -1,6 +1,7 @@
 // Statements on the table routes.
 
-import { isUniqueViolation, type Queryable } from './queryable.ts';
+import type { SeenTopics } from '../access/seen.ts';
+import type { Queryable } from './queryable.ts';
 
 export interface RouteRow {
   readonly routeId: string;
@@ -13,7 +14,11 @@ export interface RouteRow {
   readonly targetTopicId: number;
   readonly target: string;
   readonly targetKafkaTopic: string;
+  /** As it was asked for; `plan` has what is mandatory too. */
   readonly filter: string;
+  readonly mandatoryFilter: string;
+  /** Subject; null: made before there were any. */
+  readonly createdBy: string | null;
   readonly plan: unknown;
   /** [partition, offset] */
   readonly start: readonly [number, number][];
@@ -22,32 +27,39 @@ export interface RouteRow {
 
 export type RouteToInsert = Pick<
   RouteRow,
-  'routeId' | 'name' | 'topicId' | 'targetTopicId' | 'filter' | 'plan' | 'start'
+  'routeId' | 'name' | 'topicId' | 'targetTopicId' | 'filter' | 'mandatoryFilter' | 'createdBy' | 'plan' | 'start'
 > & {
   readonly tenant: string;
 };
 
 const SELECT = `SELECT r.route_id AS "routeId", r.sequence::float8 AS sequence, r.name, r.topic_id AS "topicId",
   t.name AS topic, t.kafka_topic AS "kafkaTopic", r.target_topic_id AS "targetTopicId", target.name AS target,
-  target.kafka_topic AS "targetKafkaTopic", r.filter, r.plan, r.start, r.created_at AS "createdAt"
+  target.kafka_topic AS "targetKafkaTopic", r.filter,
+  r.mandatory_filter AS "mandatoryFilter", r.created_by AS "createdBy", r.plan, r.start, r.created_at AS "createdAt"
   FROM routes r
   JOIN topics t ON t.topic_id = r.topic_id AND t.state = 'ready'
   JOIN topics target ON target.topic_id = r.target_topic_id AND target.state = 'ready'`;
 
 /** @returns false when the tenant has a route of that name already */
 export async function insertRoute(db: Queryable, row: RouteToInsert): Promise<boolean> {
-  const { routeId, tenant, name, topicId, targetTopicId, filter, plan, start } = row;
-  try {
-    await db.query(
-      `INSERT INTO routes (route_id, tenant_id, name, topic_id, target_topic_id, filter, plan, start)
-       VALUES ($1, $2, $3, $4, $5, $6, $7, $8)`,
-      [routeId, tenant, name, topicId, targetTopicId, filter, JSON.stringify(plan), JSON.stringify(start)],
-    );
-    return true;
-  } catch (error) {
-    if (isUniqueViolation(error)) return false;
-    throw error;
-  }
+  const { routeId, tenant, name, topicId, targetTopicId, filter, mandatoryFilter, createdBy, plan, start } = row;
+  const { rowCount } = await db.query(
+    `INSERT INTO routes (route_id, tenant_id, name, topic_id, target_topic_id, filter, mandatory_filter, created_by, plan,
+       start) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) ON CONFLICT DO NOTHING`,
+    [
+      routeId,
+      tenant,
+      name,
+      topicId,
+      targetTopicId,
+      filter,
+      mandatoryFilter,
+      createdBy,
+      JSON.stringify(plan),
+      JSON.stringify(start),
+    ],
+  );
+  return rowCount === 1;
 }
 
 /** @param idOrName either names it */
@@ -59,16 +71,18 @@ export async function findRoute(db: Queryable, tenant: string, idOrName: string)
   return rows[0] ?? null;
 }
 
-/** Routes behind `afterSequence`, oldest first. */
+/** Routes from topics that are seen, behind `afterSequence`, oldest first. */
 export async function listRoutes(
   db: Queryable,
   tenant: string,
+  seen: SeenTopics,
   afterSequence: number,
   limit: number,
 ): Promise<RouteRow[]> {
   const { rows } = await db.query<RouteRow>(
-    `${SELECT} WHERE r.tenant_id = $1 AND r.sequence > $2 ORDER BY r.sequence LIMIT $3`,
-    [tenant, afterSequence, limit],
+    `${SELECT} WHERE r.tenant_id = $1 AND r.sequence > $2 AND ($4::text[] IS NULL OR t.name LIKE ANY($4))
+     ORDER BY r.sequence LIMIT $3`,
+    [tenant, afterSequence, limit, seen],
   );
   return rows;
 }

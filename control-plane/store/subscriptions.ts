@@ -1,7 +1,8 @@
 // Statements on the table subscriptions.
 
 import type { DurableDefinition } from '../../schemas/durable.ts';
-import { isUniqueViolation, type Queryable } from './queryable.ts';
+import type { SeenTopics } from '../access/seen.ts';
+import type { Queryable } from './queryable.ts';
 
 /** [partition, offset, index] */
 export type StoredPosition = DurableDefinition['seek']['position'];
@@ -20,7 +21,14 @@ interface SubscriptionWish extends DeliverySettings {
   readonly tenant: string;
   readonly name: string;
   readonly topicId: number;
+  /** As it was asked for. */
   readonly filter: string;
+  /** What its maker had to satisfy, and so every event of it does; '' for nothing. */
+  readonly mandatoryFilter: string;
+  /** Both in one; null: nothing is mandatory. */
+  readonly plannedFilter: string | null;
+  /** Subject; null: made before there were any. */
+  readonly createdBy: string | null;
   readonly fields: readonly string[] | null;
   readonly groupKey: readonly string[] | null;
   readonly groupShards: number | null;
@@ -40,7 +48,8 @@ export interface SubscriptionRow extends SubscriptionWish {
 }
 
 const SELECT = `SELECT s.subscription_id AS "subscriptionId", s.sequence::float8 AS sequence, s.tenant_id AS tenant,
-  s.name, s.topic_id AS "topicId", t.name AS topic, t.kafka_topic AS "kafkaTopic", t.partitions, s.filter, s.fields,
+  s.name, s.topic_id AS "topicId", t.name AS topic, t.kafka_topic AS "kafkaTopic", t.partitions, s.filter,
+  s.mandatory_filter AS "mandatoryFilter", s.planned_filter AS "plannedFilter", s.created_by AS "createdBy", s.fields,
   s.state, s.ack_timeout_ms AS "ackTimeoutMs", s.backoff_base_ms AS "backoffBaseMs", s.backoff_max_ms AS "backoffMaxMs",
   s.max_attempts AS "maxAttempts", s.max_in_flight AS "maxInFlight", s.group_key AS "groupKey",
   s.group_shards AS "groupShards", s.seek_revision::float8 AS "seekRevision", s.seek_position AS "seekPosition",
@@ -49,33 +58,40 @@ const SELECT = `SELECT s.subscription_id AS "subscriptionId", s.sequence::float8
 
 /** @returns false when the tenant has a subscription of that name already */
 export async function insertSubscription(db: Queryable, row: SubscriptionWish): Promise<boolean> {
-  try {
-    await db.query(
-      `INSERT INTO subscriptions (subscription_id, tenant_id, name, topic_id, filter, fields, ack_timeout_ms,
-         backoff_base_ms, backoff_max_ms, max_attempts, max_in_flight, group_key, group_shards, seek_position)
-       VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)`,
-      [
-        row.subscriptionId,
-        row.tenant,
-        row.name,
-        row.topicId,
-        row.filter,
-        row.fields,
-        row.ackTimeoutMs,
-        row.backoffBaseMs,
-        row.backoffMaxMs,
-        row.maxAttempts,
-        row.maxInFlight,
-        row.groupKey,
-        row.groupShards,
-        JSON.stringify(row.seekPosition),
-      ],
-    );
-    return true;
-  } catch (error) {
-    if (isUniqueViolation(error)) return false;
-    throw error;
-  }
+  const { rowCount } = await db.query(
+    `INSERT INTO subscriptions (subscription_id, tenant_id, name, topic_id, filter, mandatory_filter, planned_filter, created_by, fields,
+       ack_timeout_ms, backoff_base_ms, backoff_max_ms, max_attempts, max_in_flight, group_key, group_shards,
+       seek_position) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)
+     ON CONFLICT DO NOTHING`,
+    [
+      row.subscriptionId,
+      row.tenant,
+      row.name,
+      row.topicId,
+      row.filter,
+      row.mandatoryFilter,
+      row.plannedFilter,
+      row.createdBy,
+      row.fields,
+      row.ackTimeoutMs,
+      row.backoffBaseMs,
+      row.backoffMaxMs,
+      row.maxAttempts,
+      row.maxInFlight,
+      row.groupKey,
+      row.groupShards,
+      JSON.stringify(row.seekPosition),
+    ],
+  );
+  return rowCount === 1;
+}
+
+export async function countSubscriptions(db: Queryable, tenant: string): Promise<number> {
+  const { rows } = await db.query<{ count: number }>(
+    'SELECT count(*)::integer AS count FROM subscriptions WHERE tenant_id = $1',
+    [tenant],
+  );
+  return rows[0]?.count ?? 0;
 }
 
 /** @param idOrName an id comes before a name that looks like it */
@@ -92,16 +108,18 @@ export async function findSubscription(
   return rows[0] ?? null;
 }
 
-/** Subscriptions behind `afterSequence`, oldest first. */
+/** Subscriptions of topics that are seen, behind `afterSequence`, oldest first. */
 export async function listSubscriptions(
   db: Queryable,
   tenant: string,
+  seen: SeenTopics,
   afterSequence: number,
   limit: number,
 ): Promise<SubscriptionRow[]> {
   const { rows } = await db.query<SubscriptionRow>(
-    `${SELECT} WHERE s.tenant_id = $1 AND s.sequence > $2 ORDER BY s.sequence LIMIT $3`,
-    [tenant, afterSequence, limit],
+    `${SELECT} WHERE s.tenant_id = $1 AND s.sequence > $2 AND ($4::text[] IS NULL OR t.name LIKE ANY($4))
+     ORDER BY s.sequence LIMIT $3`,
+    [tenant, afterSequence, limit, seen],
   );
   return rows;
 }

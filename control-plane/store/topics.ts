@@ -1,7 +1,8 @@
 // Statements on the table topics.
 
 import type { CleanupPolicy } from '../../schemas/api/topic.ts';
-import { isUniqueViolation, type Queryable } from './queryable.ts';
+import type { SeenTopics } from '../access/seen.ts';
+import type { Queryable } from './queryable.ts';
 
 export type TopicState = 'creating' | 'ready' | 'deleting';
 
@@ -46,25 +47,30 @@ const LEASE = `now() + interval '${LEASE_SECONDS} seconds'`;
 
 /** @returns null when the tenant has a topic of that name already, in whatever state */
 export async function insertTopic(db: Queryable, topic: TopicDefinition): Promise<TopicRow | null> {
-  try {
-    const { rows } = await db.query<TopicRow>(
-      `INSERT INTO topics (tenant_id, name, kafka_topic, partitions, retention_ms, cleanup_policy, schema_json, state,
-         lease_until) VALUES ($1, $2, $3, $4, $5, $6, $7, 'creating', ${LEASE}) RETURNING ${COLUMNS}`,
-      [
-        topic.tenant,
-        topic.name,
-        topic.kafkaTopic,
-        topic.partitions,
-        topic.retentionMs,
-        topic.cleanupPolicy,
-        topic.schemaJson,
-      ],
-    );
-    return rows[0] ?? null;
-  } catch (error) {
-    if (isUniqueViolation(error)) return null;
-    throw error;
-  }
+  const { rows } = await db.query<TopicRow>(
+    `INSERT INTO topics (tenant_id, name, kafka_topic, partitions, retention_ms, cleanup_policy, schema_json, state,
+       lease_until) VALUES ($1, $2, $3, $4, $5, $6, $7, 'creating', ${LEASE})
+     ON CONFLICT DO NOTHING RETURNING ${COLUMNS}`,
+    [
+      topic.tenant,
+      topic.name,
+      topic.kafkaTopic,
+      topic.partitions,
+      topic.retentionMs,
+      topic.cleanupPolicy,
+      topic.schemaJson,
+    ],
+  );
+  return rows[0] ?? null;
+}
+
+/** Of a tenant, in whatever state: each has its Kafka topic, or is about to. */
+export async function countTopics(db: Queryable, tenant: string): Promise<number> {
+  const { rows } = await db.query<{ count: number }>(
+    'SELECT count(*)::integer AS count FROM topics WHERE tenant_id = $1',
+    [tenant],
+  );
+  return rows[0]?.count ?? 0;
 }
 
 export async function findTopic(db: Queryable, tenant: string, name: string): Promise<TopicRow | null> {
@@ -75,18 +81,29 @@ export async function findTopic(db: Queryable, tenant: string, name: string): Pr
   return rows[0] ?? null;
 }
 
-/** Ready topics behind `afterName`, in order of their names. */
+/** Ready topics behind `afterName`, of those that are seen, in order of their names. */
 export async function listTopics(
   db: Queryable,
   tenant: string,
+  seen: SeenTopics,
   afterName: string,
   limit: number,
 ): Promise<ReadyTopic[]> {
   const { rows } = await db.query<TopicRow>(
-    `SELECT ${COLUMNS} FROM topics WHERE tenant_id = $1 AND state = 'ready' AND name > $2 ORDER BY name LIMIT $3`,
-    [tenant, afterName, limit],
+    `SELECT ${COLUMNS} FROM topics WHERE tenant_id = $1 AND state = 'ready' AND name > $2
+       AND ($4::text[] IS NULL OR name LIKE ANY($4)) ORDER BY name LIMIT $3`,
+    [tenant, afterName, limit, seen],
   );
   return rows.filter(isReady);
+}
+
+/** Ready topics of the tenant whose present schema, or that of its batch records, has this id. */
+export async function topicsOfSchema(db: Queryable, tenant: string, schemaId: number): Promise<string[]> {
+  const { rows } = await db.query<{ name: string }>(
+    `SELECT name FROM topics WHERE tenant_id = $1 AND state = 'ready' AND $2 IN (schema_id, batch_schema_id)`,
+    [tenant, schemaId],
+  );
+  return rows.map(({ name }) => name);
 }
 
 /** All topics of all tenants in all states. */

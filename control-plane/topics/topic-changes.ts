@@ -3,12 +3,11 @@
 
 import type { TopicChange } from '../../schemas/api/topic-management.ts';
 import { MdsError } from '../../schemas/errors.ts';
-import type { Queryable } from '../store/queryable.ts';
+import type { Changing } from '../audit/change.ts';
 import { changeTopic, type ReadyTopic } from '../store/topics.ts';
 import type { KafkaTopics, TopicSettingsOfKafka } from './ports.ts';
 
 export interface TopicChangesParts {
-  readonly db: Queryable;
   readonly kafka: Pick<KafkaTopics, 'partitionsOf' | 'addPartitions'>;
   readonly settings: Pick<TopicSettingsOfKafka, 'setRetention'>;
   /** Makes the leader look at once, when it is this process. */
@@ -23,11 +22,14 @@ export class TopicChanges {
   }
 
   /** @throws MdsError `MDS_PARTITIONS_CANNOT_SHRINK`, `MDS_TOPIC_UNKNOWN` or `MDS_DEPENDENCY_UNAVAILABLE` */
-  async change(topic: ReadyTopic, { partitions, retentionMs }: TopicChange): Promise<ReadyTopic> {
-    const { db, settings, onChange } = this.#parts;
+  async change(topic: ReadyTopic, { partitions, retentionMs }: TopicChange, change: Changing): Promise<ReadyTopic> {
+    const { settings, onChange } = this.#parts;
     if (partitions !== undefined) await this.#grow(topic, partitions);
     if (retentionMs !== undefined) await settings.setRetention(topic.kafkaTopic, retentionMs);
-    const changed = await changeTopic(db, topic.topicId, partitions ?? null, retentionMs ?? null);
+    const changed = await change.commit(
+      (db) => changeTopic(db, topic.topicId, partitions ?? null, retentionMs ?? null),
+      (row) => row && { id: row.name, before: sizeOf(topic), after: sizeOf(row) },
+    );
     if (changed === null) throw new MdsError('MDS_TOPIC_UNKNOWN', { topic: topic.name });
     onChange();
     return changed;
@@ -41,3 +43,5 @@ export class TopicChanges {
     if (partitions > present) await kafka.addPartitions(kafkaTopic, partitions);
   }
 }
+
+const sizeOf = ({ partitions, retentionMs }: ReadyTopic) => ({ partitions, retentionMs });

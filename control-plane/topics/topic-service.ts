@@ -4,8 +4,11 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { NewTopic } from '../../schemas/api/topic.ts';
 import { DEFAULT_PARTITIONS, DEFAULT_RETENTION_MS } from '../../schemas/api/topic.ts';
 import { MdsError } from '../../schemas/errors.ts';
+import type { Changing } from '../audit/change.ts';
 import type { Queryable } from '../store/queryable.ts';
+import { keepQuota } from '../store/quota.ts';
 import {
+  countTopics,
   findTopic,
   insertTopic,
   isReady,
@@ -44,12 +47,20 @@ export class TopicService {
   }
 
   /**
-   * @throws MdsError `MDS_SCHEMA_…`, `MDS_ALREADY_EXISTS`, `MDS_REQUEST_INVALID` (reserved name) or
+   * @param quota how many topics the tenant may have; null: any
+   * @throws MdsError `MDS_SCHEMA_…`, `MDS_ALREADY_EXISTS`, `MDS_REQUEST_INVALID` (reserved name), `MDS_QUOTA_EXCEEDED` or
    *   `MDS_DEPENDENCY_UNAVAILABLE` (then the same request may be sent again)
    */
-  async create(tenant: string, wish: NewTopic): Promise<ReadyTopic> {
+  async create(tenant: string, wish: NewTopic, quota: number | null, change: Changing): Promise<ReadyTopic> {
     const definition = this.#define(tenant, wish);
-    const row = (await insertTopic(this.#parts.db, definition)) ?? (await this.#takeOver(definition));
+    const inserted = await change.commit(
+      async (db) => {
+        await keepQuota(db, tenant, 'topics', quota, countTopics);
+        return insertTopic(db, definition);
+      },
+      (row) => row && { id: row.name, after: auditedTopic(row) },
+    );
+    const row = inserted ?? (await this.#takeOver(definition));
     try {
       const topic = await this.finishCreation(row);
       this.#parts.onChange();
@@ -73,9 +84,12 @@ export class TopicService {
   }
 
   /** @returns true when the topic is gone, false when its deletion goes on in the background */
-  async delete(tenant: string, name: string): Promise<boolean> {
+  async delete(tenant: string, name: string, change: Changing): Promise<boolean> {
     const { db, onChange, deletionWaitMs = DELETION_WAIT_MS } = this.#parts;
-    const row = await markDeleting(db, tenant, name);
+    const row = await change.commit(
+      (transaction) => markDeleting(transaction, tenant, name),
+      (marked) => marked && { id: name, before: auditedTopic(marked) },
+    );
     if (row === null) throw new MdsError('MDS_TOPIC_UNKNOWN', { topic: name });
     onChange();
     const deadlineMs = performance.now() + deletionWaitMs;
@@ -120,6 +134,11 @@ export class TopicService {
     throw new MdsError('MDS_ALREADY_EXISTS', { what: 'topic', id: wanted.name, state: present?.state ?? 'deleting' });
   }
 }
+
+/** As the audit log has it: the schema is in the registry, under its id. */
+const auditedTopic = ({ topicId, kafkaTopic, partitions, retentionMs, cleanupPolicy, schemaId }: TopicRow) => {
+  return { topicId, kafkaTopic, partitions, retentionMs, cleanupPolicy, schemaId };
+};
 
 const isSame = (a: TopicDefinition, b: TopicDefinition): boolean =>
   a.partitions === b.partitions &&

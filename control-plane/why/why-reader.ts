@@ -42,9 +42,12 @@ export class WhyReader {
     this.#options = options;
   }
 
-  /** @throws MdsError `MDS_NOT_FOUND` when the topic has no such event, `MDS_TIMEOUT`, or `MDS_DEPENDENCY_UNAVAILABLE` */
-  async why(definition: DurableDefinition, topic: ReadyTopic, place: EventPlace): Promise<Why> {
-    const facts = await this.#eventFacts(definition, topic, place);
+  /**
+   * @param mandatory what every event that is shown must satisfy; one that does not is answered as one that is not there
+   * @throws MdsError `MDS_NOT_FOUND` when the topic has no such event, `MDS_TIMEOUT`, or `MDS_DEPENDENCY_UNAVAILABLE`
+   */
+  async why(definition: DurableDefinition, topic: ReadyTopic, place: EventPlace, mandatory: string): Promise<Why> {
+    const facts = await this.#eventFacts(definition, topic, place, mandatory);
     const [states, steps, isDeadLetter] = await Promise.all([
       this.#states(definition),
       this.#steps(definition.id, place),
@@ -72,15 +75,17 @@ export class WhyReader {
   /**
    * The first event with this id, wherever it is in the topic.
    *
+   * @param reading makes of a filter the one to plan instead, which lets nothing through that may not be read
    * @throws MdsError `MDS_NOT_FOUND`, `MDS_REQUEST_INVALID` when the topic's events have no id, or as `why`
    */
-  async placeOf(topic: ReadyTopic, eventId: string): Promise<EventPlace> {
+  async placeOf(topic: ReadyTopic, eventId: string, reading: (filter: string) => string): Promise<EventPlace> {
     const record = recordOf(topic);
     if (!record.fields.some(({ name, type }) => name === 'id' && type.kind === 'string')) {
       const problem = `events of ${topic.name} have no text field id; give a cursor: PARTITION:OFFSET or PARTITION:OFFSET:INDEX`;
       throw new MdsError('MDS_REQUEST_INVALID', { problems: [problem] });
     }
-    const plan = makePlan({ filter: `id == ${JSON.stringify(eventId)}`, fields: ['id'] }, record);
+    const filter = reading(`id == ${JSON.stringify(eventId)}`);
+    const plan = makePlan({ filter, fields: ['id'] }, record);
     const ends = await this.#options.kafka.endOffsets(topic.kafkaTopic, topic.partitions);
     const ranges = [...ends].flatMap(([partition, end]) =>
       end === 0 ? [] : [{ partition, from: beforeRecord(0), to: { offset: end - 1, index: END_OF_RECORD } }],
@@ -91,10 +96,15 @@ export class WhyReader {
     return { partition: first.partition, ...first.cursor };
   }
 
-  async #eventFacts(definition: DurableDefinition, topic: ReadyTopic, place: EventPlace): Promise<EventFacts> {
+  async #eventFacts(
+    definition: DurableDefinition,
+    topic: ReadyTopic,
+    place: EventPlace,
+    mandatory: string,
+  ): Promise<EventFacts> {
     const record = recordOf(topic);
     const clauses = clausesOf(definition.filter, record);
-    const plans = ['', definition.filter, ...clauses].map((filter) => makePlan({ filter }, record));
+    const plans = [mandatory, definition.filter, ...clauses].map((filter) => makePlan({ filter }, record));
     const { partition, offset, index } = place;
     const unknown = new MdsError('MDS_NOT_FOUND', { what: 'event', id: `${partition}:${offset}:${index}` });
     const ends = await this.#options.kafka.endOffsets(topic.kafkaTopic, topic.partitions);
@@ -105,7 +115,7 @@ export class WhyReader {
     const matched = new Set(found.map(({ plan }) => plan));
     const whole = found.find(({ plan }) => plan === 0);
     if (!whole) {
-      if (hasExpired) return { event: null, matches: null, clauses: [] };
+      if (hasExpired && mandatory === '') return { event: null, matches: null, clauses: [] };
       throw unknown;
     }
     return {

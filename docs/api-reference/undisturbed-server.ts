@@ -2,6 +2,9 @@
 
 import type { App } from '../../control-plane/api/app.ts';
 import { buildServer, type ServerParts } from '../../control-plane/api/server.ts';
+import { ControlPlaneConfig } from '../../control-plane/config.ts';
+import { loadConfig } from '../../platform/config.ts';
+import { openAuthenticator } from '../../platform/identity/authenticator.ts';
 import { createMetrics } from '../../platform/metrics.ts';
 import { redisKeys } from '../../schemas/coordination.ts';
 
@@ -15,9 +18,12 @@ const nobody: unknown = new Proxy(
 
 export async function undisturbedServer(version: string): Promise<App> {
   const real = { keys: redisKeys('docs'), redisPrefix: 'docs', metrics: createMetrics('control'), version };
-  const settings = { pageDir: '/nonexistent', bodyLimitBytes: 1_048_576 };
-  const parts = new Proxy({ ...real, ...settings } as Partial<ServerParts>, {
-    get: (target, name) => Reflect.get(target, name) ?? nobody,
-  });
+  const settings = loadConfig(ControlPlaneConfig, { MDS_AUTH: 'off' });
+  const parts = new Proxy(
+    { ...real, settings, authenticator: openAuthenticator, pageDir: '/nonexistent' } as Partial<ServerParts>,
+    {
+      get: (target, name) => (name === 'limits' ? null : (Reflect.get(target, name) ?? nobody)),
+    },
+  );
   return buildServer(parts as ServerParts); // complete, since whatever else is asked for is nobody
 }

@@ -38,6 +38,9 @@ export const Route = Type.Object({
   topic: Type.String(),
   target: Type.String(),
   filter: Type.String({ description: 'In canonical form; empty for every event.' }),
+  mandatoryFilter: Type.String({
+    description: 'What the grants of its maker demanded; its events satisfy both. Empty for nothing.',
+  }),
   createdAt: Type.String({ description: 'RFC 3339, UTC.' }),
   workers: Type.Array(RouteWorker, { description: 'Stream workers that run it, as they said within the last 10 s.' }),
 });

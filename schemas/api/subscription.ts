@@ -151,6 +151,9 @@ export const Subscription = Type.Object({
   name: Type.String(),
   topic: Type.String(),
   filter: Type.String({ description: 'As it was given; empty for every event.' }),
+  mandatoryFilter: Type.String({
+    description: 'What the grants of its maker demanded; its events satisfy both. Empty for nothing.',
+  }),
   fields: Type.Union([Type.Array(Type.String()), Type.Null()], { description: 'null: all fields.' }),
   state: Type.Union([Type.Literal('active'), Type.Literal('paused')]),
   ackTimeoutMs: Count,

@@ -1,5 +1,7 @@
 // Kafka and the schema registry in memory, which can be made to fail at a step: for what is hard to do to the real ones.
 
+import type { Changing } from '../../control-plane/audit/change.ts';
+import type { Queryable } from '../../control-plane/store/queryable.ts';
 import type {
   KafkaTopicSettings,
   KafkaTopics,
@@ -9,6 +11,9 @@ import type {
 } from '../../control-plane/topics/ports.ts';
 import type { RegisteredSchema } from '../../platform/registry.ts';
 import { MdsError } from '../../schemas/errors.ts';
+
+/** Acts without an audit log. */
+export const unaudited = (db: Queryable): Changing => ({ commit: (work) => work(db) });
 
 const away = (dependency: string) => new MdsError('MDS_DEPENDENCY_UNAVAILABLE', { dependency, reason: 'told so' });
 

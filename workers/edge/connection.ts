@@ -306,7 +306,7 @@ export class Connection implements AskingClient, Writable, InspectedConnection {
   }
 
   #closeAsTooFast(limit: number): void {
-    this.close(CLOSE_CODES.RATE_LIMITED, new MdsError('MDS_RATE_LIMITED', { limit }));
+    this.close(CLOSE_CODES.RATE_LIMITED, new MdsError('MDS_RATE_LIMITED', { limit, what: 'messages a second' }));
   }
 
   #answer(message: ClientMessage): void {

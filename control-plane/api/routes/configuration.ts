@@ -1,10 +1,10 @@
 // /v1/configuration: what processes are set to, and changing it while they run.
 
 import { Type } from 'typebox';
+import { OPERATOR } from '../../../platform/http-door/access.ts';
 import { ChangedConfiguration, ConfigurationChange, ConfigurationList } from '../../../schemas/api/configuration.ts';
 import type { ConfigurationService } from '../../settings/configuration-service.ts';
 import { type App, problemsOf } from '../app.ts';
-import { operatorOf } from '../management.ts';
 
 const tags = ['configuration'];
 const Component = Type.String({ minLength: 1, maxLength: 100 });
@@ -13,6 +13,7 @@ export function configurationRoutes(app: App, configuration: ConfigurationServic
   app.get(
     '/v1/configuration',
     {
+      config: { access: OPERATOR },
       schema: {
         tags,
         summary: 'The configuration that each process has in effect, and where each value comes from',
@@ -21,15 +22,13 @@ export function configurationRoutes(app: App, configuration: ConfigurationServic
         response: { 200: ConfigurationList, ...problemsOf('MDS_FORBIDDEN') },
       },
     },
-    async (request) => {
-      operatorOf(request);
-      return { items: await configuration.list(request.query.component) };
-    },
+    async (request) => ({ items: await configuration.list(request.query.component) }),
   );
 
   app.patch(
     '/v1/configuration/:component',
     {
+      config: { access: OPERATOR, audit: { action: 'change', kind: 'configuration', id: { param: 'component' } } },
       schema: {
         tags,
         summary: 'Change settings of all processes of a kind while they run, or take changes back',
@@ -40,6 +39,10 @@ export function configurationRoutes(app: App, configuration: ConfigurationServic
         response: { 200: ChangedConfiguration, ...problemsOf('MDS_NOT_FOUND', 'MDS_FORBIDDEN') },
       },
     },
-    (request) => configuration.change(request.params.component, request.body, operatorOf(request).subject),
+    async ({ params: { component }, body, identity, change }) => {
+      const changed = await configuration.change(component, body, identity.subject);
+      change.after = { ...body, revision: changed.revision };
+      return changed;
+    },
   );
 }

@@ -2,6 +2,7 @@
 
 import type { FastifyRequest } from 'fastify';
 import { Type } from 'typebox';
+import { ADMIN } from '../../../platform/http-door/access.ts';
 import {
   ConnectionPage,
   ConnectionQuery,
@@ -15,7 +16,7 @@ import type { ConnectionDirectory, Wanted } from '../../connections/connection-d
 import { placeOf } from '../../connections/connection-directory.ts';
 import { type App, problemsOf } from '../app.ts';
 import { tenantSeenBy } from '../management.ts';
-import { decodePageToken } from '../page-token.ts';
+import { decodePageToken, encodePageToken } from '../page-token.ts';
 
 const tags = ['connections'];
 const DEFAULT_LIMIT = 50;
@@ -28,6 +29,7 @@ export function connectionRoutes(app: App, directory: ConnectionDirectory): void
   app.get(
     '/v1/connections',
     {
+      config: { access: ADMIN },
       schema: {
         tags,
         summary: 'List client connections of all edges, in order of edges and numbers',
@@ -42,15 +44,19 @@ export function connectionRoutes(app: App, directory: ConnectionDirectory): void
     },
     async (request) => {
       const { limit = DEFAULT_LIMIT, pageToken, ...asked } = request.query;
-      const after = pageToken === undefined ? null : placeOf(decodePageToken('connections', pageToken));
+      const { tenant } = request.identity;
+      const after = pageToken === undefined ? null : placeOf(decodePageToken('connections', tenant, pageToken));
       if (pageToken !== undefined && after === null) throw new MdsError('MDS_PAGE_TOKEN_INVALID');
-      return directory.list(wantedBy(request, asked), after, limit);
+      const { items, next, missingEdges } = await directory.list(wantedBy(request, asked), after, limit);
+      const nextPageToken = next === null ? null : encodePageToken(tenant, { list: 'connections', after: next });
+      return { items: [...items], nextPageToken, missingEdges: [...missingEdges] };
     },
   );
 
   app.get(
     '/v1/connections/:edgeId/:number',
     {
+      config: { access: ADMIN },
       schema: {
         tags,
         summary: 'Inspect a connection: its identity, subscriptions, unread bytes, deliveries and latency',
@@ -65,6 +71,7 @@ export function connectionRoutes(app: App, directory: ConnectionDirectory): void
   app.delete(
     '/v1/connections/:edgeId/:number',
     {
+      config: { access: ADMIN, audit: { action: 'disconnect', kind: 'connection' } },
       schema: {
         tags,
         summary: 'Disconnect a client; it may come back and resume, unless it is told not to',
@@ -77,6 +84,7 @@ export function connectionRoutes(app: App, directory: ConnectionDirectory): void
       },
     },
     async (request, reply) => {
+      request.change.id = `${request.params.edgeId}/${request.params.number}`;
       await directory.disconnect(request.params, tenantSeenBy(request), request.query.resume ?? true);
       return reply.code(204).send(null);
     },
@@ -85,6 +93,7 @@ export function connectionRoutes(app: App, directory: ConnectionDirectory): void
   app.post(
     '/v1/connections/disconnect',
     {
+      config: { access: ADMIN, audit: { action: 'disconnect many', kind: 'connection' } },
       schema: {
         tags,
         summary: 'Disconnect all clients that a filter finds, on all edges',
@@ -92,7 +101,12 @@ export function connectionRoutes(app: App, directory: ConnectionDirectory): void
         response: { 200: Disconnected, ...problemsOf('MDS_FORBIDDEN', 'MDS_EDGES_BUSY') },
       },
     },
-    (request) => directory.disconnectAll(wantedBy(request, request.body.filter), request.body.resume ?? true),
+    async (request) => {
+      const { filter, resume = true } = request.body;
+      const done = await directory.disconnectAll(wantedBy(request, filter), resume);
+      request.change.after = { filter, resume, disconnected: done.disconnected };
+      return done;
+    },
   );
 }
 

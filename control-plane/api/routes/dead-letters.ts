@@ -1,6 +1,7 @@
 // /v1/dead-letters: what could not be delivered, to look at, to redrive and to purge.
 
 import { Type } from 'typebox';
+import { ANYBODY, FOUND } from '../../../platform/http-door/access.ts';
 import {
   DeadLetter,
   DeadLetterPage,
@@ -13,20 +14,27 @@ import {
 } from '../../../schemas/api/dead-letter.ts';
 import { DEFAULT_PAGE_LIMIT } from '../../../schemas/api/paging.ts';
 import { type DeadLetterService, shownLetter } from '../../dead-letters/dead-letter-service.ts';
+import { isContentSeen } from '../../dead-letters/letter-views.ts';
+import type { DeadLetterRow } from '../../store/dead-letters.ts';
 import type { Queryable } from '../../store/queryable.ts';
-import { DEFAULT_TENANT } from '../../topics/topic-names.ts';
 import { type App, problemsOf } from '../app.ts';
 import { answerCreated, IdempotencyHeaders } from '../created.ts';
 import { decodePageToken, pageFrom } from '../page-token.ts';
 
 const tags = ['dead letters'];
 const ById = Type.Object({ id: Type.String({ minLength: 1, maxLength: 200 }) });
+const kind = 'dead letter';
+const MANAGED = FOUND("manage on the letter's topic");
+const ALL_MANAGED = FOUND('manage on the topic or the subscription of the filter; without one, role admin');
 const NOT_PURGED = ['dead', 'redriving', 'redriven'] as const;
 
 export function deadLetterRoutes(app: App, db: Queryable, letters: DeadLetterService): void {
   app.get(
     '/v1/dead-letters',
     {
+      config: {
+        access: ANYBODY('letters of topics it may subscribe to or manage, as far as its mandatory filter goes'),
+      },
       schema: {
         tags,
         summary: 'List dead letters, newest first',
@@ -34,17 +42,25 @@ export function deadLetterRoutes(app: App, db: Queryable, letters: DeadLetterSer
         response: { 200: DeadLetterPage, ...problemsOf('MDS_PAGE_TOKEN_INVALID') },
       },
     },
-    async ({ query: { limit = DEFAULT_PAGE_LIMIT, pageToken, state, ...filter } }) => {
-      const before = pageToken === undefined ? Number.MAX_SAFE_INTEGER : decodePageToken('dead-letters', pageToken);
+    async ({ identity, query: { limit = DEFAULT_PAGE_LIMIT, pageToken, state, ...filter } }) => {
+      const { tenant } = identity;
+      const before =
+        pageToken === undefined ? Number.MAX_SAFE_INTEGER : decodePageToken('dead-letters', tenant, pageToken);
       const search = { ...filter, states: state === undefined ? NOT_PURGED : [state] };
-      const rows = await letters.list(DEFAULT_TENANT, search, before, limit + 1);
-      return pageFrom(rows, limit, shownLetter, ({ sequence }) => ({ list: 'dead-letters', after: sequence }));
+      const rows = await letters.list(identity, search, before, limit + 1);
+      const shown = (row: DeadLetterRow) => shownLetter(row, isContentSeen(identity, row.topic));
+      return pageFrom(tenant, rows, limit, shown, ({ sequence }) => ({ list: 'dead-letters', after: sequence }));
     },
   );
 
   app.get(
     '/v1/dead-letters/:id',
     {
+      config: {
+        access: FOUND(
+          "subscribe or manage on the letter's topic; its event only with subscribe, and through the mandatory filter",
+        ),
+      },
       schema: {
         tags,
         summary: 'Inspect a dead letter: its bytes, and decoded with the schema they were written with',
@@ -52,12 +68,13 @@ export function deadLetterRoutes(app: App, db: Queryable, letters: DeadLetterSer
         response: { 200: InspectedDeadLetter, ...problemsOf('MDS_NOT_FOUND', 'MDS_TIMEOUT') },
       },
     },
-    ({ params: { id } }) => letters.inspect(DEFAULT_TENANT, id),
+    ({ identity, params: { id } }) => letters.inspect(identity, id),
   );
 
   app.delete(
     '/v1/dead-letters/:id',
     {
+      config: { access: MANAGED, audit: { action: 'purge', kind, id: { param: 'id' } } },
       schema: {
         tags,
         summary: 'Purge a dead letter: it is dealt with',
@@ -68,8 +85,8 @@ export function deadLetterRoutes(app: App, db: Queryable, letters: DeadLetterSer
         },
       },
     },
-    async ({ params: { id } }, reply) => {
-      await letters.purge(DEFAULT_TENANT, id);
+    async ({ identity, change, params: { id } }, reply) => {
+      await letters.purge(identity, id, change);
       return reply.code(204).send(null);
     },
   );
@@ -77,6 +94,7 @@ export function deadLetterRoutes(app: App, db: Queryable, letters: DeadLetterSer
   app.post(
     '/v1/dead-letters/purge',
     {
+      config: { access: ALL_MANAGED, audit: { action: 'purge many', kind } },
       schema: {
         tags,
         summary: 'Purge all dead letters of a filter',
@@ -85,7 +103,7 @@ export function deadLetterRoutes(app: App, db: Queryable, letters: DeadLetterSer
         response: { 200: Purged, ...problemsOf() },
       },
     },
-    async ({ body }) => ({ purged: await letters.purgeMany(DEFAULT_TENANT, body) }),
+    async ({ identity, change, body }) => ({ purged: await letters.purgeMany(identity, body, change) }),
   );
   redriveRoutes(app, db, letters);
 }
@@ -94,6 +112,7 @@ function redriveRoutes(app: App, db: Queryable, letters: DeadLetterService): voi
   app.post(
     '/v1/dead-letters/:id/redrive',
     {
+      config: { access: MANAGED, audit: { action: 'redrive', kind, id: { param: 'id' } } },
       schema: {
         tags,
         summary: 'Deliver a dead letter again',
@@ -112,12 +131,17 @@ function redriveRoutes(app: App, db: Queryable, letters: DeadLetterService): voi
         },
       },
     },
-    ({ params: { id } }) => letters.redrive(DEFAULT_TENANT, id),
+    async ({ identity, change, params: { id } }) => {
+      const letter = await letters.redrive(identity, id);
+      change.after = { state: letter.state, redrives: letter.redrives, topic: letter.topic };
+      return letter;
+    },
   );
 
   app.post(
     '/v1/dead-letters/redrive',
     {
+      config: { access: ALL_MANAGED, audit: { action: 'redrive many', kind } },
       schema: {
         tags,
         summary: 'Redrive all dead letters of a filter, at a bounded rate, in the background',
@@ -127,12 +151,14 @@ function redriveRoutes(app: App, db: Queryable, letters: DeadLetterService): voi
         response: { 201: Redrive, ...problemsOf('MDS_IDEMPOTENCY_MISMATCH', 'MDS_TIMEOUT') },
       },
     },
-    (request, reply) => answerCreated(db, request, reply, () => letters.redriveMany(DEFAULT_TENANT, request.body)),
+    (request, reply) =>
+      answerCreated(db, request, reply, () => letters.redriveMany(request.identity, request.body, request.change)),
   );
 
   app.get(
     '/v1/dead-letters/redrives/:id',
     {
+      config: { access: FOUND('subscribe or manage on the topic of the redrive; without one, role admin') },
       schema: {
         tags,
         summary: 'How far a redrive is',
@@ -140,12 +166,16 @@ function redriveRoutes(app: App, db: Queryable, letters: DeadLetterService): voi
         response: { 200: Redrive, ...problemsOf('MDS_NOT_FOUND') },
       },
     },
-    ({ params: { id } }) => letters.readRedrive(DEFAULT_TENANT, id),
+    ({ identity, params: { id } }) => letters.readRedrive(identity, id),
   );
 
   app.post(
     '/v1/dead-letters/redrives/:id/cancel',
     {
+      config: {
+        access: FOUND('manage on the topic of the redrive; without one, role admin'),
+        audit: { action: 'cancel', kind: 'redrive', id: { param: 'id' } },
+      },
       schema: {
         tags,
         summary: 'Cancel a redrive; what it has done stays done',
@@ -153,6 +183,6 @@ function redriveRoutes(app: App, db: Queryable, letters: DeadLetterService): voi
         response: { 200: Redrive, ...problemsOf('MDS_NOT_FOUND') },
       },
     },
-    ({ params: { id } }) => letters.cancelRedrive(DEFAULT_TENANT, id),
+    ({ identity, change, params: { id } }) => letters.cancelRedrive(identity, id, change),
   );
 }

@@ -2,6 +2,7 @@
 // itself reads the wish from Redis; GET /v1/edges shows how far it is.
 
 import { Type } from 'typebox';
+import { OPERATOR } from '../../../platform/http-door/access.ts';
 import type { Redis } from '../../../platform/redis.ts';
 import { Evacuation, EvacuationRequest } from '../../../schemas/api/edge.ts';
 import { type EdgeHeartbeat, type RedisKeys, readMessage } from '../../../schemas/coordination.ts';
@@ -30,6 +31,7 @@ export function edgeRoutes(app: App, parts: EdgeRouteParts): void {
   app.get(
     '/v1/edges/:id/slow-clients',
     {
+      config: { access: OPERATOR },
       schema: {
         tags,
         summary: 'The clients of an edge that do not keep up, the slowest first',
@@ -44,6 +46,7 @@ export function edgeRoutes(app: App, parts: EdgeRouteParts): void {
   app.post(
     '/v1/edges/:id/evacuate',
     {
+      config: { access: OPERATOR, audit: { action: 'evacuate', kind: 'edge', id: { param: 'id' } } },
       schema: {
         tags,
         summary: 'Send the clients of an edge to the other edges, so many a second, until it is empty',
@@ -54,12 +57,17 @@ export function edgeRoutes(app: App, parts: EdgeRouteParts): void {
         response: { 202: Evacuation, ...problemsOf('MDS_EDGE_UNKNOWN', 'MDS_NO_OTHER_EDGE') },
       },
     },
-    async ({ params: { id }, body }, reply) => reply.code(202).send(await asked(() => evacuate(parts, id, body))),
+    async ({ params: { id }, body, change }, reply) => {
+      const begun = await asked(() => evacuate(parts, id, body));
+      change.after = { ...body, connections: begun.connections };
+      return reply.code(202).send(begun);
+    },
   );
 
   app.delete(
     '/v1/edges/:id/evacuate',
     {
+      config: { access: OPERATOR, audit: { action: 'call off evacuation', kind: 'edge', id: { param: 'id' } } },
       schema: {
         tags,
         summary: 'Call an evacuation off: clients that are left stay, and new ones may come',

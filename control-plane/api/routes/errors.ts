@@ -1,5 +1,6 @@
 // /v1/errors: what went wrong lately, over the whole fleet.
 
+import { ADMIN } from '../../../platform/http-door/access.ts';
 import { ErrorQuery, ErrorReportList } from '../../../schemas/api/error-report.ts';
 import type { ErrorReader } from '../../errors/error-reader.ts';
 import { type App, problemsOf } from '../app.ts';
@@ -9,6 +10,7 @@ export function errorRoutes(app: App, errors: Pick<ErrorReader, 'read'>): void {
   app.get(
     '/v1/errors',
     {
+      config: { access: ADMIN },
       schema: {
         tags: ['status'],
         summary:

@@ -1,5 +1,6 @@
 // /v1/filters/check: what the page asks while a filter is typed, and `mds explain` when it has been.
 
+import { GRANT } from '../../../platform/http-door/access.ts';
 import {
   DEFAULT_EXPLAIN_EVENTS,
   FilterCheck,
@@ -9,11 +10,13 @@ import {
 } from '../../../schemas/api/filter-check.ts';
 import { parseAvroSchema } from '../../../schemas/avro/parse.ts';
 import { MdsError } from '../../../schemas/errors.ts';
+import type { Identity } from '../../../schemas/identity/identity.ts';
+import { readingFilter } from '../../../schemas/identity/reading-filter.ts';
 import { channelIdOf, checkFilter, makePlan, type Plan } from '../../../schemas/plan/plan.ts';
+import { NO_ACTION } from '../../audit/auditing.ts';
 import { explainedParts } from '../../explain/explained-verdict.ts';
 import type { Explanations } from '../../explain/explanations.ts';
 import type { ReadyTopic } from '../../store/topics.ts';
-import { DEFAULT_TENANT } from '../../topics/topic-names.ts';
 import type { TopicService } from '../../topics/topic-service.ts';
 import { type App, problemsOf } from '../app.ts';
 
@@ -27,6 +30,11 @@ export function filterRoutes(app: App, topics: TopicService, explanations: Pick<
   app.post(
     '/v1/filters/check',
     {
+      config: {
+        access: GRANT('subscribe', { body: 'topic' }),
+        audit: NO_ACTION('it only looks'),
+        counts: 'reads',
+      },
       schema: {
         tags: ['filters'],
         summary: "Check a filter against a topic's schema, or explain it",
@@ -35,9 +43,9 @@ export function filterRoutes(app: App, topics: TopicService, explanations: Pick<
         response: { 200: FilterVerdict, ...problemsOf('MDS_TOPIC_UNKNOWN') },
       },
     },
-    async ({ body }) => {
-      const topic = await topics.find(DEFAULT_TENANT, body.topic);
-      const judged = judge(body, topic);
+    async ({ identity, body }) => {
+      const topic = await topics.find(identity.tenant, body.topic);
+      const judged = judge(body, topic, identity);
       if (!judged.plan || body.explain !== true) return judged.verdict;
       const { verdict, plan } = judged;
       const { events = DEFAULT_EXPLAIN_EVENTS } = body;
@@ -51,12 +59,13 @@ type Judged =
   | { readonly plan: Plan; readonly verdict: ValidFilter }
   | { readonly plan: null; readonly verdict: InvalidFilter };
 
-function judge({ filter, fields }: FilterCheck, topic: ReadyTopic): Judged {
+/** What is planned is what the identity would read, so nothing is measured on events that it may not read. */
+function judge({ filter, fields }: FilterCheck, topic: ReadyTopic, identity: Identity): Judged {
   const schema = parseAvroSchema(topic.schemaJson);
   const checked = checkFilter(filter, schema);
   if (!checked.ok) return { plan: null, verdict: { valid: false, error: checked.error } };
   try {
-    const plan = makePlan({ filter, fields }, schema);
+    const plan = makePlan({ filter: readingFilter(identity, topic.name, filter, schema), fields }, schema);
     const verdict: ValidFilter = {
       valid: true,
       canonical: checked.canonical,
@@ -66,8 +75,8 @@ function judge({ filter, fields }: FilterCheck, topic: ReadyTopic): Judged {
     };
     return { plan, verdict };
   } catch (error) {
-    // The filter is fine, so it is the projection.
-    if (!(error instanceof MdsError) || error.code !== 'MDS_PROJECTION_UNKNOWN_FIELD') throw error;
+    // The filter is fine by itself, so it is the projection, or what is mandatory made it too long or too costly.
+    if (!(error instanceof MdsError) || !/^MDS_(PROJECTION|FILTER)_/.test(error.code)) throw error;
     const { code, message, details } = error;
     return { plan: null, verdict: { valid: false, error: { ...details, code, message } } };
   }

@@ -1,5 +1,6 @@
 // /v1/health/distribution: whether events reach those who want them, and why not.
 
+import { ADMIN } from '../../../platform/http-door/access.ts';
 import { DistributionHealth } from '../../../schemas/api/health.ts';
 import { healthSeenBy } from '../../health/health-rules.ts';
 import type { HealthWatch } from '../../health/health-watch.ts';
@@ -10,6 +11,7 @@ export function distributionHealthRoutes(app: App, watch: Pick<HealthWatch, 'hea
   app.get(
     '/v1/health/distribution',
     {
+      config: { access: ADMIN },
       schema: {
         tags: ['status'],
         summary: 'Whether events are distributed as they should be, for each topic and in all, with reasons',

@@ -1,9 +1,9 @@
 // /v1/subscriptions/{id}/ledger: what became of its events, minute by minute.
 
+import { FOUND } from '../../../platform/http-door/access.ts';
 import { DeliveryLedger, LedgerQuery } from '../../../schemas/api/ledger.ts';
 import { type LedgerReaderParts, readDeliveryLedger } from '../../durable/ledger-reader.ts';
 import type { SubscriptionService } from '../../durable/subscription-service.ts';
-import { DEFAULT_TENANT } from '../../topics/topic-names.ts';
 import { type App, problemsOf } from '../app.ts';
 import { BySubscription } from './subscriptions.ts';
 
@@ -11,6 +11,9 @@ export function ledgerRoutes(app: App, subscriptions: SubscriptionService, parts
   app.get(
     '/v1/subscriptions/:id/ledger',
     {
+      config: {
+        access: FOUND('subscribe on its topic, with no mandatory filter but the one that the subscription has'),
+      },
       schema: {
         tags: ['subscriptions'],
         summary: 'The delivery ledger: what became of the events of a durable subscription, minute by minute',
@@ -19,8 +22,8 @@ export function ledgerRoutes(app: App, subscriptions: SubscriptionService, parts
         response: { 200: DeliveryLedger, ...problemsOf('MDS_SUBSCRIPTION_UNKNOWN') },
       },
     },
-    async ({ params: { id }, query }) => {
-      const { subscriptionId } = await subscriptions.find(DEFAULT_TENANT, id);
+    async ({ identity, params: { id }, query }) => {
+      const { subscriptionId } = await subscriptions.findToRead(identity, id);
       return readDeliveryLedger(parts, subscriptionId, query);
     },
   );

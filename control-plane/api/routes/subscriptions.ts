@@ -1,6 +1,8 @@
 // /v1/subscriptions: durable subscriptions, their settings, state and position.
 
 import { Type } from 'typebox';
+import { ANYBODY, FOUND, GRANT } from '../../../platform/http-door/access.ts';
+import type { Authenticator } from '../../../platform/identity/authenticator.ts';
 import { DEFAULT_PAGE_LIMIT, PageQuery } from '../../../schemas/api/paging.ts';
 import {
   NewSubscription,
@@ -9,23 +11,33 @@ import {
   SubscriptionChange,
   SubscriptionPage,
 } from '../../../schemas/api/subscription.ts';
+import { topicsFor } from '../../access/seen.ts';
 import type { SubscriptionService } from '../../durable/subscription-service.ts';
 import type { Queryable } from '../../store/queryable.ts';
 import { listSubscriptions } from '../../store/subscriptions.ts';
-import { DEFAULT_TENANT } from '../../topics/topic-names.ts';
 import { type App, problemsOf } from '../app.ts';
 import { answerCreated, IdempotencyHeaders } from '../created.ts';
 import { decodePageToken, pageFrom } from '../page-token.ts';
 
 const tags = ['subscriptions'];
+const kind = 'subscription';
+const id = { param: 'id' };
+const SEEN = FOUND('subscribe or manage on its topic');
+const CHANGED = FOUND('manage on its topic, or subscribe for whoever created it');
 export const BySubscription = Type.Object({
   id: Type.String({ minLength: 1, maxLength: 200, description: 'Id or name.' }),
 });
 
-export function subscriptionRoutes(app: App, db: Queryable, subscriptions: SubscriptionService): void {
+export function subscriptionRoutes(
+  app: App,
+  db: Queryable,
+  subscriptions: SubscriptionService,
+  quotas: Pick<Authenticator, 'quotasOf'>,
+): void {
   app.get(
     '/v1/subscriptions',
     {
+      config: { access: ANYBODY('subscriptions of topics it may subscribe to or manage') },
       schema: {
         tags,
         summary: 'List durable subscriptions with who consumes them and how far they are, oldest first',
@@ -33,10 +45,13 @@ export function subscriptionRoutes(app: App, db: Queryable, subscriptions: Subsc
         response: { 200: SubscriptionPage, ...problemsOf('MDS_PAGE_TOKEN_INVALID') },
       },
     },
-    async ({ query: { limit = DEFAULT_PAGE_LIMIT, pageToken } }) => {
-      const after = pageToken === undefined ? 0 : decodePageToken('subscriptions', pageToken);
-      const rows = await listSubscriptions(db, DEFAULT_TENANT, after, limit + 1);
+    async ({ identity, query: { limit = DEFAULT_PAGE_LIMIT, pageToken } }) => {
+      const { tenant } = identity;
+      const after = pageToken === undefined ? 0 : decodePageToken('subscriptions', tenant, pageToken);
+      const seen = topicsFor(identity, ['subscribe', 'manage']);
+      const rows = await listSubscriptions(db, tenant, seen, after, limit + 1);
       const page = pageFrom(
+        tenant,
         rows,
         limit,
         (row) => row,
@@ -49,6 +64,10 @@ export function subscriptionRoutes(app: App, db: Queryable, subscriptions: Subsc
   app.post(
     '/v1/subscriptions',
     {
+      config: {
+        access: GRANT('subscribe', { body: 'topic' }),
+        audit: { action: 'create', kind, id: { body: 'name' } },
+      },
       schema: {
         tags,
         summary: 'Create a durable subscription',
@@ -73,18 +92,24 @@ export function subscriptionRoutes(app: App, db: Queryable, subscriptions: Subsc
             'MDS_TOKEN_CORRUPT',
             'MDS_TOKEN_WRONG_TOPIC',
             'MDS_ALREADY_EXISTS',
+            'MDS_QUOTA_EXCEEDED',
             'MDS_IDEMPOTENCY_MISMATCH',
             'MDS_TIMEOUT',
           ),
         },
       },
     },
-    (request, reply) => answerCreated(db, request, reply, () => subscriptions.create(DEFAULT_TENANT, request.body)),
+    (request, reply) => {
+      const { identity, body, change } = request;
+      const quota = quotas.quotasOf(identity.tenant).subscriptions;
+      return answerCreated(db, request, reply, () => subscriptions.create(identity, body, quota, change));
+    },
   );
 
   app.get(
     '/v1/subscriptions/:id',
     {
+      config: { access: SEEN },
       schema: {
         tags,
         summary: 'Read a durable subscription, who consumes it and how far it is',
@@ -92,12 +117,13 @@ export function subscriptionRoutes(app: App, db: Queryable, subscriptions: Subsc
         response: { 200: Subscription, ...problemsOf('MDS_SUBSCRIPTION_UNKNOWN') },
       },
     },
-    ({ params: { id } }) => subscriptions.read(DEFAULT_TENANT, id),
+    ({ identity, params: { id } }) => subscriptions.read(identity, id),
   );
 
   app.patch(
     '/v1/subscriptions/:id',
     {
+      config: { access: CHANGED, audit: { action: 'change', kind, id } },
       schema: {
         tags,
         summary: 'Change how a durable subscription delivers',
@@ -108,12 +134,13 @@ export function subscriptionRoutes(app: App, db: Queryable, subscriptions: Subsc
         response: { 200: Subscription, ...problemsOf('MDS_SUBSCRIPTION_UNKNOWN') },
       },
     },
-    ({ params: { id }, body }) => subscriptions.change(DEFAULT_TENANT, id, body),
+    ({ identity, change, params: { id }, body }) => subscriptions.change(identity, id, body, change),
   );
 
   app.delete(
     '/v1/subscriptions/:id',
     {
+      config: { access: CHANGED, audit: { action: 'delete', kind, id } },
       schema: {
         tags,
         summary: 'Delete a durable subscription and its position',
@@ -121,8 +148,8 @@ export function subscriptionRoutes(app: App, db: Queryable, subscriptions: Subsc
         response: { 204: Type.Null({ description: 'It is gone.' }), ...problemsOf('MDS_SUBSCRIPTION_UNKNOWN') },
       },
     },
-    async ({ params: { id } }, reply) => {
-      await subscriptions.delete(DEFAULT_TENANT, id);
+    async ({ identity, change, params: { id } }, reply) => {
+      await subscriptions.delete(identity, id, change);
       return reply.code(204).send(null);
     },
   );
@@ -138,6 +165,7 @@ function controlRoutes(app: App, subscriptions: SubscriptionService): void {
     app.post(
       `/v1/subscriptions/:id/${action}`,
       {
+        config: { access: CHANGED, audit: { action, kind, id } },
         schema: {
           tags,
           summary,
@@ -145,13 +173,14 @@ function controlRoutes(app: App, subscriptions: SubscriptionService): void {
           response: { 200: Subscription, ...problemsOf('MDS_SUBSCRIPTION_UNKNOWN') },
         },
       },
-      ({ params: { id } }) => subscriptions.setState(DEFAULT_TENANT, id, state),
+      ({ identity, change, params: { id } }) => subscriptions.setState(identity, id, state, change),
     );
   }
 
   app.post(
     '/v1/subscriptions/:id/seek',
     {
+      config: { access: CHANGED, audit: { action: 'seek', kind, id } },
       schema: {
         tags,
         summary: 'Put a durable subscription to another position, backwards or forwards',
@@ -165,6 +194,6 @@ function controlRoutes(app: App, subscriptions: SubscriptionService): void {
         },
       },
     },
-    ({ params: { id }, body }) => subscriptions.seek(DEFAULT_TENANT, id, body.to),
+    ({ identity, change, params: { id }, body }) => subscriptions.seek(identity, id, body.to, change),
   );
 }

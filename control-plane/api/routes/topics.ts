@@ -1,23 +1,36 @@
 // /v1/topics
 
 import { Type } from 'typebox';
+import { ANYBODY, FOUND, GRANT } from '../../../platform/http-door/access.ts';
+import type { Authenticator } from '../../../platform/identity/authenticator.ts';
 import { DEFAULT_PAGE_LIMIT, PageQuery } from '../../../schemas/api/paging.ts';
 import { NewTopic, Topic, TopicName, TopicPage } from '../../../schemas/api/topic.ts';
+import { MdsError } from '../../../schemas/errors.ts';
+import { ACTIONS } from '../../../schemas/identity/identity.ts';
+import { maySeeTopic } from '../../access/reading.ts';
+import { topicsFor } from '../../access/seen.ts';
 import type { Queryable } from '../../store/queryable.ts';
 import { listTopics, type ReadyTopic } from '../../store/topics.ts';
-import { DEFAULT_TENANT, eventSubjectOf } from '../../topics/topic-names.ts';
+import { eventSubjectOf } from '../../topics/topic-names.ts';
 import type { TopicService } from '../../topics/topic-service.ts';
 import { type App, problemsOf } from '../app.ts';
 import { answerCreated, IdempotencyHeaders } from '../created.ts';
 import { decodePageToken, pageFrom } from '../page-token.ts';
 
 const tags = ['topics'];
+const kind = 'topic';
 const ByName = Type.Object({ name: TopicName });
 
-export function topicRoutes(app: App, db: Queryable, topics: TopicService): void {
+export function topicRoutes(
+  app: App,
+  db: Queryable,
+  topics: TopicService,
+  quotas: Pick<Authenticator, 'quotasOf'>,
+): void {
   app.get(
     '/v1/topics',
     {
+      config: { access: ANYBODY('topics that some grant of it is for') },
       schema: {
         tags,
         summary: 'List topics in order of their names',
@@ -25,16 +38,18 @@ export function topicRoutes(app: App, db: Queryable, topics: TopicService): void
         response: { 200: TopicPage, ...problemsOf('MDS_PAGE_TOKEN_INVALID') },
       },
     },
-    async ({ query: { limit = DEFAULT_PAGE_LIMIT, pageToken } }) => {
-      const after = pageToken === undefined ? '' : decodePageToken('topics', pageToken);
-      const rows = await listTopics(db, DEFAULT_TENANT, after, limit + 1);
-      return pageFrom(rows, limit, shown, ({ name }) => ({ list: 'topics', after: name }));
+    async ({ identity, query: { limit = DEFAULT_PAGE_LIMIT, pageToken } }) => {
+      const { tenant } = identity;
+      const after = pageToken === undefined ? '' : decodePageToken('topics', tenant, pageToken);
+      const rows = await listTopics(db, tenant, topicsFor(identity, ACTIONS), after, limit + 1);
+      return pageFrom(tenant, rows, limit, shown, ({ name }) => ({ list: 'topics', after: name }));
     },
   );
 
   app.post(
     '/v1/topics',
     {
+      config: { access: GRANT('manage', { body: 'name' }), audit: { action: 'create', kind, id: { body: 'name' } } },
       schema: {
         tags,
         summary: 'Create a topic: its Kafka topic, and its schema in the registry',
@@ -47,19 +62,25 @@ export function topicRoutes(app: App, db: Queryable, topics: TopicService): void
             'MDS_SCHEMA_NOT_RECORD',
             'MDS_SCHEMA_INCOMPATIBLE',
             'MDS_ALREADY_EXISTS',
+            'MDS_QUOTA_EXCEEDED',
             'MDS_IDEMPOTENCY_MISMATCH',
             'MDS_TIMEOUT',
           ),
         },
       },
     },
-    (request, reply) =>
-      answerCreated(db, request, reply, async () => shown(await topics.create(DEFAULT_TENANT, request.body))),
+    (request, reply) => {
+      const { tenant } = request.identity;
+      const quota = quotas.quotasOf(tenant).topics;
+      const create = async () => shown(await topics.create(tenant, request.body, quota, request.change));
+      return answerCreated(db, request, reply, create);
+    },
   );
 
   app.get(
     '/v1/topics/:name',
     {
+      config: { access: FOUND('some grant for the topic') },
       schema: {
         tags,
         summary: 'Read a topic',
@@ -67,12 +88,16 @@ export function topicRoutes(app: App, db: Queryable, topics: TopicService): void
         response: { 200: Topic, ...problemsOf('MDS_TOPIC_UNKNOWN') },
       },
     },
-    async ({ params }) => shown(await topics.find(DEFAULT_TENANT, params.name)),
+    async ({ identity, params: { name } }) => {
+      if (!maySeeTopic(identity, name)) throw new MdsError('MDS_TOPIC_UNKNOWN', { topic: name });
+      return shown(await topics.find(identity.tenant, name));
+    },
   );
 
   app.delete(
     '/v1/topics/:name',
     {
+      config: { access: GRANT('manage', { param: 'name' }), audit: { action: 'delete', kind, id: { param: 'name' } } },
       schema: {
         tags,
         summary: 'Delete a topic with its Kafka topic, its schemas and its durable subscriptions',
@@ -90,8 +115,8 @@ export function topicRoutes(app: App, db: Queryable, topics: TopicService): void
         },
       },
     },
-    async ({ params: { name } }, reply) => {
-      if (await topics.delete(DEFAULT_TENANT, name)) return reply.code(204).send(null);
+    async ({ identity, change, params: { name } }, reply) => {
+      if (await topics.delete(identity.tenant, name, change)) return reply.code(204).send(null);
       return reply.code(202).send({ name, state: 'deleting' });
     },
   );

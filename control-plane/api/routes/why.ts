@@ -1,12 +1,13 @@
 // /v1/subscriptions/{id}/why: what became of one event for one durable subscription.
 
 import { Type } from 'typebox';
+import { FOUND } from '../../../platform/http-door/access.ts';
 import { Why } from '../../../schemas/api/why.ts';
+import { parseAvroSchema } from '../../../schemas/avro/parse.ts';
 import { MdsError } from '../../../schemas/errors.ts';
+import { readingFilter } from '../../../schemas/identity/reading-filter.ts';
 import { definitionOf } from '../../durable/definitions.ts';
-import type { Queryable } from '../../store/queryable.ts';
-import { findSubscription } from '../../store/subscriptions.ts';
-import { DEFAULT_TENANT } from '../../topics/topic-names.ts';
+import type { SubscriptionService } from '../../durable/subscription-service.ts';
 import type { TopicService } from '../../topics/topic-service.ts';
 import type { EventPlace } from '../../why/verdict.ts';
 import type { WhyReader } from '../../why/why-reader.ts';
@@ -28,10 +29,16 @@ const WhyQuery = Type.Object(
   { additionalProperties: false },
 );
 
-export function whyRoutes(app: App, db: Queryable, topics: Pick<TopicService, 'find'>, why: WhyReader): void {
+export function whyRoutes(
+  app: App,
+  subscriptions: Pick<SubscriptionService, 'find'>,
+  topics: Pick<TopicService, 'find'>,
+  why: WhyReader,
+): void {
   app.get(
     '/v1/subscriptions/:id/why',
     {
+      config: { access: FOUND('subscribe on its topic; only events that pass the mandatory filter') },
       schema: {
         tags: ['subscriptions'],
         summary: 'Did it match, when was it sent, to whom, acknowledged when, or which clause said no',
@@ -44,15 +51,16 @@ export function whyRoutes(app: App, db: Queryable, topics: Pick<TopicService, 'f
         },
       },
     },
-    async ({ params: { id }, query: { cursor, event } }) => {
-      const row = await findSubscription(db, DEFAULT_TENANT, id);
-      if (row === null) throw new MdsError('MDS_SUBSCRIPTION_UNKNOWN', { id });
-      const topic = await topics.find(DEFAULT_TENANT, row.topic);
+    async ({ identity, params: { id }, query: { cursor, event } }) => {
+      const row = await subscriptions.find(identity, id);
+      const topic = await topics.find(identity.tenant, row.topic);
+      const reading = (filter: string) => readingFilter(identity, row.topic, filter, parseAvroSchema(topic.schemaJson));
+      reading(''); // also without a look at any event, this is for who may read them
       if ((cursor === undefined) === (event === undefined)) {
         throw new MdsError('MDS_REQUEST_INVALID', { problems: ['give either cursor or event'] });
       }
-      const place = cursor === undefined ? await why.placeOf(topic, event ?? '') : placeOf(cursor);
-      return why.why(definitionOf(row), topic, place);
+      const place = cursor === undefined ? await why.placeOf(topic, event ?? '', reading) : placeOf(cursor);
+      return why.why(definitionOf(row), topic, place, reading(''));
     },
   );
 }

@@ -1,16 +1,19 @@
 // /v1/workers: stream workers, what they own, and keeping partitions away from one before it is taken away.
 
 import { Type } from 'typebox';
+import { ANYBODY, OPERATOR } from '../../../platform/http-door/access.ts';
 import type { Redis } from '../../../platform/redis.ts';
 import { CordonRequest, WorkerDetail, WorkerList } from '../../../schemas/api/worker.ts';
 import type { RedisKeys, WorkerHeartbeat } from '../../../schemas/coordination.ts';
 import { MdsError, reasonOf } from '../../../schemas/errors.ts';
+import { type Identity, isOperator } from '../../../schemas/identity/identity.ts';
+import { maySeeTopic } from '../../access/reading.ts';
 import { readFleet } from '../../status/fleet.ts';
+import { workersFor } from '../../status/status-view.ts';
 import { cordonedWorkers, cordonWorker, uncordonWorkers } from '../../store/cordoned-workers.ts';
 import type { Queryable } from '../../store/queryable.ts';
 import { allTopics } from '../../store/topics.ts';
 import { type App, problemsOf } from '../app.ts';
-import { operatorOf } from '../management.ts';
 
 const tags = ['status'];
 const ById = Type.Object({ id: Type.String({ minLength: 1, maxLength: 200 }) });
@@ -29,14 +32,18 @@ export function workerRoutes(app: App, parts: WorkerRouteParts): void {
   app.get(
     '/v1/workers',
     {
+      config: {
+        access: ANYBODY('all of them as operator; else those that work on topics it sees, without their load'),
+      },
       schema: {
         tags,
         summary: 'List the stream workers that are alive',
         response: { 200: WorkerList, ...problemsOf() },
       },
     },
-    async () => {
-      const workers = await liveWorkers(parts);
+    async ({ identity }) => {
+      const all = await liveWorkers(parts);
+      const workers = isOperator(identity) ? all : workersFor(all, await topicsSeenBy(db, identity));
       const cordoned = await cordonedWorkers(db).catch(() => null); // Postgres is away: workers are shown all the same
       return { items: workers.map((worker) => ({ ...worker, isCordoned: cordoned?.has(worker.workerId) ?? null })) };
     },
@@ -45,6 +52,7 @@ export function workerRoutes(app: App, parts: WorkerRouteParts): void {
   app.get(
     '/v1/workers/:id',
     {
+      config: { access: OPERATOR },
       schema: {
         tags,
         summary: 'Inspect a stream worker: its partitions with their lag, its load, the assignment that it has applied',
@@ -52,15 +60,13 @@ export function workerRoutes(app: App, parts: WorkerRouteParts): void {
         response: { 200: WorkerDetail, ...problemsOf('MDS_NOT_FOUND', 'MDS_FORBIDDEN') },
       },
     },
-    async (request) => {
-      operatorOf(request);
-      return detailOf(parts, await liveWorker(parts, request.params.id));
-    },
+    async ({ params: { id } }) => detailOf(parts, await liveWorker(parts, id)),
   );
 
   app.put(
     '/v1/workers/:id/cordon',
     {
+      config: { access: OPERATOR, audit: { action: 'cordon', kind: 'worker', id: { param: 'id' } } },
       schema: {
         tags,
         summary: 'Have a stream worker hand over its partitions, and give it no others',
@@ -73,11 +79,13 @@ export function workerRoutes(app: App, parts: WorkerRouteParts): void {
         },
       },
     },
-    async (request) => {
-      const { subject } = operatorOf(request);
-      const worker = await liveWorker(parts, request.params.id);
-      if (request.body.force !== true) await assertAnother(parts, worker.workerId);
-      await cordonWorker(db, worker.workerId, subject);
+    async ({ params: { id }, body, identity, change }) => {
+      const worker = await liveWorker(parts, id);
+      if (body.force !== true) await assertAnother(parts, worker.workerId);
+      await change.commit(
+        (transaction) => cordonWorker(transaction, worker.workerId, identity.subject),
+        () => ({ id: worker.workerId, after: { isCordoned: true, ...body } }),
+      );
       onChange();
       return detailOf(parts, worker);
     },
@@ -86,6 +94,7 @@ export function workerRoutes(app: App, parts: WorkerRouteParts): void {
   app.delete(
     '/v1/workers/:id/cordon',
     {
+      config: { access: OPERATOR, audit: { action: 'uncordon', kind: 'worker', id: { param: 'id' } } },
       schema: {
         tags,
         summary: 'Let a stream worker have partitions again',
@@ -93,14 +102,21 @@ export function workerRoutes(app: App, parts: WorkerRouteParts): void {
         response: { 200: WorkerDetail, ...problemsOf('MDS_NOT_FOUND', 'MDS_FORBIDDEN') },
       },
     },
-    async (request) => {
-      operatorOf(request);
-      const worker = await liveWorker(parts, request.params.id);
-      await uncordonWorkers(db, [worker.workerId]);
+    async ({ params: { id }, change }) => {
+      const worker = await liveWorker(parts, id);
+      await change.commit(
+        (transaction) => uncordonWorkers(transaction, [worker.workerId]),
+        () => ({ id: worker.workerId, after: { isCordoned: false } }),
+      );
       onChange();
       return detailOf(parts, worker);
     },
   );
+}
+
+async function topicsSeenBy(db: Queryable, identity: Identity) {
+  const topics = await allTopics(db);
+  return topics.filter(({ tenant, name }) => tenant === identity.tenant && maySeeTopic(identity, name));
 }
 
 async function detailOf({ db }: WorkerRouteParts, worker: WorkerHeartbeat): Promise<WorkerDetail> {

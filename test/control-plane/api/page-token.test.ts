@@ -6,6 +6,7 @@ import { decodePageToken, encodePageToken, pageFrom } from '../../../control-pla
 const rowsOf = (...names: string[]) => names.map((name) => ({ name }));
 const page = (rows: readonly { readonly name: string }[], limit: number) =>
   pageFrom(
+    'acme',
     rows,
     limit,
     ({ name }) => name,
@@ -13,20 +14,22 @@ const page = (rows: readonly { readonly name: string }[], limit: number) =>
   );
 
 t.test('a token leads back to its place', async (t) => {
-  t.equal(decodePageToken('topics', encodePageToken({ list: 'topics', after: 'ö "x"' })), 'ö "x"');
-  t.equal(decodePageToken('subscriptions', encodePageToken({ list: 'subscriptions', after: 12 })), 12);
+  t.equal(decodePageToken('topics', 'acme', encodePageToken('acme', { list: 'topics', after: 'ö "x"' })), 'ö "x"');
+  t.equal(decodePageToken('subscriptions', 'acme', encodePageToken('acme', { list: 'subscriptions', after: 12 })), 12);
 });
 
-t.test('a token of another list, or no token at all, is refused', async (t) => {
+t.test('a token of another list or tenant, or no token at all, is refused', async (t) => {
   const wrong = [
-    encodePageToken({ list: 'subscriptions', after: 1 }),
+    encodePageToken('acme', { list: 'subscriptions', after: 1 }),
+    encodePageToken('globex', { list: 'topics', after: 'a' }),
     'nonsense',
     '',
-    Buffer.from('["topics",5]').toString('base64url'),
-    Buffer.from('["topics","a","b"]').toString('base64url'),
+    Buffer.from('["topics","acme",5]').toString('base64url'),
+    Buffer.from('["topics","acme","a","b"]').toString('base64url'),
     Buffer.from('null').toString('base64url'),
   ];
-  for (const token of wrong) t.throws(() => decodePageToken('topics', token), { code: 'MDS_PAGE_TOKEN_INVALID' });
+  for (const token of wrong)
+    t.throws(() => decodePageToken('topics', 'acme', token), { code: 'MDS_PAGE_TOKEN_INVALID' });
 });
 
 t.test('only a page with something behind it has a next one', async (t) => {
@@ -34,5 +37,5 @@ t.test('only a page with something behind it has a next one', async (t) => {
   t.same(page([], 2), { items: [], nextPageToken: null });
   const { items, nextPageToken } = page(rowsOf('a', 'b', 'c'), 2);
   t.same(items, ['a', 'b']);
-  t.equal(decodePageToken('topics', nextPageToken ?? ''), 'b');
+  t.equal(decodePageToken('topics', 'acme', nextPageToken ?? ''), 'b');
 });

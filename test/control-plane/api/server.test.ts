@@ -2,100 +2,13 @@
 
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { Redis } from 'ioredis';
-import pg from 'pg';
-import t, { type Test } from 'tap';
+import t from 'tap';
 import { Check } from 'typebox/value';
-import { buildServer, type ServerParts } from '../../../control-plane/api/server.ts';
-import { ConnectionDirectory } from '../../../control-plane/connections/connection-directory.ts';
-import { createDeadLetterMetrics } from '../../../control-plane/dead-letters/dead-letter-metrics.ts';
-import { DeadLetterService } from '../../../control-plane/dead-letters/dead-letter-service.ts';
-import { LetterDecoding } from '../../../control-plane/dead-letters/letter-decoding.ts';
-import { LetterRecords } from '../../../control-plane/dead-letters/letter-records.ts';
-import { Redriver } from '../../../control-plane/dead-letters/redriver.ts';
-import { ConfigurationService } from '../../../control-plane/settings/configuration-service.ts';
-import { StatusReader } from '../../../control-plane/status/status-reader.ts';
 import type { Queryable } from '../../../control-plane/store/queryable.ts';
-import { SchemaVersions } from '../../../control-plane/topics/schema-versions.ts';
-import { TopicChanges } from '../../../control-plane/topics/topic-changes.ts';
-import { TopicDescriber } from '../../../control-plane/topics/topic-describer.ts';
-import { TopicService } from '../../../control-plane/topics/topic-service.ts';
-import { TopicWork } from '../../../control-plane/topics/topic-work.ts';
 import { Health } from '../../../platform/health.ts';
-import { createLogger } from '../../../platform/log.ts';
-import { ErrorBook } from '../../../platform/management/error-book.ts';
-import { createMetrics } from '../../../platform/metrics.ts';
 import { Problem } from '../../../schemas/api/problem.ts';
 import { ServiceStatus } from '../../../schemas/api/status.ts';
-import { auditKeys } from '../../../schemas/audit.ts';
-import { redisKeys } from '../../../schemas/coordination.ts';
-import { durableKeys } from '../../../schemas/durable.ts';
-import { managementKeys } from '../../../schemas/management.ts';
-import { InMemoryKafka, InMemorySchemas, InMemoryTopicSettings } from '../stand-ins.ts';
-
-const NOBODY = '127.0.0.1:1';
-
-function someDeadLetters(db: Queryable, redis: Redis): DeadLetterService {
-  const decoding = new LetterDecoding({ getSchemaById: async () => 'unknown' });
-  const records = new LetterRecords({ read: async () => new Map() }, decoding);
-  const metrics = createDeadLetterMetrics(createMetrics('control'));
-  const producer = () => Promise.reject(new Error('nothing is produced here'));
-  const redriver = new Redriver({ db, redis, keys: durableKeys('test'), records, producer, metrics });
-  return new DeadLetterService({ db, records, decoding, redriver });
-}
-
-async function aServer(t: Test, overrides: Partial<ServerParts> = {}) {
-  const pool = new pg.Pool({ connectionString: `postgres://nobody@${NOBODY}/none` });
-  const db: Queryable = overrides.db ?? pool;
-  const redis = new Redis(`redis://${NOBODY}`, { lazyConnect: true, enableOfflineQueue: false });
-  const keys = redisKeys('test');
-  const known = { monitoringEvent: { type: 'record', name: 'E', fields: [] }, deadLetter: '{}' };
-  const kafka = new InMemoryKafka();
-  const schemas = new InMemorySchemas();
-  const work = new TopicWork({ db, kafka, schemas, known });
-  const settings = new InMemoryTopicSettings();
-  const onChange = (): void => {};
-  const app = await buildServer({
-    db,
-    redis,
-    keys,
-    redisPrefix: 'test',
-    kafka,
-    onChange: () => {},
-    topicManagement: {
-      changes: new TopicChanges({ db, kafka, settings, onChange }),
-      describer: new TopicDescriber({ kafka, settings, schemas }),
-      versions: new SchemaVersions({ db, redis, keys, schemas, work, onChange }),
-    },
-    topics: new TopicService({ db, work, known, onChange: () => {}, untilTold: async () => {} }),
-    schemas: { getSchemaById: async () => 'unknown' },
-    connections: new ConnectionDirectory({
-      redis,
-      keys,
-      questions: { ask: () => Promise.reject(new Error('nobody asks edges here')) },
-    }),
-    deadLetters: someDeadLetters(db, redis),
-    search: { search: () => Promise.reject(new Error('nobody searches here')) },
-    explanations: { ask: () => Promise.reject(new Error('nobody explains here')) },
-    configuration: new ConfigurationService({ db, redis, keys: managementKeys('test') }),
-    errors: new ErrorBook('control'),
-    healthWatch: { health: () => Promise.reject(new Error('nobody watches here')) },
-    status: new StatusReader({ db, redis, keys, auditKeys: auditKeys('test'), version: '1.2.3' }),
-    health: new Health(),
-    metrics: createMetrics('control'),
-    log: createLogger('control', 'silent'),
-    version: '1.2.3',
-    pageDir: join(t.testdirName, 'nowhere'),
-    bodyLimitBytes: 2000,
-    ...overrides,
-  });
-  t.teardown(async () => {
-    await app.close();
-    await pool.end();
-    redis.disconnect();
-  });
-  return app;
-}
+import { aServer } from './a-server.ts';
 
 t.test('an unknown path is a problem that names it', async (t) => {
   const app = await aServer(t);
@@ -193,6 +106,7 @@ t.test('the API describes itself in OpenAPI 3.1, with every status', async (t) =
   const document = (await app.inject('/openapi.json')).json();
   t.equal(document.openapi, '3.1.0');
   t.same(Object.keys(document.paths).sort(), [
+    '/v1/audit',
     '/v1/configuration',
     '/v1/configuration/{component}',
     '/v1/connections',
@@ -232,7 +146,7 @@ t.test('the API describes itself in OpenAPI 3.1, with every status', async (t) =
     '/v1/workers/{id}/cordon',
   ]);
   const created = document.paths['/v1/topics'].post.responses;
-  t.same(Object.keys(created), ['201', '400', '409', '413', '415', '422', '500', '503', '504']);
+  t.same(Object.keys(created), ['201', '400', '401', '403', '409', '413', '415', '422', '429', '500', '503', '504']);
   t.match(created['409'].content['application/problem+json'].schema, { $ref: '#/components/schemas/Problem' });
   t.match(created['409'].description, /MDS_ALREADY_EXISTS/);
 });
@@ -282,7 +196,9 @@ t.test("a writer's schema is shown with that of its events, for ever; an unknown
     const schema = texts.get(schemaId);
     return schema === undefined ? 'unknown' : { schema };
   };
-  const app = await aServer(t, { schemas: { getSchemaById } });
+  const subjectsOf = async () => ['default.orders-value'];
+  const db: Queryable = { query: async () => ({ rows: [], rowCount: 0, command: '', oid: 0, fields: [] }) };
+  const app = await aServer(t, { db, schemas: { getSchemaById, subjectsOf } });
   const eventSchema = { type: 'record', name: 'a.E', fields: [{ name: 'n', type: 'long' }] };
   const answer = await app.inject('/v1/schemas/1');
   t.match(answer.headers, { 'cache-control': /immutable/ });

@@ -85,8 +85,7 @@ async function aDirectory(edges: Readonly<Record<string, readonly number[]>>, de
   return { directory: new ConnectionDirectory({ redis, keys, questions }), played, questions };
 }
 
-const after = (token: string | null) =>
-  placeOf(String(JSON.parse(Buffer.from(token ?? '', 'base64url').toString())[1]));
+const after = (id: string | null) => placeOf(id ?? '');
 
 t.test('pages go through all edges in order and miss nothing', async (t) => {
   const { directory, played } = await aDirectory({ b: [5, 9], a: [2, 3, 4], c: [1] });
@@ -95,17 +94,17 @@ t.test('pages go through all edges in order and miss nothing', async (t) => {
     first.items.map(({ id }) => id),
     ['a/2', 'a/3'],
   );
-  const second = await directory.list({}, after(first.nextPageToken), 3);
+  const second = await directory.list({}, after(first.next), 3);
   t.same(
     second.items.map(({ id }) => id),
     ['a/4', 'b/5', 'b/9'],
   );
-  const third = await directory.list({}, after(second.nextPageToken), 3);
+  const third = await directory.list({}, after(second.next), 3);
   t.same(
     third.items.map(({ id }) => id),
     ['c/1'],
   );
-  t.equal(third.nextPageToken, null);
+  t.equal(third.next, null);
   t.same(played.asked.at(-1)?.edgeIds, ['b', 'c'], 'edges before the place are left alone');
 });
 

@@ -6,7 +6,6 @@ import t from 'tap';
 import { answerOnce } from '../../../control-plane/api/idempotency.ts';
 import { Housekeeping } from '../../../control-plane/ownership/housekeeping.ts';
 import { Leadership } from '../../../control-plane/ownership/leadership.ts';
-import { claimKey } from '../../../control-plane/store/idempotency-keys.ts';
 import { currentLeader } from '../../../control-plane/store/leader.ts';
 import { migrate, readMigrations } from '../../../control-plane/store/migrations.ts';
 import { allWorkers, saveRevisions } from '../../../control-plane/store/workers.ts';
@@ -89,7 +88,7 @@ t.test('one leads; when its connection goes the next one may', async (t) => {
 });
 
 t.test('a repeated request waits for the first, but not for ever, and takes over from a dead one', async (t) => {
-  const request = { tenant: 'default', key: 'k', route: '/x', body: {} };
+  const request = { tenant: 'default', subject: 'key:a', key: 'k', route: '/x', body: {} };
   const work = async () => ({ status: 201, response: '"done"' });
   let finish: (() => void) | undefined;
   const first = answerOnce(db, request, async () => {
@@ -110,8 +109,12 @@ t.test('a repeated request waits for the first, but not for ever, and takes over
     /broken/,
   );
   t.match(await answerOnce(db, orphan, work), { replayed: false }, 'a failure is forgotten');
-  await claimKey(db, 'default', 'dead', 'other');
-  await t.rejects(answerOnce(db, { ...request, key: 'dead' }, work), { code: 'MDS_IDEMPOTENCY_MISMATCH' });
+  await t.rejects(answerOnce(db, { ...request, body: { other: true } }, work), { code: 'MDS_IDEMPOTENCY_MISMATCH' });
+  t.match(
+    await answerOnce(db, { ...request, subject: 'key:b' }, work),
+    { replayed: false },
+    "another's key is another",
+  );
 });
 
 t.test('the long dead are forgotten, the living are not', async (t) => {
@@ -135,7 +138,7 @@ t.test('the long dead are forgotten, the living are not', async (t) => {
     expired: { workers: ['dead'], edges: ['edge-dead'] },
     problems: [],
   };
-  const housekeeping = new Housekeeping(db, isolated, keys);
+  const housekeeping = new Housekeeping(db, isolated, keys, { days: 1, rows: 1000 });
   const look = (minute: number) => housekeeping.look(fleet, new Map([['living', 4]]), minute * 60_000 + 1e6);
   await look(1);
   t.same(await allWorkers(db), [{ workerId: 'living', assignmentRevision: 4 }], 'and a revision never falls');

@@ -9,7 +9,7 @@ import { TopicService } from '../../../control-plane/topics/topic-service.ts';
 import { TopicWork } from '../../../control-plane/topics/topic-work.ts';
 import { UnfinishedTopics } from '../../../control-plane/topics/unfinished-topics.ts';
 import { createLogger } from '../../../platform/log.ts';
-import { InMemoryKafka, InMemorySchemas } from '../../control-plane/stand-ins.ts';
+import { InMemoryKafka, InMemorySchemas, unaudited } from '../../control-plane/stand-ins.ts';
 import { until } from '../harness/until.ts';
 import { surroundings } from './control-plane-in-process.ts';
 
@@ -49,7 +49,9 @@ async function finish(unfinished: UnfinishedTopics): Promise<void> {
 t.test('a creation that Kafka interrupted is completed by the leader', async (t) => {
   const { kafka, service, unfinished } = aControlPlane();
   kafka.failing = 'create';
-  await t.rejects(service.create('default', { name: 'a' }), { code: 'MDS_DEPENDENCY_UNAVAILABLE' });
+  await t.rejects(service.create('default', { name: 'a' }, null, unaudited(db)), {
+    code: 'MDS_DEPENDENCY_UNAVAILABLE',
+  });
   t.equal((await topicNamed('a'))?.state, 'creating');
   await t.rejects(service.find('default', 'a'), { code: 'MDS_TOPIC_UNKNOWN' }, 'it is not to be seen yet');
   await finish(unfinished);
@@ -64,16 +66,25 @@ t.test('a creation that Kafka interrupted is completed by the leader', async (t)
 t.test('the same request again completes it too, another one of that name does not', async (t) => {
   const { kafka, service } = aControlPlane();
   kafka.failing = 'create';
-  await t.rejects(service.create('default', { name: 'b', partitions: 3 }), { code: 'MDS_DEPENDENCY_UNAVAILABLE' });
+  await t.rejects(service.create('default', { name: 'b', partitions: 3 }, null, unaudited(db)), {
+    code: 'MDS_DEPENDENCY_UNAVAILABLE',
+  });
   kafka.failing = 'nothing';
-  await t.rejects(service.create('default', { name: 'b', partitions: 4 }), { code: 'MDS_ALREADY_EXISTS' });
-  t.match(await service.create('default', { name: 'b', partitions: 3 }), { state: 'ready', partitions: 3 });
+  await t.rejects(service.create('default', { name: 'b', partitions: 4 }, null, unaudited(db)), {
+    code: 'MDS_ALREADY_EXISTS',
+  });
+  t.match(await service.create('default', { name: 'b', partitions: 3 }, null, unaudited(db)), {
+    state: 'ready',
+    partitions: 3,
+  });
 });
 
 t.test('a creation that is refused for good is undone by the leader', async (t) => {
   const { kafka, schemas, service, unfinished } = aControlPlane();
   kafka.failing = 'create';
-  await t.rejects(service.create('default', { name: 'c' }), { code: 'MDS_DEPENDENCY_UNAVAILABLE' });
+  await t.rejects(service.create('default', { name: 'c' }, null, unaudited(db)), {
+    code: 'MDS_DEPENDENCY_UNAVAILABLE',
+  });
   kafka.failing = 'nothing';
   schemas.refusing = 'c-batch';
   await passLeases();
@@ -85,18 +96,20 @@ t.test('a creation that is refused for good is undone by the leader', async (t) 
 t.test('work that another process is at is left to it', async (t) => {
   const { kafka, service, unfinished } = aControlPlane();
   kafka.failing = 'create';
-  await t.rejects(service.create('default', { name: 'd' }), { code: 'MDS_DEPENDENCY_UNAVAILABLE' });
+  await t.rejects(service.create('default', { name: 'd' }, null, unaudited(db)), {
+    code: 'MDS_DEPENDENCY_UNAVAILABLE',
+  });
   kafka.failing = 'nothing';
   await db.query(`UPDATE topics SET lease_until = now() + interval '30 seconds' WHERE name = 'd'`);
   await finish(unfinished);
   t.equal((await topicNamed('d'))?.state, 'creating');
-  await t.rejects(service.create('default', { name: 'd' }), { code: 'MDS_ALREADY_EXISTS' });
+  await t.rejects(service.create('default', { name: 'd' }, null, unaudited(db)), { code: 'MDS_ALREADY_EXISTS' });
 });
 
 t.test('a deletion goes on in the background, and waits for owners and for Kafka', async (t) => {
   const { kafka, service, unfinished } = aControlPlane();
-  const row = await service.create('default', { name: 'e', partitions: 1 });
-  t.equal(await service.delete('default', 'e'), false, 'nobody leads here, so it is not done yet');
+  const row = await service.create('default', { name: 'e', partitions: 1 }, null, unaudited(db));
+  t.equal(await service.delete('default', 'e', unaudited(db)), false, 'nobody leads here, so it is not done yet');
   await t.rejects(service.find('default', 'e'), { code: 'MDS_TOPIC_UNKNOWN' });
   const owner = { state: 'owned', workerId: 'w' } as const;
   unfinished.look(await allTopics(db), [{ topicId: row.topicId, partition: 0, epoch: 1, owner, retired: true }]);
@@ -107,7 +120,7 @@ t.test('a deletion goes on in the background, and waits for owners and for Kafka
   t.equal((await topicNamed('e'))?.state, 'deleting');
   kafka.failing = 'nothing';
   await passLeases();
-  const gone = service.delete('default', 'nothing-there');
+  const gone = service.delete('default', 'nothing-there', unaudited(db));
   await t.rejects(gone, { code: 'MDS_TOPIC_UNKNOWN' });
   await finish(unfinished);
   t.equal(await topicNamed('e'), undefined);
@@ -116,7 +129,7 @@ t.test('a deletion goes on in the background, and waits for owners and for Kafka
 
 t.test('who deletes learns when it is done in time', async (t) => {
   const { service, unfinished } = aControlPlane();
-  await service.create('default', { name: 'f' });
+  await service.create('default', { name: 'f' }, null, unaudited(db));
   const patient = new TopicService({
     db,
     work: new TopicWork({ db, kafka: new InMemoryKafka(), schemas: new InMemorySchemas(), known }),
@@ -124,7 +137,7 @@ t.test('who deletes learns when it is done in time', async (t) => {
     onChange: () => {},
     untilTold: async () => {},
   });
-  const deleting = patient.delete('default', 'f');
+  const deleting = patient.delete('default', 'f', unaudited(db));
   await until('the mark', 2000, async () => (await topicNamed('f'))?.state === 'deleting');
   await finish(unfinished);
   t.equal(await deleting, true);
