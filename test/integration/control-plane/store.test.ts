@@ -37,10 +37,10 @@ t.test('several that start at once migrate once', async (t) => {
 t.test('a migration that fails leaves nothing of itself', async (t) => {
   const client = await db.connect();
   t.teardown(() => client.release());
-  const number = migrations.length + 1;
+  const number = Math.max(...migrations.map((migration) => migration.number)) + 1;
   const broken = {
     number,
-    name: `000${number}-broken.sql`,
+    name: `00${number}-broken.sql`,
     checksum: 'x',
     sql: 'CREATE TABLE half (x int); SELECT 1/0;',
   };
