@@ -4,8 +4,8 @@
 import swagger from '@fastify/swagger';
 import apiReference from '@scalar/fastify-api-reference';
 import { PUBLIC } from '../../platform/http-door/access.ts';
+import { type ApiDocument, completeDocument } from '../../platform/openapi/complete-document.ts';
 import type { App } from './app.ts';
-import { type ApiDocument, completeDocument } from './openapi/complete-document.ts';
 
 const DESCRIPTION = `Topics, durable subscriptions, filters and the state of the service.
 

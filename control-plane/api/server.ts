@@ -97,7 +97,11 @@ export interface ServerParts {
 /** @returns ready to listen, or to be tested with `inject` */
 export async function buildServer(parts: ServerParts): Promise<App> {
   const { db, transact, authenticator, redis, keys, topics, status, log } = parts;
-  const app: App = fastify(httpServerOptions(parts.settings)).withTypeProvider<TypeBoxTypeProvider>();
+  const app: App = fastify({
+    ...httpServerOptions(parts.settings),
+    // a path that cannot be read, or is too long: no error handler is asked about those
+    frameworkErrors: (error, request, reply) => sendProblemOfThrown(log, error, request, reply),
+  }).withTypeProvider<TypeBoxTypeProvider>();
   app.setValidatorCompiler(compileValidator);
   app.setSerializerCompiler(() => (value) => JSON.stringify(value));
   app.setErrorHandler((thrown, request, reply) => {

@@ -7,7 +7,7 @@ import {
   type ApiParameter,
   type ApiResponse,
   codesIn,
-} from '../../control-plane/api/openapi/complete-document.ts';
+} from '../../platform/openapi/complete-document.ts';
 import { ERROR_KINDS } from '../../schemas/errors.ts';
 import { table } from '../markdown-table.ts';
 

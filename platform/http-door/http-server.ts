@@ -5,7 +5,7 @@ import { randomUUID } from 'node:crypto';
 import type { Server } from 'node:http';
 import type { Socket } from 'node:net';
 import { MdsError } from '../../schemas/errors.ts';
-import { HTTP_SERVER_OPTIONS, KEEP_ALIVE_TIMEOUT_MS, limitConnections } from '../http-limits.ts';
+import { HTTP_SERVER_OPTIONS, KEEP_ALIVE_TIMEOUT_MS, limitConnections, ROUTER_OPTIONS } from '../http-limits.ts';
 
 export interface HttpServerSettings {
   readonly bodyLimitBytes: number;
@@ -30,6 +30,7 @@ export function httpServerOptions({ bodyLimitBytes, httpTrustedProxies }: HttpSe
     forceCloseConnections: true, // a browser's idle connections would hold up the drain
     trustProxy: httpTrustedProxies.length === 0 ? false : [...httpTrustedProxies],
     genReqId: () => randomUUID(),
+    routerOptions: ROUTER_OPTIONS,
     http: { ...HTTP_SERVER_OPTIONS, maxHeaderSize: MAX_HEADER_BYTES },
   };
 }

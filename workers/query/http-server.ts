@@ -5,9 +5,10 @@ import swagger from '@fastify/swagger';
 import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox';
 import fastify, { type FastifyReply, type FastifyRequest } from 'fastify';
 import { answerHealth, HEALTH_PATHS, type Health } from '../../platform/health.ts';
-import { HTTP_SERVER_OPTIONS, limitConnections } from '../../platform/http-limits.ts';
+import { HTTP_SERVER_OPTIONS, limitConnections, ROUTER_OPTIONS } from '../../platform/http-limits.ts';
 import type { Logger } from '../../platform/log.ts';
 import type { Metrics } from '../../platform/metrics.ts';
+import { type ApiDocument, completeDocument } from '../../platform/openapi/complete-document.ts';
 import { problemOfThrown } from '../../platform/problem-details.ts';
 import type { App } from '../../platform/rest-app.ts';
 import { compileValidator } from '../../platform/rest-validator.ts';
@@ -31,6 +32,8 @@ export async function createHttpServer({ health, metrics, log, bodyBytes, versio
     forceCloseConnections: true, // streams would hold up the drain
     requestTimeout: HTTP_SERVER_OPTIONS.requestTimeout,
     http: HTTP_SERVER_OPTIONS,
+    routerOptions: ROUTER_OPTIONS,
+    frameworkErrors: (error, request, reply) => sendProblem(log, error, request, reply),
   }).withTypeProvider<TypeBoxTypeProvider>();
   limitConnections(app.server);
   app.setValidatorCompiler(compileValidator);
@@ -52,7 +55,7 @@ export async function createHttpServer({ health, metrics, log, bodyBytes, versio
       buildLocalReference: ({ $id }, _base, _fragment, i) => (typeof $id === 'string' ? $id : `def-${i}`),
     },
   });
-  app.get('/openapi.json', { schema: { hide: true } }, () => app.swagger());
+  app.get('/openapi.json', { schema: { hide: true } }, () => describedApi(app));
   for (const path of HEALTH_PATHS) {
     app.get(path, { schema: { hide: true } }, async (_request, reply) => {
       const answer = await answerHealth(path, health, metrics);
@@ -62,6 +65,10 @@ export async function createHttpServer({ health, metrics, log, bodyBytes, versio
   }
   return app;
 }
+
+/** The document of an app that is ready. */
+export const describedApi = (app: App): ReturnType<typeof completeDocument> =>
+  completeDocument(app.swagger() as unknown as ApiDocument); // made of what the routes declare; the part that is used
 
 export function sendProblem(log: Logger, thrown: unknown, request: FastifyRequest, reply: FastifyReply): void {
   const problem = problemOfThrown(thrown, (err) => {

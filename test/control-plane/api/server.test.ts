@@ -46,6 +46,14 @@ t.test('a body that is too large, of another type, or not JSON is refused', asyn
   t.match((await post('{"name":', 'application/json')).json(), { code: 'MDS_REQUEST_INVALID', status: 400 });
 });
 
+t.test('a path that cannot be read, or is too long, is a problem; one as long as a name may be is not', async (t) => {
+  const app = await aServer(t);
+  const status = async (url: string) => (await app.inject({ method: 'DELETE', url })).json().status;
+  t.equal(await status(`/v1/topics/${'x'.repeat(200)}`), 503, 'Postgres was asked for it');
+  t.equal(await status(`/v1/topics/${'x'.repeat(3000)}`), 414);
+  t.equal(await status('/v1/topics/%zz'), 400);
+});
+
 t.test('a reserved name, or a schema that is none, is refused before anything is touched', async (t) => {
   const app = await aServer(t);
   const create = async (payload: object) => (await app.inject({ method: 'POST', url: '/v1/topics', payload })).json();

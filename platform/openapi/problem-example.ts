@@ -1,8 +1,8 @@
 // What a problem of each code looks like: the answer itself, with likely details put into its sentence.
 
-import { problemOf, requestInvalid } from '../../../platform/problem-details.ts';
-import type { Problem } from '../../../schemas/api/problem.ts';
-import { ERROR_KINDS, MdsError, type MdsErrorCode } from '../../../schemas/errors.ts';
+import type { Problem } from '../../schemas/api/problem.ts';
+import { ERROR_KINDS, MdsError, type MdsErrorCode } from '../../schemas/errors.ts';
+import { problemOf, requestInvalid } from '../problem-details.ts';
 
 /** By the placeholder's name; what is not here stands for itself. */
 const DETAILS: Readonly<Record<string, unknown>> = {
@@ -52,5 +52,6 @@ export function problemExample(code: MdsErrorCode, status: number = ERROR_KINDS[
 const ANY_PROBLEM = { at: 'body/name', message: 'must match pattern "^[a-zA-Z0-9][a-zA-Z0-9._-]*$"' };
 const REQUEST_PROBLEMS: Readonly<Record<number, typeof ANY_PROBLEM>> = {
   413: { at: 'request', message: 'Request body is too large' },
+  414: { at: 'request', message: 'A part of the path is too long' },
   415: { at: 'request', message: 'Unsupported Media Type' },
 };

@@ -6,10 +6,10 @@ import { join } from 'node:path';
 import t from 'tap';
 import { Check } from 'typebox/value';
 import { describedApi } from '../../../control-plane/api/documentation.ts';
-import { codesIn, operationIdOf } from '../../../control-plane/api/openapi/complete-document.ts';
-import { exampleOf } from '../../../control-plane/api/openapi/example-of.ts';
-import { problemExample } from '../../../control-plane/api/openapi/problem-example.ts';
 import { undisturbedServer } from '../../../docs/api-reference/undisturbed-server.ts';
+import { codesIn, operationIdOf } from '../../../platform/openapi/complete-document.ts';
+import { exampleOf } from '../../../platform/openapi/example-of.ts';
+import { problemExample } from '../../../platform/openapi/problem-example.ts';
 import { PROBLEM_CONTENT_TYPE, Problem } from '../../../schemas/api/problem.ts';
 import { ERROR_KINDS, isMdsErrorCode } from '../../../schemas/errors.ts';
 

@@ -2,8 +2,8 @@
 // the request, of the answer and of every problem for each operation, and how callers show who they are. Pure.
 
 import { STATUS_CODES } from 'node:http';
-import { PROBLEM_CONTENT_TYPE } from '../../../schemas/api/problem.ts';
-import { isMdsErrorCode, type MdsErrorCode } from '../../../schemas/errors.ts';
+import { PROBLEM_CONTENT_TYPE } from '../../schemas/api/problem.ts';
+import { isMdsErrorCode, type MdsErrorCode } from '../../schemas/errors.ts';
 import { type ExampleSchema, exampleOf } from './example-of.ts';
 import { problemExample } from './problem-example.ts';
 
@@ -59,7 +59,8 @@ const SECURITY = {
   },
 };
 
-/** What Fastify itself says of a body, before any route sees it. */
+/** What Fastify itself says of a path or a body, before any route sees it. */
+const PATH_STATUSES = [414];
 const BODY_STATUSES = [413, 415];
 
 export function completeDocument(document: ApiDocument): ApiDocument & { readonly security: readonly unknown[] } {
@@ -77,7 +78,8 @@ export function completeDocument(document: ApiDocument): ApiDocument & { readonl
 
 function completeOperation(method: string, path: string, operation: ApiOperation): ApiOperation {
   const { parameters, requestBody, responses } = operation;
-  const said = requestBody === undefined ? responses : { ...bodyProblems(), ...responses };
+  const early = [...(path.includes('{') ? PATH_STATUSES : []), ...(requestBody === undefined ? [] : BODY_STATUSES)];
+  const said = { ...invalidRequests(early), ...responses };
   return {
     operationId: operationIdOf(method, path),
     ...operation,
@@ -89,9 +91,9 @@ function completeOperation(method: string, path: string, operation: ApiOperation
   };
 }
 
-const bodyProblems = (): Record<string, ApiResponse> =>
+const invalidRequests = (statuses: readonly number[]): Record<string, ApiResponse> =>
   Object.fromEntries(
-    BODY_STATUSES.map((status) => [
+    statuses.map((status) => [
       status,
       {
         description: 'MDS_REQUEST_INVALID',
