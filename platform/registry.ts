@@ -40,7 +40,11 @@ export interface SchemaRegistry {
    * @throws MdsError `MDS_SCHEMA_INCOMPATIBLE` or `MDS_SCHEMA_INVALID`
    */
   register(subject: string, schema: string): Promise<number>;
-  /** Whether the schema may become the subject's next version; true for a subject without any. */
+  /**
+   * Whether the schema may become the subject's next version; true for a subject without any.
+   *
+   * @throws MdsError `MDS_SCHEMA_INVALID`
+   */
   checkCompatibility(subject: string, schema: string): Promise<boolean>;
   setCompatibility(subject: string, level: Compatibility): Promise<void>;
   /** Subjects of which some version is this schema; none when the registry does not know it. */
@@ -87,7 +91,7 @@ export function createRegistry(url: string): SchemaRegistry {
     getSchemaById,
     register: (subject, schema) => register(client, subject, schema),
     checkCompatibility: async (subject, schema) =>
-      (await orUndefined(() => client.testSubjectCompatibility(subject, avro(schema)))) ?? true,
+      (await orInvalid(() => orUndefined(() => client.testSubjectCompatibility(subject, avro(schema))))) ?? true,
     setCompatibility: async (subject, level) => {
       await orUnavailable(() => client.updateCompatibility(subject, ConfluentCompatibility[level]));
     },
@@ -127,7 +131,7 @@ async function subjectsOf(url: string, schemaId: number): Promise<string[]> {
 
 async function register(client: SchemaRegistryClient, subject: string, schema: string): Promise<number> {
   try {
-    return await orUnavailable(() => client.register(subject, avro(schema)));
+    return await orInvalid(() => orUnavailable(() => client.register(subject, avro(schema))));
   } catch (error) {
     if (!(error instanceof RestError)) throw error;
     if (error.status === 409) {
@@ -136,8 +140,17 @@ async function register(client: SchemaRegistryClient, subject: string, schema: s
       if (schemaId !== undefined) return schemaId;
       throw new MdsError('MDS_SCHEMA_INCOMPATIBLE', { subject, reason: error.message }, { cause: error });
     }
-    if (error.status === 422) throw new MdsError('MDS_SCHEMA_INVALID', { reason: error.message }, { cause: error });
     throw error;
+  }
+}
+
+/** The registry's Avro library refuses a few schemas that ours reads: with names that are no Unicode, for one. */
+async function orInvalid<Result>(call: () => Promise<Result>): Promise<Result> {
+  try {
+    return await call();
+  } catch (error) {
+    if (!(error instanceof RestError) || error.status !== 422) throw error;
+    throw new MdsError('MDS_SCHEMA_INVALID', { reason: error.message }, { cause: error });
   }
 }
 

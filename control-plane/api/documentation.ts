@@ -5,11 +5,14 @@ import swagger from '@fastify/swagger';
 import apiReference from '@scalar/fastify-api-reference';
 import { PUBLIC } from '../../platform/http-door/access.ts';
 import { type ApiDocument, completeDocument } from '../../platform/openapi/complete-document.ts';
+import { type DoorPart, withDoors } from '../../platform/openapi/doors.ts';
 import type { App } from './app.ts';
+import { readDoors } from './doors-file.ts';
 
 const DESCRIPTION = `Topics, durable subscriptions, filters and the state of the service.
 
-Events themselves do not pass here: clients connect to an edge by WebSocket (\`GET /v1/edges\`).
+Events themselves do not pass the control plane: clients connect to an edge by WebSocket (\`GET /v1/edges\`). Operations of other
+processes are listed here too; their \`servers\` say where the local stack has them, and this page can try the control plane's own.
 Every error is an RFC 9457 problem with a stable \`code\`.`;
 
 /** The reference compiles its styles and scripts in the page, hence the unsafe words; it reaches nobody but this server. */
@@ -50,7 +53,11 @@ export async function registerDocumentation(app: App, version: string): Promise<
     },
   });
   const config = { access: PUBLIC("it is the same for everybody, and has nobody's data") };
-  app.get('/openapi.json', { config, schema: { hide: true } }, () => describedApi(app));
+  let document: Promise<ReturnType<typeof describedApi>> | undefined;
+  app.get('/openapi.json', { config, schema: { hide: true } }, () => {
+    document ??= readDoors().then((doors) => describedApi(app, doors));
+    return document;
+  });
   app.addHook('onSend', async (request, reply) => {
     if (request.url.startsWith('/docs')) reply.header('content-security-policy', DOCS_CSP);
   });
@@ -68,6 +75,6 @@ export async function registerDocumentation(app: App, version: string): Promise<
   });
 }
 
-/** The document of an app that is ready. */
-export const describedApi = (app: App): ReturnType<typeof completeDocument> =>
-  completeDocument(app.swagger() as unknown as ApiDocument); // made of what the routes declare; the part that is used
+/** The document of an app that is ready, with what the other doors add to it. */
+export const describedApi = (app: App, doors: readonly DoorPart[]): ReturnType<typeof completeDocument> =>
+  completeDocument(withDoors(app.swagger() as unknown as ApiDocument, doors)); // made of what the routes declare

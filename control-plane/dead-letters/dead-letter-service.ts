@@ -25,6 +25,7 @@ import {
 } from '../store/dead-letters.ts';
 import type { Queryable } from '../store/queryable.ts';
 import { cancelRedrive, findRedrive, insertRedrive, type RedriveRow } from '../store/redrives.ts';
+import { withStoredTimes } from '../store/stored-times.ts';
 import { findSubscription } from '../store/subscriptions.ts';
 import { findTopic } from '../store/topics.ts';
 import type { LetterDecoding } from './letter-decoding.ts';
@@ -47,9 +48,8 @@ export class DeadLetterService {
   }
 
   async list(identity: Identity, search: LetterSearch, before: number, limit: number): Promise<DeadLetterRow[]> {
-    checkTimes(search);
     const { db } = this.#parts;
-    return listLetters(db, identity.tenant, await seenLetters(db, identity), search, before, limit);
+    return listLetters(db, identity.tenant, await seenLetters(db, identity), withStoredTimes(search), before, limit);
   }
 
   /** Of a record that only some events may be read of, only those are shown. */
@@ -178,20 +178,12 @@ function demandManage(identity: Identity, topic: string | undefined): void {
 }
 
 /** Nothing is touched by leaving something out: everything must be asked for. */
-function filterOf(filter: DeadLetterFilter = {}, all: true | undefined): DeadLetterFilter {
-  checkTimes(filter);
+function filterOf(given: DeadLetterFilter = {}, all: true | undefined): DeadLetterFilter {
+  const filter = withStoredTimes(given);
   const isEmpty = Object.keys(filter).length === 0;
   if (isEmpty === (all === true)) return filter;
   const message = isEmpty ? 'give a filter, or all: true' : 'give a filter or all, not both';
   throw new MdsError('MDS_REQUEST_INVALID', { problems: [message], errors: [{ at: 'body', message }] });
-}
-
-function checkTimes({ from, to }: DeadLetterFilter): void {
-  for (const [name, time] of Object.entries({ from, to })) {
-    if (time === undefined || Number.isFinite(Date.parse(time))) continue;
-    const message = `${time} is not a time; write it as 2026-01-31T12:00:00Z`;
-    throw new MdsError('MDS_REQUEST_INVALID', { problems: [message], errors: [{ at: name, message }] });
-  }
 }
 
 /** @param isContentShown whether what tells of the event may be shown: its key, and what its consumer said */

@@ -6,6 +6,7 @@ import { type DurableKeys, LEDGER_MINUTES } from '../../schemas/durable.ts';
 import { MdsError } from '../../schemas/errors.ts';
 import { type LedgerRow, readLedger } from '../store/delivery-ledger.ts';
 import type { Queryable } from '../store/queryable.ts';
+import { withStoredTimes } from '../store/stored-times.ts';
 import { ledgerRowsOf, MINUTE_MS, sumLedger } from './ledger-sums.ts';
 
 const DEFAULT_MINUTES = 60;
@@ -25,9 +26,9 @@ export async function readDeliveryLedger(
 ): Promise<DeliveryLedger> {
   const nowMinute = Math.floor(now() / MINUTE_MS);
   // The present minute is not over, and belongs to it all the same.
-  const toMinute = wish.to === undefined ? nowMinute + 1 : Math.ceil(timeMsOf('to', wish.to) / MINUTE_MS);
-  const fromMinute =
-    wish.from === undefined ? toMinute - DEFAULT_MINUTES : Math.floor(timeMsOf('from', wish.from) / MINUTE_MS);
+  const { from, to } = withStoredTimes(wish, 'querystring/');
+  const toMinute = to === undefined ? nowMinute + 1 : Math.ceil(Date.parse(to) / MINUTE_MS);
+  const fromMinute = from === undefined ? toMinute - DEFAULT_MINUTES : Math.floor(Date.parse(from) / MINUTE_MS);
   if (fromMinute >= toMinute) throw badTime('from', 'it must be before to');
   if (toMinute - fromMinute > MAX_LEDGER_MINUTES)
     throw badTime('from', `at most ${MAX_LEDGER_MINUTES} minutes at once`);
@@ -58,12 +59,6 @@ async function readMinutes(
   return minutes.flatMap(
     (minute, i) => ledgerRowsOf(subscriptionId, minute, (answers[i]?.[1] ?? {}) as Record<string, string>), // what HGETALL answers
   );
-}
-
-function timeMsOf(name: string, time: string): number {
-  const timeMs = Date.parse(time);
-  if (Number.isFinite(timeMs)) return timeMs;
-  throw badTime(name, `${time} is not a time; write it as 2026-01-31T12:00:00Z`);
 }
 
 function badTime(name: string, message: string): MdsError {

@@ -57,7 +57,8 @@ function positionOfToken(token: string, { topicId, name, partitions }: StartTopi
 
 function timeMsOf(time: string): number {
   const timeMs = Date.parse(time);
-  if (Number.isFinite(timeMs)) return timeMs;
+  // Nothing was produced before 1970, and to Kafka a negative time is a word of its own (-1 latest, -2 earliest).
+  if (Number.isFinite(timeMs)) return Math.max(0, timeMs);
   const message = `${time} is not a time; write it as 2026-01-31T12:00:00Z`;
   throw new MdsError('MDS_REQUEST_INVALID', { problems: [message], errors: [{ at: 'body', message }] });
 }

@@ -100,7 +100,7 @@ export async function listTopics(
 /** Ready topics of the tenant whose present schema, or that of its batch records, has this id. */
 export async function topicsOfSchema(db: Queryable, tenant: string, schemaId: number): Promise<string[]> {
   const { rows } = await db.query<{ name: string }>(
-    `SELECT name FROM topics WHERE tenant_id = $1 AND state = 'ready' AND $2 IN (schema_id, batch_schema_id)`,
+    `SELECT name FROM topics WHERE tenant_id = $1 AND state = 'ready' AND $2::bigint IN (schema_id, batch_schema_id)`,
     [tenant, schemaId],
   );
   return rows.map(({ name }) => name);

@@ -49,13 +49,13 @@ export function renderApi({ paths, tags = [] }: ApiDocument): string {
 const capital = (text: string): string => text.charAt(0).toUpperCase() + text.slice(1);
 
 function operationText({ method, path, operation }: Listed): string {
-  const { summary = '', description, parameters = [], requestBody, responses } = operation;
+  const { summary = '', description, parameters = [], requestBody, responses, servers } = operation;
   const answers = Object.entries(responses);
   const good = answers.filter(([status]) => status < '400');
   const problems = answers.filter(([status]) => status >= '400');
   return [
     `### ${method.toUpperCase()} ${path}\n`,
-    `${summary}.\n`,
+    `${summary}.${servers === undefined ? '' : ` At ${servers.map((server) => `${server.description.toLowerCase()}, \`${server.url}\` on the local stack`).join(' or ')}.`}\n`,
     ...(description === undefined ? [] : [`${description}\n`]),
     ...(parameters.length === 0 ? [] : [parametersTable(parameters)]),
     ...(requestBody === undefined

@@ -9,7 +9,7 @@ import { createMetrics } from '../../platform/metrics.ts';
 import { redisKeys } from '../../schemas/coordination.ts';
 
 /** Stands for any part: whatever is asked of it is another of its kind, and none of them can be called. */
-const nobody: unknown = new Proxy(
+export const nobody: unknown = new Proxy(
   {},
   {
     get: (_target, name) => (name === 'then' || typeof name === 'symbol' ? undefined : nobody),

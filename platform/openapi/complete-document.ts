@@ -35,6 +35,9 @@ export interface ApiOperation {
   readonly parameters?: readonly ApiParameter[];
   readonly requestBody?: { readonly required?: boolean; readonly content: Readonly<Record<string, MediaType>> };
   readonly responses: Readonly<Record<string, ApiResponse>>;
+  /** Which process answers it; none: the control plane. */
+  readonly 'x-door'?: string;
+  readonly servers?: readonly { readonly url: string; readonly description: string }[];
 }
 
 export type ApiPath = Readonly<Record<string, ApiOperation>>;

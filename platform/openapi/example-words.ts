@@ -83,6 +83,7 @@ export const EXAMPLE_WORDS: Readonly<Record<string, readonly unknown[]>> = {
   version: ['0.1.0'],
   what: ['acknowledged'],
   window: ['1m'],
+  within: ['1h'],
   workerId: ['worker-1'],
 };
 

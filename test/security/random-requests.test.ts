@@ -49,7 +49,7 @@ function boundedDocument(document: unknown, namespace: string): unknown {
     if (value === 'orders' || value === 'large-orders') return `${value}-${namespace}`;
     if (key === 'partitions' && value?.maximum > MAX_PARTITIONS) return { ...value, maximum: MAX_PARTITIONS };
     if (key === 'name' && value?.pattern !== undefined)
-      return { ...value, pattern: `^[a-z]{1,8}-${namespace}$`, maxLength: 40 };
+      return { ...value, pattern: `^[a-z-]{1,12}-${namespace}$`, maxLength: 40 };
     return value;
   });
 }

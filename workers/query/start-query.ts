@@ -14,7 +14,7 @@ import { createHttpServer, listen } from './http-server.ts';
 import { AggregateService } from './rollup/aggregate-service.ts';
 import { HotTail } from './rollup/hot-tail.ts';
 import { Rollups } from './rollup/rollups.ts';
-import { rollupRoutes } from './routes/rollup-routes.ts';
+import { queryRoutes } from './routes/query-routes.ts';
 
 export async function startQuery(context: ProcessContext<QueryConfig>): Promise<RunningProcess> {
   const { config, log, health, metrics, signal } = context;
@@ -42,7 +42,7 @@ export async function startQuery(context: ProcessContext<QueryConfig>): Promise<
   const version = String(JSON.parse(await readFile(new URL('../../package.json', import.meta.url), 'utf8')).version);
   const app = await createHttpServer({ health, metrics, log, bodyBytes: config.queryBodyBytes, version });
   const door = new Door(authenticator, catalog);
-  rollupRoutes(app, door, service, pool);
+  queryRoutes(app, { door, service, pool });
   await listen(app, config.host, config.httpPort);
   log.info({ addresses: app.addresses() }, 'query door open');
   return {

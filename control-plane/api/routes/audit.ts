@@ -8,6 +8,7 @@ import { MdsError } from '../../../schemas/errors.ts';
 import { type Identity, isOperator } from '../../../schemas/identity/identity.ts';
 import { type AuditRow, listAuditRows } from '../../store/audit-log.ts';
 import type { Queryable } from '../../store/queryable.ts';
+import { withStoredTimes } from '../../store/stored-times.ts';
 import { type App, problemsOf } from '../app.ts';
 import { decodePageToken, pageFrom } from '../page-token.ts';
 
@@ -29,9 +30,9 @@ export function auditRoutes(app: App, db: Queryable): void {
       },
     },
     async ({ identity, headers, query }, reply) => {
-      const { limit = DEFAULT_PAGE_LIMIT, pageToken, tenant: asked, ...filter } = query;
+      const { limit = DEFAULT_PAGE_LIMIT, pageToken, tenant: asked, ...wish } = query;
       const tenant = tenantFor(identity, asked);
-      checkTimes(filter);
+      const filter = withStoredTimes(wish, 'querystring/');
       const before = pageToken === undefined ? Number.MAX_SAFE_INTEGER : decodePageToken('audit', tenant, pageToken);
       if (headers.accept?.includes(NDJSON)) {
         const lines = Readable.from(exported(db, tenant, filter, before));
@@ -67,14 +68,3 @@ async function* exported(
 }
 
 const shown = ({ at, ...row }: AuditRow): AuditEntry => ({ ...row, at: at.toISOString() });
-
-function checkTimes(times: Pick<AuditFilter, 'from' | 'to'>): void {
-  for (const [name, time] of Object.entries({ from: times.from, to: times.to })) {
-    if (time === undefined || Number.isFinite(Date.parse(time))) continue;
-    const message = `${time} is not a time; write it as 2026-01-31T12:00:00Z`;
-    throw new MdsError('MDS_REQUEST_INVALID', {
-      problems: [message],
-      errors: [{ at: `querystring/${name}`, message }],
-    });
-  }
-}

@@ -38,6 +38,17 @@ t.test('a time is before its first record, or at the end where there is none', a
   await t.rejects(from({ time: 'noon' }), { code: 'MDS_REQUEST_INVALID' });
 });
 
+// A subscription that was put to the year 1149 was answered as if Kafka were away.
+t.test('a time before 1970 is never asked of Kafka, to which a negative one means something else', async (t) => {
+  const asked: number[] = [];
+  const offsetsForTime = async (_topic: string, _partitions: number, timeMs: number) => {
+    asked.push(timeMs);
+    return new Map([[0, 10]]);
+  };
+  await startPositionOf({ time: '1149-05-07T08:07:54Z' }, topic, { ...kafka, offsetsForTime });
+  t.same(asked, [0]);
+});
+
 t.test('a token is taken as it is, without asking Kafka', async (t) => {
   const away = { ranges: () => Promise.reject(new Error('away')), offsetsForTime: kafka.offsetsForTime };
   const token = encodeResumeToken({ topicId: 7, position: new Map([[1, { offset: 3, index: 2 }]]) });

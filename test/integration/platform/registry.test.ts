@@ -45,6 +45,16 @@ t.test('with BACKWARD compatibility a subject takes what can read its old record
   await t.rejects(registry.register(subject, wrong), { code: 'MDS_SCHEMA_INCOMPATIBLE', details: { subject } });
 });
 
+// Random requests to check a schema were answered as a bug, since the registry's refusal was thought to be one.
+t.test('what is no schema to the registry is refused as that, registered or only checked', async (t) => {
+  const { subject, schema } = aSubject();
+  await registry.register(subject, schema());
+  await registry.setCompatibility(subject, 'BACKWARD');
+  const none = JSON.stringify({ type: 'record', name: 'no name', fields: [] });
+  await t.rejects(registry.checkCompatibility(subject, none), { code: 'MDS_SCHEMA_INVALID' });
+  await t.rejects(registry.register(subject, none), { code: 'MDS_SCHEMA_INVALID' });
+});
+
 // Two control planes once created the first topic of a tenant at the same moment: the slower one was told that the schema
 // of dead letters, which was the same, is not compatible with itself.
 t.test('processes that register the same first schema at the same moment all get its id', async (t) => {

@@ -6,18 +6,20 @@ import { join } from 'node:path';
 import t from 'tap';
 import { Check } from 'typebox/value';
 import { describedApi } from '../../../control-plane/api/documentation.ts';
+import { readDoors } from '../../../control-plane/api/doors-file.ts';
 import { undisturbedServer } from '../../../docs/api-reference/undisturbed-server.ts';
 import { codesIn, operationIdOf } from '../../../platform/openapi/complete-document.ts';
+import { withDoors } from '../../../platform/openapi/doors.ts';
 import { exampleOf } from '../../../platform/openapi/example-of.ts';
 import { problemExample } from '../../../platform/openapi/problem-example.ts';
 import { PROBLEM_CONTENT_TYPE, Problem } from '../../../schemas/api/problem.ts';
 import { ERROR_KINDS, isMdsErrorCode } from '../../../schemas/errors.ts';
 
-const ROUTES = join(import.meta.dirname, '../../../control-plane/api/routes');
+const ROOT = join(import.meta.dirname, '../../..');
 
 const app = await undisturbedServer('1.2.3');
 t.teardown(() => app.close());
-const document = describedApi(app);
+const document = describedApi(app, await readDoors());
 const operations = Object.entries(document.paths).flatMap(([path, methods]) =>
   Object.entries(methods).map(([method, operation]) => ({ name: `${method} ${path}`, operation })),
 );
@@ -87,9 +89,16 @@ t.test('callers are told how to show who they are', async (t) => {
   t.same(document.security, [{ bearer: [] }]);
 });
 
+t.test('operations of other processes say where they are, and two processes never answer the same', async (t) => {
+  const [query] = await readDoors();
+  t.match(document.paths['/v1/topics/{topic}/aggregate']?.get, { 'x-door': 'query', servers: [{ url: /:9438$/ }] });
+  t.notOk(document.paths['/v1/topics']?.get?.servers);
+  if (query) t.throws(() => withDoors(document, [{ ...query, door: 'other' }]), /other is not the only one/);
+});
+
 t.test('no route of the API is hidden', async (t) => {
-  for (const file of globSync('*.ts', { cwd: ROUTES })) {
-    t.notMatch(readFileSync(join(ROUTES, file), 'utf8'), /\bhide:/, file);
+  for (const file of globSync(['control-plane/api/routes/*.ts', 'workers/query/routes/*.ts'], { cwd: ROOT })) {
+    t.notMatch(readFileSync(join(ROOT, file), 'utf8'), /\bhide:/, file);
   }
 });
 
