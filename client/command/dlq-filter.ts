@@ -27,7 +27,7 @@ export function filterOf({ subscription, topic, reason, key, from, to }: FilterO
   return Object.fromEntries(given.filter(([, value]) => value !== undefined));
 }
 
-function time(text: string): string {
+export function time(text: string): string {
   const found = pointInTime(text);
   if (Number.isNaN(Date.parse(found)))
     throw new InvalidArgumentError('It must be a time such as 2026-01-31T12:00:00Z, or a time ago such as 2h.');

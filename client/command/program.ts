@@ -2,6 +2,7 @@
 
 import { Command } from 'commander';
 import { aggregateCommand } from './aggregate.ts';
+import { auditCommand } from './audit.ts';
 import { checkCommand } from './check.ts';
 import { configCommand } from './configuration.ts';
 import { connectionsCommand } from './connections.ts';
@@ -67,6 +68,7 @@ export function createProgram(): Command {
     healthCommand(),
     errorsCommand(),
     configCommand(),
+    auditCommand(),
   ];
   for (const command of commands) program.addCommand(command);
   for (const command of [program, ...commands.flatMap(withInner)])

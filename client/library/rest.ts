@@ -1,6 +1,7 @@
 // The control plane's REST API as typed functions, for the `mds` command, the page and the library's search for edges.
 // Every failure is an MdsError: the server's own, or MDS_DEPENDENCY_UNAVAILABLE when nothing that speaks REST answered.
 
+import type { AuditEntry, AuditFilter } from '../../schemas/api/audit.ts';
 import type {
   ChangedConfiguration,
   ConfigurationChange,
@@ -176,6 +177,9 @@ export class RestClient {
   /** @param from RFC 3339; default: an hour before `to` @param to default: now */
   ledger = (id: string, from?: string, to?: string): Promise<DeliveryLedger> =>
     this.#call('GET', `/v1/subscriptions/${encodeURIComponent(id)}/ledger${queryOf({ from, to })}`);
+  /** Newest first, asked for page by page while they are read. */
+  auditEntries = (search: AuditFilter, limit?: number): AsyncGenerator<AuditEntry> =>
+    this.#pages<AuditEntry>('/v1/audit', { ...search }, limit);
   /** Newest first. */
   deadLetters = (
     search: DeadLetterFilter & { readonly state?: DeadLetter['state'] },
@@ -205,15 +209,23 @@ export class RestClient {
   /** Follows the page tokens to the end, or until there are `limit`. */
   async #listAll<Item>(path: string, search: Query = {}, limit = Number.POSITIVE_INFINITY): Promise<readonly Item[]> {
     const items: Item[] = [];
+    for await (const item of this.#pages<Item>(path, search, limit)) items.push(item);
+    return items;
+  }
+
+  async *#pages<Item>(path: string, search: Query, limit = Number.POSITIVE_INFINITY): AsyncGenerator<Item> {
+    let count = 0;
     let pageToken: string | undefined;
     do {
-      const pageLimit = Number.isFinite(limit) ? String(Math.min(MAX_PAGE_LIMIT, limit - items.length)) : undefined;
+      const pageLimit = Number.isFinite(limit) ? String(Math.min(MAX_PAGE_LIMIT, limit - count)) : undefined;
       const query = queryOf({ ...search, limit: pageLimit, pageToken });
       const page: unknown = await request(this.api, this.#fetch, 'GET', `${path}${query}`);
-      items.push(...itemsOf<Item>(this.api, page));
+      for (const item of itemsOf<Item>(this.api, page)) {
+        count++;
+        yield item;
+      }
       pageToken = isObject(page) && typeof page.nextPageToken === 'string' ? page.nextPageToken : undefined;
-    } while (pageToken !== undefined && items.length < limit);
-    return items;
+    } while (pageToken !== undefined && count < limit);
   }
 }
 

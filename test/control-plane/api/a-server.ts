@@ -1,4 +1,4 @@
-// The REST API's server without any service behind it.
+// The REST API's server without any service behind it, unless a test gives it one; Kafka and registry are always played.
 
 import { join } from 'node:path';
 import { Redis } from 'ioredis';
@@ -47,7 +47,8 @@ function someDeadLetters(db: Queryable, redis: Redis): DeadLetterService {
 export async function aServer(t: Test, overrides: Partial<ServerParts> = {}) {
   const pool = new pg.Pool({ connectionString: `postgres://nobody@${NOBODY}/none` });
   const db: Queryable = overrides.db ?? pool;
-  const redis = new Redis(`redis://${NOBODY}`, { lazyConnect: true, enableOfflineQueue: false });
+  const nobody = new Redis(`redis://${NOBODY}`, { lazyConnect: true, enableOfflineQueue: false });
+  const redis = overrides.redis ?? nobody;
   const keys = redisKeys('test');
   const known = { monitoringEvent: { type: 'record', name: 'E', fields: [] }, deadLetter: '{}' };
   const kafka = new InMemoryKafka();
@@ -95,7 +96,7 @@ export async function aServer(t: Test, overrides: Partial<ServerParts> = {}) {
   t.teardown(async () => {
     await app.close();
     await pool.end();
-    redis.disconnect();
+    nobody.disconnect();
   });
   return app;
 }

@@ -24,16 +24,14 @@ const authenticator = authenticatorOf(PEOPLE);
 
 t.test('without a credential nothing of /v1 is answered', async (t) => {
   const app = await aServer(t, { authenticator });
-  const { paths } = (await app.inject('/openapi.json')).json();
   let tried = 0;
-  for (const [path, operations] of Object.entries<object>(paths)) {
-    for (const method of Object.keys(operations)) {
-      const url = path.replaceAll(/\{(\w+)\}/g, '1');
-      const answer = await app.inject({ method: method.toUpperCase() as 'GET', url });
-      t.equal(answer.statusCode, 401, `${method} ${path}`);
-      t.equal(answer.body, JSON.stringify(problemOf(new MdsError('MDS_UNAUTHENTICATED'))), `${method} ${path}`);
-      tried++;
-    }
+  for (const { method, url: pattern } of app.routeAccess) {
+    if (!pattern.startsWith('/v1') || method === 'HEAD') continue;
+    const url = pattern.replaceAll(/:\w+/g, '1');
+    const answer = await app.inject({ method: method as 'GET', url });
+    t.equal(answer.statusCode, 401, `${method} ${url}`);
+    t.equal(answer.body, JSON.stringify(problemOf(new MdsError('MDS_UNAUTHENTICATED'))), `${method} ${url}`);
+    tried++;
   }
   t.ok(tried > 30, `${tried} operations`);
 });
