@@ -6,6 +6,7 @@ import { ceilingsSuite } from './suites/ceilings.ts';
 import { connectionsSuite } from './suites/connections.ts';
 import { fanoutSuite } from './suites/fanout.ts';
 import { firehoseSuite } from './suites/firehose.ts';
+import { ingestSuite } from './suites/ingest.ts';
 import { kernelSuite } from './suites/kernel.ts';
 import { peerSuite } from './suites/peer.ts';
 import { replaySuite } from './suites/replay.ts';
@@ -24,5 +25,6 @@ export const SUITES: readonly Suite[] = [
   replaySuite,
   connectionsSuite,
   scalingSuite,
+  ingestSuite,
   peerSuite,
 ];

@@ -56,6 +56,8 @@ export const CatalogTopic = Type.Object({
   /** Registry id and text (Avro JSON, self-contained) of the schema that filters are checked against. */
   schemaId: Count,
   schema: Type.String(),
+  /** Registry id to write batch records of that schema with; absent in a catalog that an older control plane wrote. */
+  batchSchemaId: Type.Optional(Count),
 });
 export type CatalogTopic = Static<typeof CatalogTopic>;
 

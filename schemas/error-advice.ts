@@ -26,6 +26,8 @@ export const ERROR_ADVICE: Readonly<Record<MdsErrorCode, string>> = {
   MDS_SCHEMA_BREAKS_FILTERS: 'Change the subscriptions that are named first, or accept it.',
   MDS_SCHEMA_UNKNOWN_ID:
     'A producer writes with another registry, or the registry lost its content: compare their addresses.',
+  MDS_SCHEMA_MISMATCH:
+    'The sender writes with the schema of the topic, or the topic gets a version that can read the other one.',
   MDS_RECORD_NOT_FRAMED: `The producer writes no Confluent header. ${PRODUCER}`,
   MDS_RECORD_TRUNCATED: PRODUCER,
   MDS_RECORD_TRAILING_BYTES: `It writes with another schema than it names. ${PRODUCER}`,
@@ -91,6 +93,10 @@ export const ERROR_ADVICE: Readonly<Record<MdsErrorCode, string>> = {
   MDS_EVENTS_SHED: 'Nothing if the policy is meant; else the client takes overflow resume.',
   MDS_POSITION_CONFLICT: 'Two instances store the same position: end one of them.',
   MDS_EVENT_IN_PROGRESS: 'Nothing: the producer learns on its next try what became of the event.',
+  MDS_BODY_TOO_LARGE: 'The sender makes smaller batches, or raise MDS_INGEST_BODY_BYTES and MDS_INGEST_DECODED_BYTES.',
+  MDS_BODY_CORRUPT: 'The sender says another content-encoding than it used, or something on the way changed the body.',
+  MDS_MEDIA_TYPE_UNKNOWN: 'The sender is pointed at another door, or told another format; docs/ingest.md lists them.',
+  MDS_SYSLOG_FRAMING: 'Set the sender to octet counting, and its longest message to MDS_INGEST_SYSLOG_MESSAGE_BYTES.',
   MDS_INGEST_BUSY: 'Start another ingest door, or raise its limits.',
   MDS_ROLLUP_CORRUPT: 'The range is aggregated again by itself; if it goes on, workers of different versions write it.',
   MDS_ROLLUP_INVALID: 'Whoever defines the rollup corrects it at the place that is named.',

@@ -55,6 +55,7 @@ export const ERROR_KINDS = {
     'With this schema {count} filters that are in use on {topic} would be refused; see them with a check, and accept that if it is meant.',
   ),
   MDS_SCHEMA_UNKNOWN_ID: kind(404, false, 'The schema registry has no schema with id {schemaId}.'),
+  MDS_SCHEMA_MISMATCH: kind(422, false, 'The topic cannot read what schema {schemaId} writes: {reason}.'),
   MDS_RECORD_NOT_FRAMED: kind(422, false, 'The record does not begin with the Confluent magic byte and schema id.'),
   MDS_RECORD_TRUNCATED: kind(422, false, 'The record ends in the middle of a value.'),
   MDS_RECORD_TRAILING_BYTES: kind(422, false, 'The record has {count} bytes after its last value.'),
@@ -220,6 +221,18 @@ export const ERROR_KINDS = {
     409,
     true,
     'An event with this id is being written by another request; send it again to learn what became of it.',
+  ),
+  MDS_BODY_TOO_LARGE: kind(
+    413,
+    false,
+    'The body has more than {limitBytes} bytes when it is uncompressed; send several.',
+  ),
+  MDS_BODY_CORRUPT: kind(400, false, 'The body is not what its content-encoding ({encoding}) says: {reason}.'),
+  MDS_MEDIA_TYPE_UNKNOWN: kind(415, false, 'This door does not read {found}; send {known}.'),
+  MDS_SYSLOG_FRAMING: kind(
+    400,
+    false,
+    'The syslog stream cannot be cut into messages: {reason}. Use octet counting, or one message a line.',
   ),
   MDS_INGEST_BUSY: kind(503, true, 'The ingest door works on {limit} requests, which is its limit; send again.'),
 

@@ -69,6 +69,18 @@ const GOALS: readonly Goal[] = [
     moonshot: 6000,
     show: byteCount,
   },
+  {
+    what: 'ingest, NDJSON batches, one core of the door',
+    figure: 'ingest.ndjson.perCore',
+    reach: 200_000,
+    show: perSecond('events/s'),
+  },
+  {
+    what: 'ingest, Avro batches, one core of the door',
+    figure: 'ingest.avro.perCore',
+    reach: 500_000,
+    show: perSecond('events/s'),
+  },
   { what: 'replay', figure: 'replay.eventsPerSecond', reach: 1e6, show: perSecond('events/s scanned') },
 ];
 

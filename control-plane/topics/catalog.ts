@@ -21,6 +21,7 @@ export function catalogOf(topics: readonly TopicRow[], inUse: ReadonlySet<number
       partitions: row.partitions,
       schemaId: row.schemaId,
       schema: row.schemaJson,
+      ...(row.batchSchemaId === null ? {} : { batchSchemaId: row.batchSchemaId }),
     };
     catalog.set(String(row.topicId), JSON.stringify(entry));
   }

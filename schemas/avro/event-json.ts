@@ -137,7 +137,7 @@ const TIMESTAMP_SCALE: Readonly<Record<string, bigint>> = { millis: 1n, micros: 
 const DAY_MS = 86_400_000;
 
 function integerOf(json: unknown, kind: 'int' | 'long', logical: LogicalType | undefined, at: Place): number | bigint {
-  const fromText = typeof json === 'string' && logical ? fromIso(json, logical.name) : null;
+  const fromText = typeof json === 'string' && logical ? unitsOfIsoTime(json, logical.name) : null;
   if (fromText !== null) return normalLong(fromText);
   const isWhole =
     typeof json === 'number' ? Number.isSafeInteger(json) : typeof json === 'string' && /^-?\d+$/.test(json);
@@ -150,8 +150,12 @@ function integerOf(json: unknown, kind: 'int' | 'long', logical: LogicalType | u
   return normalLong(value);
 }
 
-/** Fractions of a second keep all their digits, down to the schema's unit. */
-function fromIso(text: string, logical: string): bigint | null {
+/**
+ * An ISO 8601 time in the units of a logical type. Fractions of a second keep all their digits, down to the schema's unit.
+ *
+ * @returns null when the text is no time, or the logical type none that has one
+ */
+export function unitsOfIsoTime(text: string, logical: string): bigint | null {
   const ms = /^\d{4}-\d\d-\d\d/.test(text) ? Date.parse(text) : Number.NaN;
   if (Number.isNaN(ms)) return null;
   if (logical === 'date') return BigInt(Math.floor(ms / DAY_MS));

@@ -17,12 +17,13 @@ import { randomFilter } from '../schemas/plan/random-filter.ts';
 import { damagedBody } from '../workers/stream/kernel/damage-case.ts';
 import { richTopic } from '../workers/stream/kernel/rich-schemas.ts';
 import { changedText } from './changed-text.ts';
+import { ingestDoors } from './ingest-targets.ts';
 import type { FuzzTarget, Outcome } from './target.ts';
 
 /** CPU time for one input: a hang guard. */
 const MAX_INPUT_MS = 1000;
 
-interface Door {
+export interface Door {
   readonly name: string;
   readonly codes: readonly MdsErrorCode[];
   readonly draw: (choose: Choose) => string;
@@ -163,12 +164,14 @@ function widest(): Choose {
   return (count) => drawn++ % count;
 }
 
-export const doors: readonly FuzzTarget[] = [envelopes, tokens, messages, schemas, filters].map((door) => ({
-  name: door.name,
-  draw: (choose) => ({ text: choose(4) === 0 ? door.draw(choose) : door.change(door.draw(choose), choose) }),
-  mutate: (input, choose) => ({ text: door.change((input as DoorInput).text, choose) }), // read from the corpus
-  check: (input) => checkDoor(door, input as DoorInput), // drawn above, or read from the corpus
-}));
+export const doors: readonly FuzzTarget[] = [envelopes, tokens, messages, schemas, filters, ...ingestDoors].map(
+  (door) => ({
+    name: door.name,
+    draw: (choose) => ({ text: choose(4) === 0 ? door.draw(choose) : door.change(door.draw(choose), choose) }),
+    mutate: (input, choose) => ({ text: door.change((input as DoorInput).text, choose) }), // read from the corpus
+    check: (input) => checkDoor(door, input as DoorInput), // drawn above, or read from the corpus
+  }),
+);
 
 function checkDoor({ codes, read, name }: Door, { text, schema }: DoorInput): Outcome {
   const before = process.cpuUsage();

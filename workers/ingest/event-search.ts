@@ -1,12 +1,13 @@
-// Looks into Kafka whether events with certain ids were written since some time: needed only for what a process that died,
+// Looks into Kafka whether events of certain claims were written since some time: needed only for what a process that died,
 // or lost Kafka in the middle, has left unsettled. Reads headers, decodes nothing.
 
 import { createConsumer, type KafkaConsumer, type KafkaMessage } from '../../platform/kafka.ts';
 import type { Logger } from '../../platform/log.ts';
 import type { CatalogTopic } from '../../schemas/coordination.ts';
 import { MdsError } from '../../schemas/errors.ts';
-import { EVENT_ID_HEADER } from '../../schemas/ingest.ts';
-import type { AcceptedEvent } from './dedupe-window.ts';
+import { CLAIM_HEADER } from '../../schemas/ingest.ts';
+import type { ClaimedPlace } from './dedupe-window.ts';
+import { type Cursor, placeInRanges, readHeader } from './record-place.ts';
 
 /** Clocks of Redis and of the brokers may differ by this. */
 const CLOCK_TOLERANCE_MS = 5000;
@@ -31,13 +32,14 @@ export class EventSearch {
 
   /**
    * @param sinceMs ms since 1970: not written before this
-   * @returns those that Kafka has
+   * @returns those that Kafka has, by `placeKey`
    * @throws MdsError `MDS_TIMEOUT` or `MDS_DEPENDENCY_UNAVAILABLE`
    */
-  find(topic: CatalogTopic, eventIds: ReadonlySet<string>, sinceMs: number): Promise<AcceptedEvent[]> {
+  find(topic: CatalogTopic, places: readonly ClaimedPlace[], sinceMs: number): Promise<Map<string, Cursor>> {
+    const wanted = Map.groupBy(places, ({ claim }) => claim);
     const search = this.#last.then(
-      () => this.#find(topic, eventIds, sinceMs),
-      () => this.#find(topic, eventIds, sinceMs),
+      () => this.#find(topic, wanted, sinceMs),
+      () => this.#find(topic, wanted, sinceMs),
     );
     this.#last = search.catch(() => undefined); // its caller hears of it; the next search is another one
     return search;
@@ -48,10 +50,14 @@ export class EventSearch {
     await (await this.#connecting)?.disconnect();
   }
 
-  async #find(topic: CatalogTopic, wanted: ReadonlySet<string>, sinceMs: number): Promise<AcceptedEvent[]> {
+  async #find(
+    topic: CatalogTopic,
+    wanted: ReadonlyMap<string, readonly ClaimedPlace[]>,
+    sinceMs: number,
+  ): Promise<Map<string, Cursor>> {
     const consumer = await this.#connected();
     const ranges = await rangesOf(consumer, topic, sinceMs - CLOCK_TOLERANCE_MS);
-    const found: AcceptedEvent[] = [];
+    const found = new Map<string, Cursor>();
     const deadlineMs = performance.now() + DEADLINE_MS;
     const onEnd = ({ partition, offset }: { readonly partition: number; readonly offset: number }): void => {
       const range = ranges.get(partition);
@@ -67,9 +73,13 @@ export class EventSearch {
         for (const message of await consumer.consume(POLL_RECORDS)) {
           const range = ranges.get(message.partition);
           if (range) range.next = message.offset + 1;
-          const eventId = eventIdOf(message);
-          if (eventId === null || !wanted.has(eventId)) continue;
-          found.push({ eventId, partition: message.partition, offset: message.offset });
+          const written = claimOf(message);
+          if (!written) continue;
+          for (const sought of wanted.get(written.claim) ?? []) {
+            const recordIndex = placeInRanges(written.ranges, sought.place);
+            if (recordIndex === null) continue;
+            found.set(placeKey(sought), { partition: message.partition, offset: message.offset, recordIndex });
+          }
         }
       }
       return found;
@@ -116,11 +126,13 @@ async function rangesOf(consumer: KafkaConsumer, topic: CatalogTopic, sinceMs: n
   return new Map(ranges);
 }
 
-function eventIdOf({ headers }: KafkaMessage): string | null {
+export const placeKey = ({ claim, place }: ClaimedPlace): string => `${claim} ${place}`;
+
+function claimOf({ headers }: KafkaMessage): ReturnType<typeof readHeader> {
   for (const header of headers ?? []) {
-    const value: unknown = header[EVENT_ID_HEADER];
-    if (typeof value === 'string') return value;
-    if (value instanceof Uint8Array) return Buffer.from(value).toString();
+    const value: unknown = header[CLAIM_HEADER];
+    if (typeof value === 'string') return readHeader(value);
+    if (value instanceof Uint8Array) return readHeader(Buffer.from(value).toString());
   }
   return null;
 }

@@ -1,21 +1,24 @@
-// Takes a request's events into Kafka, each once: claims their ids, looks into Kafka for what an earlier attempt may have
-// left there, produces the rest, and remembers what Kafka has acknowledged.
+// One request's events: claim their ids, produce what nobody has produced, settle, and say for each what became of it. A
+// process that dies at any step leaves claims behind, and whoever is sent the events again finds out what Kafka has.
 
-import { randomUUID } from 'node:crypto';
+import { randomBytes } from 'node:crypto';
 import type { KafkaProducer } from '../../platform/kafka.ts';
 import type { Logger } from '../../platform/log.ts';
 import type { CatalogTopic } from '../../schemas/coordination.ts';
 import { MdsError, reasonOf } from '../../schemas/errors.ts';
-import { EVENT_ID_HEADER, type IngestAnswer, type IngestResult } from '../../schemas/ingest.ts';
-import type { AcceptedEvent, Claim, DedupeWindow } from './dedupe-window.ts';
+import { CLAIM_HEADER, type IngestResult } from '../../schemas/ingest.ts';
+import type { Claim, DedupeWindow, TakenEvent } from './dedupe-window.ts';
 import type { EventBatch, EventToIngest } from './event-batch.ts';
-import type { EventSearch } from './event-search.ts';
+import { type EventSearch, placeKey } from './event-search.ts';
+import { type RecordToProduce, recordsOf } from './kafka-records.ts';
+import { type Cursor, headerText, type PlacedRecord } from './record-place.ts';
 
-/** A claim that is older was held up somewhere; to be safe against whoever takes it over, nothing is produced on it. */
+/** A claim that is this old, far too young to be safe against whoever takes it over, has nothing produced on it. */
 const FRESH_CLAIM_MS = 5000;
+const CLAIM_NAME_BYTES = 9;
 
 export interface IngestOptions {
-  readonly window: Pick<DedupeWindow, 'claim' | 'settle'>;
+  readonly window: Pick<DedupeWindow, 'claim' | 'settle' | 'leaveOpen'>;
   readonly search: Pick<EventSearch, 'find'>;
   readonly producer: Pick<KafkaProducer, 'produce' | 'room'>;
   readonly log: Logger;
@@ -23,9 +26,18 @@ export interface IngestOptions {
   readonly now: () => number;
 }
 
-interface Claimed {
-  readonly event: EventToIngest;
-  readonly claim: Claim;
+type Unsure = Extract<Claim, { kind: 'unsure' }>;
+
+/** One request on its way. */
+interface Work {
+  readonly topic: CatalogTopic;
+  readonly batch: EventBatch;
+  readonly claim: string;
+  readonly results: IngestResult[];
+  /** What Kafka has, to be settled. */
+  readonly written: PlacedRecord[];
+  /** What Kafka may have: not to be settled. */
+  readonly open: TakenEvent[];
 }
 
 export class Ingest {
@@ -38,101 +50,125 @@ export class Ingest {
   /**
    * Resolves when Kafka has acknowledged everything that is accepted.
    *
+   * @returns a result for each event, in the order of the request
    * @throws MdsError `MDS_DEPENDENCY_UNAVAILABLE` when Redis is away: nothing was produced
    */
-  async take(topic: CatalogTopic, batch: EventBatch): Promise<IngestAnswer> {
-    const results = [...batch.results];
+  async take(topic: CatalogTopic, batch: EventBatch): Promise<IngestResult[]> {
+    const claim = randomBytes(CLAIM_NAME_BYTES).toString('base64url');
+    const work: Work = { topic, batch, claim, results: [...batch.results], written: [], open: [] };
     const startedMs = this.#options.now();
-    const claimed = await this.#claim(topic, batch.events);
-    const fresh: EventToIngest[] = [];
-    const unsure: { readonly event: EventToIngest; readonly claimedMs: number }[] = [];
-    for (const { event, claim } of claimed) {
-      const { index } = event;
-      if (claim.kind === 'new') fresh.push(event);
-      else if (claim.kind === 'unsure') unsure.push({ event, claimedMs: claim.claimedMs });
-      else if (claim.kind === 'busy') results.push(failed(index, new MdsError('MDS_EVENT_IN_PROGRESS')));
-      else results.push({ index, status: 'duplicate', partition: claim.partition, offset: claim.offset });
-    }
-    if (unsure.length > 0) await this.#resolve(topic, unsure, fresh, results);
+    const claims = await this.#claim(work);
+    const fresh = await this.#sortOut(work, claims);
     if (this.#options.now() - startedMs > FRESH_CLAIM_MS) {
-      // The claims run out by themselves; whoever sends the events again finds that Kafka does not have them.
+      // The claim runs out by itself; whoever sends the events again finds that Kafka does not have them.
       const late = new MdsError('MDS_TIMEOUT', { operation: 'Claiming the events', timeoutMs: FRESH_CLAIM_MS });
-      for (const { index } of fresh) results.push(failed(index, late));
+      for (const { index } of fresh) work.results.push(failed(index, late));
     } else {
-      results.push(...(await this.#produce(topic, fresh)));
+      await Promise.all(recordsOf(batch, fresh).map((record) => this.#produce(work, record)));
+      await this.#settle(work);
     }
-    return answerOf(results);
+    return work.results.sort((a, b) => a.index - b.index);
   }
 
-  async #claim({ topicId }: CatalogTopic, events: readonly EventToIngest[]): Promise<Claimed[]> {
-    const known = events.filter(({ eventId }) => eventId !== null);
-    const eventIds = known.map(({ eventId }) => eventId ?? '');
-    let claims: Claim[];
+  async #claim({ topic, batch, claim }: Work): Promise<ReadonlyMap<number, Claim>> {
+    const events: TakenEvent[] = [];
+    for (const { eventId, index } of batch.events) if (eventId !== null) events.push({ eventId, place: index });
+    if (events.length === 0) return new Map();
     try {
-      claims = await this.#options.window.claim(topicId, eventIds, randomUUID());
+      return await this.#options.window.claim(topic.topicId, events, claim);
     } catch (cause) {
       throw new MdsError('MDS_DEPENDENCY_UNAVAILABLE', { dependency: 'Redis', reason: reasonOf(cause) }, { cause });
     }
-    const byEvent = new Map(known.map((event, i) => [event, claims[i]]));
-    return events.map((event) => ({ event, claim: byEvent.get(event) ?? { kind: 'new' } }));
   }
 
-  /** Those that Kafka has are duplicates; the others are produced like new ones. */
-  async #resolve(
-    topic: CatalogTopic,
-    unsure: readonly { readonly event: EventToIngest; readonly claimedMs: number }[],
-    fresh: EventToIngest[],
-    results: IngestResult[],
-  ): Promise<void> {
-    const ids = new Set(unsure.map(({ event }) => event.eventId ?? ''));
-    const sinceMs = Math.min(...unsure.map(({ claimedMs }) => claimedMs));
-    let found: ReadonlyMap<string, AcceptedEvent>;
+  /** @returns the events to produce, in order; the others have their results */
+  async #sortOut(work: Work, claims: ReadonlyMap<number, Claim>): Promise<readonly EventToIngest[]> {
+    if (claims.size === 0) return work.batch.events;
+    const fresh = new Set<EventToIngest>();
+    const unsure = new Map<EventToIngest, Unsure>();
+    for (const event of work.batch.events) {
+      const { index } = event;
+      const claim = claims.get(index);
+      if (!claim || claim.kind === 'new') fresh.add(event);
+      else if (claim.kind === 'busy') work.results.push(failed(index, new MdsError('MDS_EVENT_IN_PROGRESS')));
+      else if (claim.kind === 'done') work.results.push(duplicate(index, claim.cursor));
+      else unsure.set(event, claim);
+    }
+    if (unsure.size > 0) for (const event of await this.#lookUp(work, unsure)) fresh.add(event);
+    return work.batch.events.filter((event) => fresh.has(event));
+  }
+
+  /** What Kafka has is a duplicate. @returns what it does not have, to be produced like new ones */
+  async #lookUp(work: Work, unsure: ReadonlyMap<EventToIngest, Unsure>): Promise<readonly EventToIngest[]> {
+    const lost: EventToIngest[] = [];
+    const sought = [...unsure.values()];
+    let found: ReadonlyMap<string, Cursor>;
     try {
-      found = new Map((await this.#options.search.find(topic, ids, sinceMs)).map((event) => [event.eventId, event]));
+      const sinceMs = Math.min(...sought.map((claim) => claim.sinceMs));
+      found = await this.#options.search.find(
+        work.topic,
+        sought.flatMap(({ older }) => older),
+        sinceMs,
+      );
     } catch (error) {
       if (!(error instanceof MdsError)) throw error;
-      for (const { event } of unsure) results.push(failed(event.index, error));
-      return; // their claims run out, and the search begins at the same time again, or a little later
+      for (const event of unsure.keys()) leave(work, event, error);
+      return lost;
     }
-    for (const { event } of unsure) {
-      const known = found.get(event.eventId ?? '');
-      if (!known) fresh.push(event);
-      else results.push({ index: event.index, status: 'duplicate', partition: known.partition, offset: known.offset });
+    for (const [event, { older }] of unsure) {
+      const { index } = event;
+      const cursor = older.map((place) => found.get(placeKey(place))).find((one) => one !== undefined);
+      if (cursor) {
+        work.results.push(duplicate(index, cursor));
+        work.written.push({ ...cursor, places: [index] });
+      } else lost.push(event);
     }
-    await this.#settle(topic, [...found.values()]);
+    return lost;
   }
 
-  async #produce(topic: CatalogTopic, events: readonly EventToIngest[]): Promise<IngestResult[]> {
-    const accepted: AcceptedEvent[] = [];
-    const results = await Promise.all(
-      events.map(async ({ index, eventId, key, record }): Promise<IngestResult> => {
-        try {
-          await this.#options.producer.room();
-          const headers = eventId === null ? undefined : { [EVENT_ID_HEADER]: eventId };
-          const { producer } = this.#options;
-          const { partition, offset } = await producer.produce(topic.kafkaTopic, null, record, key, undefined, headers);
-          if (eventId !== null) accepted.push({ eventId, partition, offset });
-          return { index, status: 'accepted', partition, offset };
-        } catch (error) {
-          if (!(error instanceof MdsError)) throw error;
-          return failed(index, error); // perhaps Kafka has it: the claim stays, and the next attempt looks
-        }
-      }),
-    );
-    await this.#settle(topic, accepted);
-    return results;
+  async #produce(work: Work, { key, value, events }: RecordToProduce): Promise<void> {
+    const { producer } = this.#options;
+    const places = events.map(({ index }) => index);
+    const headers = events[0]?.eventId === null ? undefined : { [CLAIM_HEADER]: headerText(work.claim, places) };
+    try {
+      await producer.room();
+      const { partition, offset } = await producer.produce(work.topic.kafkaTopic, null, value, key, undefined, headers);
+      work.written.push({ partition, offset, places });
+      for (let i = 0; i < places.length; i++) {
+        work.results.push({ index: places[i] ?? 0, status: 'accepted', partition, offset, recordIndex: i });
+      }
+    } catch (error) {
+      if (!(error instanceof MdsError)) throw error;
+      for (const event of events) leave(work, event, error);
+    }
   }
 
   /** What cannot be remembered now is found in Kafka by the next attempt, when its claim has run out. */
-  async #settle({ topicId, name }: CatalogTopic, events: readonly AcceptedEvent[]): Promise<void> {
+  async #settle({ topic: { topicId, name }, claim, written, open, batch }: Work): Promise<void> {
+    if (written.length === 0 || batch.events[0]?.eventId === null) return;
     try {
-      await this.#options.window.settle(topicId, events);
+      if (open.length > 0) await this.#options.window.leaveOpen(topicId, claim, open);
+      await this.#options.window.settle(topicId, claim, written);
     } catch (error) {
-      const facts = { topic: name, events: events.length, reason: reasonOf(error) };
+      const facts = { topic: name, events: batch.events.length, reason: reasonOf(error) };
       this.#options.log.warn(facts, 'accepted events could not be remembered, their claims run out');
     }
   }
 }
+
+/** Perhaps Kafka has it: the next attempt looks. */
+function leave({ results, open }: Work, { index, eventId }: EventToIngest, error: MdsError): void {
+  results.push(failed(index, error));
+  if (eventId !== null) open.push({ eventId, place: index });
+}
+
+const duplicate = (index: number, cursor: Cursor | null): IngestResult => ({
+  index,
+  status: 'duplicate',
+  partition: cursor?.partition ?? null,
+  offset: cursor?.offset ?? null,
+  recordIndex: cursor?.recordIndex ?? null,
+});
 
 const failed = (index: number, { code, message }: MdsError): IngestResult => ({
   index,
@@ -140,14 +176,3 @@ const failed = (index: number, { code, message }: MdsError): IngestResult => ({
   code,
   detail: message,
 });
-
-function answerOf(results: readonly IngestResult[]): IngestAnswer {
-  const count = (status: IngestResult['status']): number => results.filter((result) => result.status === status).length;
-  return {
-    accepted: count('accepted'),
-    duplicates: count('duplicate'),
-    rejected: count('rejected'),
-    failed: count('failed'),
-    results: [...results].sort((a, b) => a.index - b.index),
-  };
-}

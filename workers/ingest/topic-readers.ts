@@ -6,7 +6,7 @@ import type { Redis } from '../../platform/redis.ts';
 import { CatalogTopic, type RedisKeys, readMessage } from '../../schemas/coordination.ts';
 import { MdsError, reasonOf } from '../../schemas/errors.ts';
 import { nearestName } from '../../schemas/nearest-name.ts';
-import { EventBatchReader } from './event-batch.ts';
+import { EventReader } from './event-reader.ts';
 
 /** A change is told at once; this is for what was not heard. */
 const LOOK_INTERVAL_MS = 2000;
@@ -18,9 +18,9 @@ export interface TopicReadersOptions {
   readonly maxEvents: number;
 }
 
-interface KnownTopic {
+export interface KnownTopic {
   readonly topic: CatalogTopic;
-  readonly reader: EventBatchReader;
+  readonly reader: EventReader;
 }
 
 export class TopicReaders {
@@ -45,10 +45,15 @@ export class TopicReaders {
     clearInterval(this.#timer);
   }
 
-  /** @throws MdsError `MDS_TOPIC_UNKNOWN` */
+  /** @throws MdsError `MDS_TOPIC_UNKNOWN`; or `MDS_DEPENDENCY_UNAVAILABLE` while no topics are known at all */
   named(tenant: string, name: string): KnownTopic {
     const known = this.#byName.get(`${tenant}/${name}`);
     if (known) return known;
+    if (this.#byName.size === 0) {
+      // a sender that is told "unknown" gives up, and this passes
+      const details = { dependency: 'The list of topics (control plane, Redis)', reason: 'it is empty so far' };
+      throw new MdsError('MDS_DEPENDENCY_UNAVAILABLE', details);
+    }
     const names = [...this.#byName.values()].flatMap(({ topic }) => (topic.tenant === tenant ? [topic.name] : []));
     const didYouMean = nearestName(name, names);
     const hint = didYouMean === undefined ? '' : ` (did you mean ${didYouMean}?)`;
@@ -71,7 +76,7 @@ export class TopicReaders {
       try {
         if (!known) {
           const topic = readMessage(CatalogTopic, text);
-          known = { topic, reader: new EventBatchReader(topic, maxEvents) };
+          known = { topic, reader: new EventReader(topic, maxEvents) };
         }
       } catch (err) {
         log.error({ err }, 'a topic of the catalog cannot be read');

@@ -14,11 +14,17 @@ const REQUIRED: readonly ProgramName[] = ['java', 'mvn', 'g++', 'make', 'tar'];
 
 /** Any of these is a browser the page can be tested in. */
 const BROWSERS = ['chromium', 'chromium-browser', 'google-chrome'];
+/** What only tests need: each program and the package it is in. */
+const TEST_PROGRAMS = [
+  { names: BROWSERS, inPackage: 'chromium' },
+  { names: ['prometheus'], inPackage: 'prometheus' },
+  { names: ['openssl'], inPackage: 'openssl' },
+];
 
-export async function checkSystemPrograms(withBrowser: boolean): Promise<void> {
+export async function checkSystemPrograms(forTests: boolean): Promise<void> {
   const needed = [...(await missing(REQUIRED)), ...(await missing(INSTALLABLE))];
   const packages = new Set(needed.filter(({ name }) => INSTALLABLE.includes(name)).map(({ name }) => packageOf(name)));
-  if (withBrowser && !hasBrowser()) packages.add('chromium');
+  for (const { names, inPackage } of forTests ? TEST_PROGRAMS : []) if (!hasAny(names)) packages.add(inPackage);
   const hopeless = needed.filter(({ name }) => !INSTALLABLE.includes(name));
   if (hopeless.length > 0) throw new Failure(hopeless.map(({ sentence }) => sentence).join('\n'));
   if (packages.size === 0) return;
@@ -58,7 +64,7 @@ async function aptInstall(packages: readonly string[]): Promise<void> {
   });
 }
 
-function hasBrowser(): boolean {
+function hasAny(names: readonly string[]): boolean {
   const directories = (process.env.PATH ?? '').split(delimiter);
-  return BROWSERS.some((name) => directories.some((directory) => existsSync(join(directory, name))));
+  return names.some((name) => directories.some((directory) => existsSync(join(directory, name))));
 }

@@ -1,159 +1,154 @@
 // What becomes of a request's events, with Redis and Kafka played.
 
 import t from 'tap';
-import type { CatalogTopic } from '../../../schemas/coordination.ts';
 import { MdsError } from '../../../schemas/errors.ts';
-import type { AcceptedEvent, Claim } from '../../../workers/ingest/dedupe-window.ts';
-import { EventBatchReader } from '../../../workers/ingest/event-batch.ts';
+import type { Claim, ClaimedPlace } from '../../../workers/ingest/dedupe-window.ts';
+import { EventReader } from '../../../workers/ingest/event-reader.ts';
+import { placeKey } from '../../../workers/ingest/event-search.ts';
 import { Ingest } from '../../../workers/ingest/ingest.ts';
+import { type Cursor, type PlacedRecord, placeInRanges, readHeader } from '../../../workers/ingest/record-place.ts';
+import { aTopic, json } from './an-ingest-topic.ts';
 
-const SCHEMA = {
-  type: 'record',
-  name: 'E',
-  fields: [
-    { name: 'id', type: 'string' },
-    { name: 'host', type: 'string' },
-    { name: 'value', type: 'double', default: 0 },
-  ],
-};
-const TOPIC: CatalogTopic = {
-  topicId: 1,
-  tenant: 'default',
-  name: 't',
-  kafkaTopic: 'default.t',
-  deadLetterTopic: 'default.dead-letter',
-  partitions: 2,
-  schemaId: 7,
-  schema: JSON.stringify(SCHEMA),
-};
-const reader = new EventBatchReader(TOPIC, 10);
-const anEvent = (id: string) => ({ id, host: 'web-1' });
+const TOPIC = aTopic();
+const anEvent = (id: string, host = 'web-1') => ({ id, host });
 
 function setUp(claims: Readonly<Record<string, Claim>> = {}) {
   const world = {
     nowMs: 0,
-    produced: [] as string[],
-    settled: [] as AcceptedEvent[],
-    inKafka: new Map<string, AcceptedEvent>(),
+    /** Places in the claim, for each record. */
+    produced: [] as (string | undefined)[],
+    keys: [] as unknown[],
+    settled: [] as PlacedRecord[],
+    open: [] as string[],
+    inKafka: new Map<string, Cursor>(),
     kafka: 'up' as 'up' | 'down',
+    /** Records with this key are not acknowledged. */
+    downKey: '',
     claimTakesMs: 0,
     searchedSinceMs: null as number | null,
+    sought: [] as ClaimedPlace[],
   };
+  const reader = new EventReader(TOPIC, 10);
   const ingest = new Ingest({
     window: {
-      claim: async (_topic, ids) => {
+      claim: async (_topic, events) => {
         world.nowMs += world.claimTakesMs;
-        return ids.map((id) => claims[id] ?? { kind: 'new' });
+        return new Map(events.flatMap(({ eventId, place }) => (claims[eventId] ? [[place, claims[eventId]]] : [])));
       },
-      settle: async (_topic, events) => void world.settled.push(...events),
+      settle: async (_topic, _claim, records) => void world.settled.push(...records),
+      leaveOpen: async (_topic, _claim, events) => void world.open.push(...events.map(({ eventId }) => eventId)),
     },
     search: {
-      find: async (_topic, ids, sinceMs) => {
+      find: async (_topic, places, sinceMs) => {
         world.searchedSinceMs = sinceMs;
-        return [...ids].flatMap((id) => world.inKafka.get(id) ?? []);
+        world.sought.push(...places);
+        return world.inKafka;
       },
     },
     producer: {
       room: async () => {},
-      produce: async (_topic, _partition, _value, _key, _time, headers) => {
-        if (world.kafka === 'down')
+      produce: async (_topic, _partition, _value, key, _time, headers) => {
+        if (world.kafka === 'down' || key === world.downKey)
           throw new MdsError('MDS_DEPENDENCY_UNAVAILABLE', { dependency: 'Kafka', reason: 'x' });
-        world.produced.push(headers?.['mds-event-id'] ?? '');
+        world.produced.push(readHeader(headers?.['mds-claim'] ?? '')?.ranges);
+        world.keys.push(key);
         return { partition: 1, offset: world.produced.length - 1 };
       },
     },
     log: { warn: () => {} } as never,
     now: () => world.nowMs,
   });
-  const take = (events: readonly unknown[]) => ingest.take(TOPIC, reader.read(JSON.stringify(events), 'array'));
+  const take = (events: readonly unknown[]) => ingest.take(TOPIC, reader.json(json(events)));
   return { world, take };
 }
 
-t.test('a new event is produced with its id, and remembered once Kafka has it', async (t) => {
+t.test('a new event is produced with its place, and remembered once Kafka has it', async (t) => {
   const { world, take } = setUp();
-  t.match(await take([anEvent('a')]), {
-    accepted: 1,
-    results: [{ index: 0, status: 'accepted', partition: 1, offset: 0 }],
-  });
-  t.same(world.produced, ['a']);
-  t.same(world.settled, [{ eventId: 'a', partition: 1, offset: 0 }]);
+  t.same(await take([anEvent('a')]), [{ index: 0, status: 'accepted', partition: 1, offset: 0, recordIndex: 0 }]);
+  t.same(world.produced, ['0']);
+  t.same(world.settled, [{ partition: 1, offset: 0, places: [0] }]);
+});
+
+t.test('events of one host share a record, those of another have their own, and each is told its cursor', async (t) => {
+  const { world, take } = setUp();
+  const results = await take([anEvent('a', 'x'), anEvent('b', 'y'), anEvent('c', 'x')]);
+  t.same(world.keys, ['x', 'y']);
+  t.same(world.produced, ['0,2', '1']);
+  t.match(results, [
+    { index: 0, offset: 0, recordIndex: 0 },
+    { index: 1, offset: 1, recordIndex: 0 },
+    { index: 2, offset: 0, recordIndex: 1 },
+  ]);
 });
 
 t.test('an event that was accepted before is not produced again, and its place is told', async (t) => {
-  const { world, take } = setUp({ a: { kind: 'done', partition: 0, offset: 42 } });
-  t.match(await take([anEvent('a')]), {
-    duplicates: 1,
-    results: [{ status: 'duplicate', partition: 0, offset: 42 }],
-  });
+  const { world, take } = setUp({ a: { kind: 'done', cursor: { partition: 0, offset: 42, recordIndex: 3 } } });
+  t.match(await take([anEvent('a')]), [{ status: 'duplicate', partition: 0, offset: 42, recordIndex: 3 }]);
   t.same(world.produced, []);
 });
 
 t.test('the same id twice in one request is produced once', async (t) => {
   const { world, take } = setUp();
-  const { results } = await take([anEvent('a'), anEvent('a')]);
-  t.match(results, [{ status: 'accepted' }, { index: 1, status: 'duplicate', partition: null }]);
-  t.same(world.produced, ['a']);
+  t.match(await take([anEvent('a'), anEvent('a')]), [
+    { status: 'accepted' },
+    { index: 1, status: 'duplicate', partition: null },
+  ]);
+  t.same(world.produced, ['0']);
 });
 
 t.test('what another request is writing right now fails, to be sent again', async (t) => {
   const { world, take } = setUp({ a: { kind: 'busy' } });
-  t.match(await take([anEvent('a')]), { failed: 1, results: [{ code: 'MDS_EVENT_IN_PROGRESS' }] });
+  t.match(await take([anEvent('a')]), [{ status: 'failed', code: 'MDS_EVENT_IN_PROGRESS' }]);
   t.same(world.produced, []);
 });
 
-t.test('what a crashed attempt has left is looked for in Kafka, and only produced when it is not there', async (t) => {
-  const unsure = { kind: 'unsure', claimedMs: 1000 } as const;
-  const { world, take } = setUp({ a: unsure, b: { ...unsure, claimedMs: 500 } });
-  world.inKafka.set('a', { eventId: 'a', partition: 0, offset: 9 });
-  const { results } = await take([anEvent('a'), anEvent('b')]);
-  t.match(results, [{ status: 'duplicate', partition: 0, offset: 9 }, { status: 'accepted' }]);
+t.test('what crashed attempts have left is looked for in Kafka, and only produced when it is not there', async (t) => {
+  const older = [
+    { claim: 'second', place: 4 },
+    { claim: 'first', place: 7 },
+  ];
+  const { world, take } = setUp({
+    a: { kind: 'unsure', older, sinceMs: 1000 },
+    b: { kind: 'unsure', older: [{ claim: 'first', place: 8 }], sinceMs: 500 },
+  });
+  const cursor = { partition: 0, offset: 9, recordIndex: 2 };
+  world.inKafka.set(placeKey({ claim: 'first', place: 7 }), cursor);
+  t.match(await take([anEvent('a'), anEvent('b')]), [{ status: 'duplicate', ...cursor }, { status: 'accepted' }]);
   t.equal(world.searchedSinceMs, 500);
-  t.same(world.produced, ['b']);
+  t.equal(world.sought.length, 3, 'every claim that the event ever had');
+  t.same(world.produced, ['1']);
+  t.match(world.settled, [{ ...cursor, places: [0] }, { places: [1] }]);
 });
 
-t.test('a record that Kafka does not acknowledge fails and is not remembered as accepted', async (t) => {
+t.test('a record that Kafka does not acknowledge fails, and stays to be looked for', async (t) => {
+  const { world, take } = setUp();
+  world.downKey = 'y';
+  const results = await take([anEvent('a', 'x'), anEvent('b', 'y')]);
+  t.match(results, [{ status: 'accepted' }, { status: 'failed', code: 'MDS_DEPENDENCY_UNAVAILABLE' }]);
+  t.match(world.settled, [{ places: [0] }]);
+  t.same(world.open, ['b']);
+});
+
+t.test('when Kafka takes nothing, nothing is settled', async (t) => {
   const { world, take } = setUp();
   world.kafka = 'down';
-  t.match(await take([anEvent('a')]), { failed: 1, results: [{ code: 'MDS_DEPENDENCY_UNAVAILABLE' }] });
-  t.same(world.settled, []);
+  t.match(await take([anEvent('a')]), [{ status: 'failed' }]);
+  t.same([world.settled, world.open], [[], []]);
 });
 
 // A process that is stopped between claiming and producing may wake when another one has taken its claims over.
 t.test('nothing is produced on a claim that has grown old', async (t) => {
   const { world, take } = setUp();
   world.claimTakesMs = 6000;
-  t.match(await take([anEvent('a')]), { failed: 1 });
+  t.match(await take([anEvent('a')]), [{ status: 'failed' }]);
   t.same(world.produced, []);
 });
 
-t.test('an event that is not valid is rejected with its place, and the others go on', async (t) => {
-  const { world, take } = setUp();
-  const { results } = await take([{ id: 'a' }, { ...anEvent('b'), vlaue: 1 }, anEvent('c')]);
-  t.match(results, [
-    { index: 0, status: 'rejected', code: 'MDS_EVENT_INVALID', path: '$.host' },
-    { index: 1, status: 'rejected', detail: /did you mean value\?/ },
-    { index: 2, status: 'accepted' },
-  ]);
-  t.same(world.produced, ['c']);
-});
-
-t.test('one event a line: a line that is not JSON is rejected by its number', async (t) => {
-  const { events, results } = reader.read(
-    `${JSON.stringify(anEvent('a'))}\n{"id":\n\n${JSON.stringify(anEvent('b'))}\n`,
-    'lines',
-  );
+t.test('places in a record are told from its header, and those that are not in it are not', async (t) => {
+  const ranges = '3-5,9,12-13';
   t.same(
-    events.map(({ index, eventId, key }) => [index, eventId, key]),
-    [
-      [0, 'a', 'web-1'],
-      [2, 'b', 'web-1'],
-    ],
+    [2, 3, 5, 6, 9, 12, 13, 14].map((place) => placeInRanges(ranges, place)),
+    [null, 0, 2, null, 3, 4, 5, null],
   );
-  t.match(results, [{ index: 1, status: 'rejected', detail: /not JSON/ }]);
-});
-
-t.test('a body that is no JSON, or too many events, is refused whole', async (t) => {
-  t.throws(() => reader.read('[{', 'array'), { code: 'MDS_REQUEST_INVALID' });
-  const many = JSON.stringify(Array.from({ length: 11 }, (_, i) => anEvent(String(i))));
-  t.throws(() => reader.read(many, 'array'), { code: 'MDS_REQUEST_INVALID' });
+  t.equal(placeInRanges('nonsense', 1), null);
 });
