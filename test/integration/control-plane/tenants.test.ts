@@ -240,13 +240,13 @@ t.test('a quota holds, also for those who come at the same moment', async (t) =>
 });
 
 t.test('two processes share one budget in Redis', async (t) => {
-  const env = { MDS_LIMIT_READS_PER_KEY: '10' };
-  const servers = [await aServer(t, parts(env)), await aServer(t, parts(env))];
-  const startedMs = performance.now();
-  const statuses = await Promise.all(
-    Array.from({ length: 60 }, (_, i) => call('reader', 'GET', '/v1/topics', undefined, {}, servers[i % 2])),
-  );
-  const windows = Math.ceil((performance.now() - startedMs) / 1000) + 1;
-  const allowed = statuses.filter(({ status }) => status === 200).length;
-  t.ok(allowed >= 10 && allowed <= 10 * windows, `${allowed} in ${windows} windows`);
+  const servers = [await aServer(t, parts({ MDS_LIMIT_FAILED_AUTHENTICATIONS: '10' }))];
+  servers.push(await aServer(t, parts({ MDS_LIMIT_FAILED_AUTHENTICATIONS: '10' })));
+  let refused = 0;
+  for (let i = 0; i < 60; i++) {
+    const answer = await servers[i % 2]?.inject({ url: '/v1/topics', headers: bearer(`guess-${i}`) });
+    if (answer?.statusCode === 401) refused++;
+  }
+  // Each learns that the minute is spent from its own next question, so one more for each.
+  t.ok(refused >= 10 && refused <= 12, `${refused} bad credentials were looked at`);
 });
