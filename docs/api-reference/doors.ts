@@ -19,7 +19,7 @@ export async function doorParts(version: string): Promise<readonly DoorPart[]> {
 
 async function queryDoor(version: string): Promise<DoorPart> {
   const log = createLogger('docs', 'silent');
-  const parts = { health: new Health(), metrics: createMetrics('docs'), log, bodyBytes: 1, version };
+  const parts = { health: new Health(), metrics: createMetrics('docs'), log, bodyBytes: 1, version, isOpen: true };
   const app = await createHttpServer(parts);
   queryRoutes(app, nobody as Parameters<typeof queryRoutes>[1]); // no part is touched before a request comes
   await app.ready();

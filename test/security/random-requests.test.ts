@@ -8,10 +8,14 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import t, { type Test } from 'tap';
 import { SCHEMATHESIS_DIRECTORY } from '../../deploy/local/places.ts';
+import type { ApiDocument } from '../../platform/openapi/complete-document.ts';
 import { startService, type TestService } from '../integration/harness/service.ts';
+import { until } from '../integration/harness/until.ts';
 
 /** First come the examples, then every parameter at its limits, then random requests for what is left of the time. */
-const TIME_S = Number(process.env.SECONDS ?? 90);
+const TIME_S = Number(process.env.SECONDS ?? 80);
+/** Of that time. */
+const SHARES = { controlPlane: 0.75, query: 0.2, deletes: 0.05 } as const;
 const TIMEOUT_MS = 240_000;
 const MAX_PARTITIONS = 2;
 const DOCUMENT = 'openapi.json';
@@ -30,21 +34,44 @@ t.test('random requests are answered as the OpenAPI document says', async (t) =>
   const { id } = service.namespace;
   for (const name of ['orders', 'large-orders']) await service.createTopic({ name, partitions: 1 });
   await service.api.post('/v1/subscriptions', { name: 'billing', topic: `orders-${id}` });
+  const [query, rollup] = [await service.addQuery(), await service.addRollup()];
+  await Promise.all([query.start(), rollup.start()]);
+  await until('the rollup of the topic', 30_000, async () => {
+    return (await fetch(`${query.httpUrl}/v1/topics/orders-${id}/aggregate?functions=count&window=1m`)).status !== 503;
+  });
   const document = boundedDocument(await service.api.get('/openapi.json'), id);
-  writeFileSync(join(service.directory, DOCUMENT), JSON.stringify(document));
+  const own = { service, document: ofDoor(document, undefined), url: service.controlPlane.httpUrl };
   // Without its topics the others' examples lead nowhere: deleting them is tried last.
-  await tryRequests(t, service, ['--exclude-operation-id', 'deleteTopicsByName', '--max-time', String(TIME_S)]);
-  await tryRequests(t, service, ['--include-operation-id', 'deleteTopicsByName', '--max-time', String(TIME_S / 10)]);
-  for (const process of [service.controlPlane, ...service.workers, ...service.edges]) {
+  const deletes = 'deleteTopicsByName';
+  await tryRequests(t, own, SHARES.controlPlane, ['--exclude-operation-id', deletes]);
+  await tryRequests(t, { service, document: ofDoor(document, 'query'), url: query.httpUrl }, SHARES.query, []);
+  await tryRequests(t, own, SHARES.deletes, ['--include-operation-id', deletes]);
+  for (const process of [service.controlPlane, query, ...service.workers, ...service.edges]) {
     t.ok(process.isRunning, `${process.name} runs`);
   }
 });
+
+interface Tried {
+  readonly service: TestService;
+  readonly document: ApiDocument;
+  readonly url: string;
+}
+
+/** The operations that one process answers; undefined: the control plane. */
+function ofDoor(document: ApiDocument, door: string | undefined): ApiDocument {
+  const paths = Object.entries(document.paths).flatMap(([path, operations]) => {
+    const own = Object.entries(operations).filter(([, operation]) => operation['x-door'] === door);
+    const placed = own.map(([method, { servers: _, ...operation }]) => [method, operation] as const);
+    return placed.length === 0 ? [] : [[path, Object.fromEntries(placed)] as const];
+  });
+  return { ...document, paths: Object.fromEntries(paths) };
+}
 
 /**
  * The document with the examples' topics under names that no other test has, and with bounds on what random requests may make:
  * Kafka is shared with other tests, and takes its time over a thousand partitions.
  */
-function boundedDocument(document: unknown, namespace: string): unknown {
+function boundedDocument(document: unknown, namespace: string): ApiDocument {
   return JSON.parse(JSON.stringify(document), (key, value) => {
     if (value === 'orders' || value === 'large-orders') return `${value}-${namespace}`;
     if (key === 'partitions' && value?.maximum > MAX_PARTITIONS) return { ...value, maximum: MAX_PARTITIONS };
@@ -54,9 +81,15 @@ function boundedDocument(document: unknown, namespace: string): unknown {
   });
 }
 
-async function tryRequests(t: Test, service: TestService, which: readonly string[]): Promise<void> {
+async function tryRequests(
+  t: Test,
+  { service, document, url }: Tried,
+  share: number,
+  which: readonly string[],
+): Promise<void> {
+  writeFileSync(join(service.directory, DOCUMENT), JSON.stringify(document));
   const { code, output } = await schemathesis(service.directory, [
-    ...['run', DOCUMENT, '--url', service.controlPlane.httpUrl, ...which],
+    ...['run', DOCUMENT, '--url', url, '--max-time', String(Math.ceil(TIME_S * share)), ...which],
     ...['--checks', CHECKS.join(','), '--phases', 'examples,coverage,fuzzing', '--workers', '4'],
     ...['--request-timeout', '15', '--max-failures', '20', '--no-shrink', '--warnings', 'off'],
     ...(process.env.SEED === undefined ? [] : ['--seed', process.env.SEED]),

@@ -5,6 +5,8 @@ import swagger from '@fastify/swagger';
 import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox';
 import fastify, { type FastifyReply, type FastifyRequest } from 'fastify';
 import { answerHealth, HEALTH_PATHS, type Health } from '../../platform/health.ts';
+import { checkOrigins } from '../../platform/http-door/origins.ts';
+import { addSecurityHeaders } from '../../platform/http-door/security-headers.ts';
 import { HTTP_SERVER_OPTIONS, limitConnections, ROUTER_OPTIONS } from '../../platform/http-limits.ts';
 import type { Logger } from '../../platform/log.ts';
 import type { Metrics } from '../../platform/metrics.ts';
@@ -23,10 +25,13 @@ export interface HttpServerParts {
   readonly log: Logger;
   readonly bodyBytes: number;
   readonly version: string;
+  /** Authentication is off: everybody on this machine may do everything. */
+  readonly isOpen: boolean;
 }
 
 /** @returns without routes but those of health and documentation */
-export async function createHttpServer({ health, metrics, log, bodyBytes, version }: HttpServerParts): Promise<App> {
+export async function createHttpServer(parts: HttpServerParts): Promise<App> {
+  const { health, metrics, log, bodyBytes, version, isOpen } = parts;
   const app: App = fastify({
     bodyLimit: bodyBytes,
     forceCloseConnections: true, // streams would hold up the drain
@@ -44,6 +49,8 @@ export async function createHttpServer({ health, metrics, log, bodyBytes, versio
     sendProblem(log, new MdsError('MDS_NO_ROUTE', { method: request.method, path }), request, reply);
   });
   measureRequests(app, metrics);
+  addSecurityHeaders(app);
+  await checkOrigins(app, { allowedOrigins: [], isOpen });
   app.addSchema(Problem);
   await app.register(swagger, {
     openapi: {

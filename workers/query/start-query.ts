@@ -40,7 +40,8 @@ export async function startQuery(context: ProcessContext<QueryConfig>): Promise<
     now: Date.now,
   });
   const version = String(JSON.parse(await readFile(new URL('../../package.json', import.meta.url), 'utf8')).version);
-  const app = await createHttpServer({ health, metrics, log, bodyBytes: config.queryBodyBytes, version });
+  const isOpen = !authenticator.isOn;
+  const app = await createHttpServer({ health, metrics, log, bodyBytes: config.queryBodyBytes, version, isOpen });
   const door = new Door(authenticator, catalog);
   queryRoutes(app, { door, service, pool });
   await listen(app, config.host, config.httpPort);

@@ -30,7 +30,8 @@ t.comment(`the same again: SEED=${SEED}`);
 const freely = { MDS_EDGE_MESSAGES_PER_SECOND: '100000', MDS_EDGE_MESSAGE_BURST: '100000' };
 const service = await startService(t, { env: freely });
 const ingest = await service.addIngest();
-await ingest.start();
+const query = await service.addQuery();
+await Promise.all([ingest.start(), query.start()]);
 const topic = await service.createTopic({ name: 'fuzzed', partitions: 1, schema: MEASUREMENT_SCHEMA });
 const edgePort = Number(new URL(service.edge(0).clientUrl).port);
 
@@ -85,7 +86,7 @@ t.test('damaged frames end their own connection at the most', async (t) => {
 });
 
 t.test('damaged requests are answered, never as a bug, at every HTTP port', async (t) => {
-  const targets = [service.controlPlane, ingest, service.worker(0), service.edge(0)].map((process) => ({
+  const targets = [service.controlPlane, ingest, query, service.worker(0), service.edge(0)].map((process) => ({
     process,
     port: Number(new URL(process.httpUrl).port),
   }));
