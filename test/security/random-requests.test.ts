@@ -15,7 +15,7 @@ import { until } from '../integration/harness/until.ts';
 /** First come the examples, then every parameter at its limits, then random requests for what is left of the time. */
 const TIME_S = Number(process.env.SECONDS ?? 80);
 /** Of that time. */
-const SHARES = { controlPlane: 0.75, query: 0.2, deletes: 0.05 } as const;
+const SHARES = { controlPlane: 0.65, query: 0.15, ingest: 0.15, deletes: 0.05 } as const;
 const TIMEOUT_MS = 240_000;
 const MAX_PARTITIONS = 2;
 const DOCUMENT = 'openapi.json';
@@ -34,8 +34,8 @@ t.test('random requests are answered as the OpenAPI document says', async (t) =>
   const { id } = service.namespace;
   for (const name of ['orders', 'large-orders']) await service.createTopic({ name, partitions: 1 });
   await service.api.post('/v1/subscriptions', { name: 'billing', topic: `orders-${id}` });
-  const [query, rollup] = [await service.addQuery(), await service.addRollup()];
-  await Promise.all([query.start(), rollup.start()]);
+  const [query, rollup, ingest] = [await service.addQuery(), await service.addRollup(), await service.addIngest()];
+  await Promise.all([query, rollup, ingest].map((process) => process.start()));
   await until('the rollup of the topic', 30_000, async () => {
     return (await fetch(`${query.httpUrl}/v1/topics/orders-${id}/aggregate?functions=count&window=1m`)).status !== 503;
   });
@@ -45,8 +45,9 @@ t.test('random requests are answered as the OpenAPI document says', async (t) =>
   const deletes = 'deleteTopicsByName';
   await tryRequests(t, own, SHARES.controlPlane, ['--exclude-operation-id', deletes]);
   await tryRequests(t, { service, document: ofDoor(document, 'query'), url: query.httpUrl }, SHARES.query, []);
+  await tryRequests(t, { service, document: ofDoor(document, 'ingest'), url: ingest.httpUrl }, SHARES.ingest, []);
   await tryRequests(t, own, SHARES.deletes, ['--include-operation-id', deletes]);
-  for (const process of [service.controlPlane, query, ...service.workers, ...service.edges]) {
+  for (const process of [service.controlPlane, query, ingest, ...service.workers, ...service.edges]) {
     t.ok(process.isRunning, `${process.name} runs`);
   }
 });

@@ -13,10 +13,7 @@ import { MdsError, reasonOf } from '../../schemas/errors.ts';
 import { Admission } from './admission.ts';
 import type { IngestConfig } from './config.ts';
 import { DedupeWindow } from './dedupe-window.ts';
-import { alertmanagerDoor } from './doors/alertmanager-door.ts';
-import { eventsDoor } from './doors/events-door.ts';
-import { otlpDoors } from './doors/otlp-door.ts';
-import { prometheusDoor } from './doors/prometheus-door.ts';
+import { allDoors } from './doors/all-doors.ts';
 import { EventQuota } from './event-quota.ts';
 import { EventSearch } from './event-search.ts';
 import { createHttpServer } from './http-server.ts';
@@ -56,12 +53,7 @@ export async function startIngest(context: ProcessContext<IngestConfig>): Promis
   });
   const intake = new Intake({ ingest, quota, metrics, registry, turnEvents: config.ingestRequestEvents });
   const admission = new Admission({ topics, quota, limit: config.ingestInFlightRequests });
-  const doors = [
-    eventsDoor(mappings),
-    ...otlpDoors(mappings),
-    prometheusDoor(mappings, config.ingestDecodedBytes),
-    alertmanagerDoor(mappings),
-  ];
+  const doors = allDoors(mappings, config.ingestDecodedBytes);
   const parts = { authenticator, redis, admission, intake, quota, errors, log, health, metrics };
   const app = await createHttpServer({ ...parts, doors, config });
   const syslog = await startSyslog({ config, log, metrics, admission, authenticator, intake, map: mappings.syslog });
