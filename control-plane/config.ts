@@ -22,6 +22,14 @@ export const ControlPlaneConfig = Type.Object({
   ...redisConfig,
   ...postgresConfig,
   ...httpDoorConfig,
+  operatorKey: Type.Optional(
+    Type.String({
+      secret: true,
+      expected: 'an API key such as `mds keys generate` prints',
+      description:
+        'API key of an operator that there is from the start: how a new installation is first entered. `make run` makes one. Once revoked, it stays so.',
+    }),
+  ),
   httpPort: Type.Integer({
     default: 9400,
     minimum: 0,

@@ -3,7 +3,7 @@
 import { readFile } from 'node:fs/promises';
 import type { AddressInfo } from 'node:net';
 import { listening } from '../platform/http-door/http-server.ts';
-import { createAuthenticator } from '../platform/identity/create-authenticator.ts';
+import { createAuthenticator, type RunningAuthenticator } from '../platform/identity/create-authenticator.ts';
 import { createTopicSettingsClient } from '../platform/kafka-topic-settings.ts';
 import type { ProcessContext, RunningProcess } from '../platform/lifecycle.ts';
 import { startManagement } from '../platform/management/management-agent.ts';
@@ -26,6 +26,7 @@ import { DeadLetters } from './dead-letters/dead-letters.ts';
 import { DurableKeeper } from './durable/durable-keeper.ts';
 import { Explanations } from './explain/explanations.ts';
 import { HealthWatch } from './health/health-watch.ts';
+import { IdentityServices } from './identity/identity-services.ts';
 import { Housekeeping } from './ownership/housekeeping.ts';
 import { LeaderLoop } from './ownership/leader-loop.ts';
 import { createLeaderMetrics } from './ownership/leader-metrics.ts';
@@ -70,6 +71,12 @@ export async function startControlPlane(context: ProcessContext<ControlPlaneConf
     health,
     onReady: () => loop?.observeAnew(),
   });
+  let running: RunningAuthenticator | undefined;
+  const refresh = async () => running?.refresh();
+  const identities = new IdentityServices({ pool, redis, log, config, refresh });
+  await identities.start();
+  const authenticator = await createAuthenticator({ config, log, metrics, health, signal });
+  running = authenticator;
   const clock = new RedisClock(redis);
   clock.start();
   const registry = createRegistry(config.registryUrl);
@@ -138,6 +145,7 @@ export async function startControlPlane(context: ProcessContext<ControlPlaneConf
     routes: routeKeys(config.redisPrefix),
     db: pool,
     durables: keeper,
+    identities,
     unfinished,
     evolved,
     housekeeping: new Housekeeping(pool, redis, keys, { days: config.auditRetentionDays, rows: config.auditMaxRows }),
@@ -175,7 +183,6 @@ export async function startControlPlane(context: ProcessContext<ControlPlaneConf
     log,
   });
   await questions.start();
-  const authenticator = await createAuthenticator({ config, log, metrics, health, signal });
   const limits = await connectRedis(config.redisUrl, {
     ...redisOptions,
     name: 'limits',
@@ -211,6 +218,7 @@ export async function startControlPlane(context: ProcessContext<ControlPlaneConf
     log,
     version,
     pageDir: config.pageDir,
+    identities,
   });
   const port = await listen(app, config);
   const notices = await connectRedis(config.redisUrl, { ...redisOptions, name: 'notices' });
@@ -234,6 +242,7 @@ export async function startControlPlane(context: ProcessContext<ControlPlaneConf
       await unfinished.stop();
       await evolved.stop();
       await keeper.stop();
+      await identities.stop();
       await deadLetters.stop();
       await kafka.close();
       await registry.close();

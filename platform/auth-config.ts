@@ -1,6 +1,8 @@
 // The rules between MDS_AUTH, MDS_AUTH_SECRET and MDS_HOST, which no single variable's schema can say.
 
 const LOOPBACK = /^(127\.\d{1,3}\.\d{1,3}\.\d{1,3}|::1|localhost)$/;
+export const isLoopback = (host: string): boolean => LOOPBACK.test(host.replace(/^\[(.*)\]$/, '$1'));
+
 /** As long as the hash: a shorter key would be what is guessed. */
 const MIN_SECRET_BYTES = 32;
 export const AUTH_SECRET_EXPECTED = `at least ${MIN_SECRET_BYTES} random bytes as hex or base64, such as \`openssl rand -hex ${MIN_SECRET_BYTES}\` prints`;
@@ -29,7 +31,7 @@ export function authProblems(
     if (bytes === null) problems.push(`MDS_AUTH_SECRET is not set; ${rule}`);
     else if (bytes < MIN_SECRET_BYTES) problems.push(`MDS_AUTH_SECRET is too short or neither hex nor base64; ${rule}`);
   }
-  if (auth === 'off' && typeof host === 'string' && !LOOPBACK.test(host)) {
+  if (auth === 'off' && typeof host === 'string' && !isLoopback(host)) {
     problems.push(
       `MDS_HOST is ${JSON.stringify(host)}; it must be a loopback address (127.0.0.1, ::1 or localhost) while MDS_AUTH is off`,
     );

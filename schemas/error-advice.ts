@@ -60,6 +60,10 @@ export const ERROR_ADVICE: Readonly<Record<MdsErrorCode, string>> = {
   MDS_ORIGIN_REFUSED:
     "A web page of another origin called the API, or a name that is not this machine's while authentication is off; list it in MDS_HTTP_ALLOWED_ORIGINS if it is meant.",
   MDS_QUOTA_EXCEEDED: 'Find what the tenant has too much of, or raise its quota.',
+  MDS_TENANT_NOT_EMPTY: 'Delete what the tenant still has, and revoke its keys, before the tenant.',
+  MDS_TOO_MANY_REVOCATIONS: 'Revoke all tokens of a subject instead of one by one.',
+  MDS_AUTH_IS_OFF: 'Start the service with MDS_AUTH=on and MDS_AUTH_SECRET where keys are needed.',
+  MDS_OWN_TENANT: 'Have an operator of another tenant do it, or leave the tenant as it is.',
   MDS_REQUEST_INVALID: CLIENT,
   MDS_UNKNOWN_MESSAGE_TYPE: CLIENT,
   MDS_TOPIC_UNKNOWN: 'Create the topic, or correct its name in the client.',

@@ -113,6 +113,27 @@ export const ERROR_KINDS = {
     'The tenant may have {limit} {what}, which is reached; ask an operator for more.',
   ),
 
+  MDS_TENANT_NOT_EMPTY: kind(
+    409,
+    false,
+    'The tenant {tenant} still has topics, subscriptions, dead letters or valid keys; delete and revoke those first.',
+  ),
+  MDS_TOO_MANY_REVOCATIONS: kind(
+    429,
+    false,
+    'There are {limit} revocations, which is the limit; revoke all tokens of a subject instead of one by one.',
+  ),
+  MDS_AUTH_IS_OFF: kind(
+    409,
+    false,
+    'Authentication is off here, so no API key could be used; start the service with MDS_AUTH=on and MDS_AUTH_SECRET.',
+  ),
+  MDS_OWN_TENANT: kind(
+    409,
+    false,
+    'This would lock out whoever asks for it: {tenant} is the tenant of the credential.',
+  ),
+
   // Subscribing and delivery
   MDS_REQUEST_INVALID: kind(400, false, 'The request is not valid: {problems}.'),
   MDS_UNKNOWN_MESSAGE_TYPE: kind(

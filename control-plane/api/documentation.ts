@@ -45,6 +45,7 @@ export async function registerDocumentation(app: App, version: string): Promise<
         { name: 'edges', description: 'Processes that hold the connections of clients' },
         { name: 'connections', description: 'Clients of the edges' },
         { name: 'configuration', description: 'What processes are set to' },
+        { name: 'identities', description: 'Tenants, API keys, issuers of tokens, revocations' },
         { name: 'status', description: 'Processes, owners, lag and rates' },
       ],
     },

@@ -6,6 +6,10 @@ import { MdsError } from '../../schemas/errors.ts';
 export type PageToken =
   | { readonly list: 'topics'; readonly after: string }
   | { readonly list: 'connections'; readonly after: string }
+  | { readonly list: 'tenants'; readonly after: string }
+  | { readonly list: 'keys'; readonly after: number }
+  | { readonly list: 'issuers'; readonly after: number }
+  | { readonly list: 'revocations'; readonly after: number }
   | { readonly list: 'routes'; readonly after: number }
   | { readonly list: 'subscriptions'; readonly after: number }
   | { readonly list: 'dead-letters'; readonly after: number }
@@ -18,6 +22,10 @@ export const encodePageToken = (tenant: string, { list, after }: PageToken): str
 
 const AFTER_TYPES = {
   topics: 'string',
+  tenants: 'string',
+  keys: 'number',
+  issuers: 'number',
+  revocations: 'number',
   connections: 'string',
   routes: 'number',
   subscriptions: 'number',

@@ -27,6 +27,7 @@ import { SubscriptionService } from '../durable/subscription-service.ts';
 import { ErrorReader } from '../errors/error-reader.ts';
 import type { Explanations } from '../explain/explanations.ts';
 import type { HealthWatch } from '../health/health-watch.ts';
+import type { IdentityServices } from '../identity/identity-services.ts';
 import type { ConfigurationService } from '../settings/configuration-service.ts';
 import type { StatusReader } from '../status/status-reader.ts';
 import { isDeadLetter } from '../store/dead-letters.ts';
@@ -47,10 +48,13 @@ import { edgeRoutes } from './routes/edges.ts';
 import { errorRoutes } from './routes/errors.ts';
 import { filterRoutes } from './routes/filters.ts';
 import { distributionHealthRoutes } from './routes/health.ts';
+import { issuerRoutes } from './routes/issuers.ts';
+import { keyRoutes } from './routes/keys.ts';
 import { ledgerRoutes } from './routes/ledger.ts';
 import { schemaRoutes, type WriterSchemas } from './routes/schemas.ts';
 import { statusRoutes } from './routes/status.ts';
 import { subscriptionRoutes } from './routes/subscriptions.ts';
+import { tenantRoutes } from './routes/tenants.ts';
 import { type TopicManagement, topicManagementRoutes } from './routes/topic-management.ts';
 import { topicRouteRoutes } from './routes/topic-routes.ts';
 import { topicRoutes } from './routes/topics.ts';
@@ -92,6 +96,7 @@ export interface ServerParts {
   readonly log: Logger;
   readonly version: string;
   readonly pageDir: string;
+  readonly identities: IdentityServices;
 }
 
 /** @returns ready to listen, or to be tested with `inject` */
@@ -136,6 +141,10 @@ export async function buildServer(parts: ServerParts): Promise<App> {
   errorRoutes(app, new ErrorReader(redis, managementKeys(parts.redisPrefix)));
   configurationRoutes(app, parts.configuration);
   auditRoutes(app, db);
+  const { identities } = parts;
+  tenantRoutes(app, { db, publish: () => identities.publish() });
+  keyRoutes(app, identities.keys);
+  issuerRoutes(app, db, identities.issuers);
   healthRoutes(app, parts.health, parts.metrics);
   await registerPage(app, parts.pageDir);
   await app.ready();

@@ -9,6 +9,7 @@ import { HEARTBEAT_TTL_MS, type RedisKeys } from '../../schemas/coordination.ts'
 import { reasonOf } from '../../schemas/errors.ts';
 import type { RouteKeys } from '../../schemas/route.ts';
 import type { DurableKeeper } from '../durable/durable-keeper.ts';
+import type { IdentityServices } from '../identity/identity-services.ts';
 import { routeDefinitionsOf, writeRoutes } from '../routes/route-catalog.ts';
 import type { ConfigurationService } from '../settings/configuration-service.ts';
 import { type Fleet, readFleet } from '../status/fleet.ts';
@@ -39,6 +40,7 @@ export interface LeaderLoopParts {
   readonly configuration: Pick<ConfigurationService, 'look'>;
   /** Workers that are to get no partitions. */
   readonly cordoned: () => Promise<ReadonlySet<string>>;
+  readonly identities: Pick<IdentityServices, 'look'>;
   readonly unfinished: UnfinishedTopics;
   readonly evolved: EvolvedSchemas;
   readonly housekeeping: Housekeeping;
@@ -123,6 +125,7 @@ export class LeaderLoop {
     if (owned === null) return;
     const { fleet, step } = owned;
     await writeCatalog(redis, keys, catalogOf(step.topics, topicsInUse(step)));
+    this.#parts.identities.look();
     await this.#parts.configuration.look();
     await writeRoutes(redis, routes, routeDefinitionsOf(await allRoutes(db)));
     const fenced = leadership.fenced;

@@ -9,3 +9,9 @@ export interface Queryable {
 
 /** Runs statements in one transaction: all of them count, or none. */
 export type Transact = <Result>(work: (db: Queryable) => Promise<Result>) => Promise<Result>;
+
+/** SQLSTATE of a row that others refer to. */
+const FOREIGN_KEY_VIOLATION = '23503';
+
+export const isForeignKeyViolation = (error: unknown): boolean =>
+  error instanceof Error && 'code' in error && error.code === FOREIGN_KEY_VIOLATION;

@@ -1,7 +1,7 @@
 // What every door needs to know who is at it. Works without Postgres, and goes on with its last good copy while Redis is
 // away: see redis-authenticator.ts; a process makes its own with create-authenticator.ts.
 
-import { type Identity, OPEN_IDENTITY, type TenantQuotas } from '../../schemas/identity/identity.ts';
+import { type Identity, NO_QUOTAS, OPEN_IDENTITY, type TenantQuotas } from '../../schemas/identity/identity.ts';
 
 export interface Authenticator {
   /** False: authentication is off, everybody is OPEN_IDENTITY. */
@@ -22,20 +22,10 @@ export interface Authenticator {
   quotasOf(tenant: string): TenantQuotas;
 }
 
-export const NO_LIMITS: TenantQuotas = {
-  eventsInPerSecond: null,
-  deliveriesPerSecond: null,
-  bytesOutPerSecond: null,
-  connections: null,
-  subscriptions: null,
-  topics: null,
-  filterCost: null,
-};
-
 /** Authentication is off. */
 export const openAuthenticator: Authenticator = {
   isOn: false,
   authenticate: async () => OPEN_IDENTITY,
   current: (identity) => identity,
-  quotasOf: () => NO_LIMITS,
+  quotasOf: () => NO_QUOTAS,
 };

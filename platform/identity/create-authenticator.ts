@@ -42,6 +42,11 @@ export interface RunningAuthenticator extends Authenticator {
 export async function createAuthenticator(context: AuthenticatorContext): Promise<RunningAuthenticator> {
   const { config, log, metrics, health, signal } = context;
   if (config.auth === 'off') return { ...openAuthenticator, refresh: async () => {}, stop: async () => {} };
+  const outcomes = metrics.counter<'outcome'>(
+    'authentications_total',
+    'Credentials looked at: key and token were let in, unavailable could not be told, the others say why not',
+    ['outcome'],
+  );
   const options = { log, health, connectTimeoutMs: config.connectTimeoutMs, ...(signal ? { signal } : {}) };
   const redis = await connectRedis(config.redisUrl, { ...options, name: 'identities' });
   const notices = await connectRedis(config.redisUrl, { ...options, name: 'identity notices' });
@@ -49,11 +54,6 @@ export async function createAuthenticator(context: AuthenticatorContext): Promis
   const directory = new IdentityDirectory();
   const reader = new DirectoryReader({ directory, redis, notices, keys, health, log });
   const usage = new KeyUsage(redis, keys, log, Date.now);
-  const outcomes = metrics.counter<'outcome'>(
-    'authentications_total',
-    'Credentials looked at: key and token were let in, unavailable could not be told, the others say why not',
-    ['outcome'],
-  );
   const authenticator = new RedisAuthenticator({
     directory,
     authSecret: authSecretBytes(config.authSecret ?? ''),

@@ -4,9 +4,9 @@
 import { createHash } from 'node:crypto';
 import { MdsError } from '../../schemas/errors.ts';
 import type { DirectoryIssuer, DirectoryKey } from '../../schemas/identity/directory.ts';
-import type { Identity, TenantQuotas } from '../../schemas/identity/identity.ts';
+import { type Identity, NO_QUOTAS, type TenantQuotas } from '../../schemas/identity/identity.ts';
 import { API_KEY_PREFIX, type ApiKey, hashOfKey, isSameHash, parseApiKey } from './api-key.ts';
-import { type Authenticator, NO_LIMITS } from './authenticator.ts';
+import type { Authenticator } from './authenticator.ts';
 import type { IdentityDirectory } from './identity-directory.ts';
 import { type Refusal, Refused, unauthenticated } from './refusal.ts';
 import { identityOfToken, MAX_TOKEN_CHARACTERS, TokenVerifier, type VerifiedToken } from './token-verifier.ts';
@@ -72,7 +72,7 @@ export class RedisAuthenticator implements Authenticator {
   }
 
   quotasOf(tenant: string): TenantQuotas {
-    return this.#parts.directory.tenant(tenant)?.quotas ?? NO_LIMITS;
+    return this.#parts.directory.tenant(tenant)?.quotas ?? NO_QUOTAS;
   }
 
   #identify(credential: string | null): Identity | Promise<Identity> {

@@ -78,7 +78,7 @@ export const IssuerKeys = Type.Union([
 ]);
 export type IssuerKeys = Static<typeof IssuerKeys>;
 
-const TenantId = Type.String({ pattern: '^[a-z0-9][a-z0-9-]*$', minLength: 1, maxLength: 48 });
+export const TenantId = Type.String({ pattern: '^[a-z0-9][a-z0-9-]*$', minLength: 1, maxLength: 48 });
 
 /** To which tenant a token belongs. */
 export const IssuerTenant = Type.Union([

@@ -58,6 +58,16 @@ export interface TenantQuotas {
   readonly filterCost: number | null;
 }
 
+export const NO_QUOTAS: TenantQuotas = {
+  eventsInPerSecond: null,
+  deliveriesPerSecond: null,
+  bytesOutPerSecond: null,
+  connections: null,
+  subscriptions: null,
+  topics: null,
+  filterCost: null,
+};
+
 export const isOperator = ({ roles }: Identity): boolean => roles.includes('operator');
 export const isAdmin = (identity: Identity): boolean => identity.roles.includes('admin') || isOperator(identity);
 
@@ -71,5 +81,6 @@ export function grantsFor({ grants }: Identity, action: Action, topic: string): 
   return grants.filter(({ actions, topics }) => actions.includes(action) && topics.some((name) => covers(name, topic)));
 }
 
-const covers = (pattern: string, topic: string): boolean =>
+/** Whether a name in a grant means the topic. */
+export const covers = (pattern: string, topic: string): boolean =>
   pattern.endsWith('*') ? topic.startsWith(pattern.slice(0, -1)) : pattern === topic;

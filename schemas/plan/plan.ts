@@ -95,6 +95,14 @@ function canonicalFilter(text: string, record: AvroRecord, substitute?: Substitu
   return { canonical, fieldsRead: fieldsReadBy(expr), cost };
 }
 
+/**
+ * The canonical form of a filter that the service itself demands; '' when it takes every event.
+ *
+ * @throws MdsError `MDS_FILTER_…` with `details.at`
+ */
+export const demandedFilterText = (text: string, schema: AvroType, substitute: Substitute): string =>
+  canonicalFilter(text, recordOf(schema), substitute)?.canonical ?? '';
+
 const inputOf = ({ name, type, aliases, ...field }: AvroField): PlanInput => ({
   name,
   type: avroJsonOf(type),

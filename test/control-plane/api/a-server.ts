@@ -13,6 +13,7 @@ import { DeadLetterService } from '../../../control-plane/dead-letters/dead-lett
 import { LetterDecoding } from '../../../control-plane/dead-letters/letter-decoding.ts';
 import { LetterRecords } from '../../../control-plane/dead-letters/letter-records.ts';
 import { Redriver } from '../../../control-plane/dead-letters/redriver.ts';
+import { IdentityServices } from '../../../control-plane/identity/identity-services.ts';
 import { ConfigurationService } from '../../../control-plane/settings/configuration-service.ts';
 import { StatusReader } from '../../../control-plane/status/status-reader.ts';
 import type { Queryable } from '../../../control-plane/store/queryable.ts';
@@ -91,6 +92,13 @@ export async function aServer(t: Test, overrides: Partial<ServerParts> = {}) {
     log: createLogger('control', 'silent'),
     version: '1.2.3',
     pageDir: join(t.testdirName, 'nowhere'),
+    identities: new IdentityServices({
+      pool,
+      redis,
+      log: createLogger('control', 'silent'),
+      config: { redisPrefix: 'test' },
+      refresh: async () => {},
+    }),
     ...overrides,
   });
   t.teardown(async () => {

@@ -4,7 +4,6 @@
 import { createHash, randomBytes } from 'node:crypto';
 import { type CryptoKey, exportJWK, generateKeyPair, type JWK, SignJWT } from 'jose';
 import { formatApiKey, hashOfKey, newKeyId, newKeySecret } from '../../../platform/identity/api-key.ts';
-import { NO_LIMITS } from '../../../platform/identity/authenticator.ts';
 import {
   type DirectoryIssuer,
   type DirectoryKey,
@@ -12,6 +11,7 @@ import {
   type DirectoryTenant,
   REVISION_FIELD,
 } from '../../../schemas/identity/directory.ts';
+import { NO_QUOTAS } from '../../../schemas/identity/identity.ts';
 
 export const AUTH_SECRET = 'a5'.repeat(32);
 export const ISSUER = 'https://login.example.com/';
@@ -31,7 +31,7 @@ export class PlayedDirectory {
   }
 
   tenant(tenant: Partial<DirectoryTenant> & { readonly id: string }): void {
-    this.#entries.set(`tenant:${tenant.id}`, { state: 'active', quotas: NO_LIMITS, ...tenant });
+    this.#entries.set(`tenant:${tenant.id}`, { state: 'active', quotas: NO_QUOTAS, ...tenant });
   }
 
   /** @returns the credential */

@@ -51,6 +51,7 @@ export class SimulatedControlPlane {
       configuration: { look: async () => {} },
       cordoned: async () => new Set<string>(),
       durables: durableKeeperOf(redis.asRedis, db, log),
+      identities: { look: () => {} },
       unfinished: { look: () => {} } as never,
       evolved: { look: () => {} } as never,
       housekeeping: { look: () => Promise.resolve() } as never,
