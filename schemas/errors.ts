@@ -286,6 +286,7 @@ export const ERROR_KINDS = {
     false,
     'The answer has more than {limit} rows; take longer windows, fewer dimensions, a shorter range or a narrower filter.',
   ),
+  MDS_QUERY_BUSY: kind(503, true, 'This process reads events for {limit} requests, which is its limit; try again.'),
   MDS_ROLLUP_FENCED: kind(503, true, 'Another worker has taken over partition {partition} of rollup {rollupId}.'),
 
   // Control plane

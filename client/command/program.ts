@@ -15,6 +15,7 @@ import { explainCommand } from './explain.ts';
 import { healthCommand } from './health.ts';
 import { latestCommand } from './latest.ts';
 import { publishCommand } from './publish.ts';
+import { recentCommand } from './recent.ts';
 import { rollupCommand } from './rollup.ts';
 import { routesCommand } from './routes.ts';
 import { statusCommand } from './status.ts';
@@ -57,6 +58,7 @@ export function createProgram(): Command {
     routesCommand(),
     aggregateCommand(),
     latestCommand(),
+    recentCommand(),
     rollupCommand(),
     checkCommand(),
     explainCommand(),

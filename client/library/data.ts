@@ -5,6 +5,8 @@ import type {
   AggregateRequest,
   LatestAnswer,
   LatestQuery,
+  RecentAnswer,
+  RecentQuery,
   RollupState,
 } from '../../schemas/api/data.ts';
 import type { RollupDefinition } from '../../schemas/rollup/definition.ts';
@@ -13,6 +15,8 @@ import type { Fetch } from './runtime.ts';
 
 export type AggregateOptions = Omit<AggregateRequest, 'format'>;
 export type LatestOptions = Omit<LatestQuery, 'format' | 'group'> & { readonly group?: readonly string[] };
+
+export type RecentOptions = Omit<RecentQuery, 'format'>;
 
 /**
  * ```ts
@@ -35,6 +39,10 @@ export class DataClient {
 
   latest = (topic: string, { group, ...options }: LatestOptions = {}): Promise<LatestAnswer> =>
     this.#call('GET', topic, `latest${queryOf({ ...options, group: group?.join(',') })}`);
+
+  /** One answer; it may have no events and a cursor, with which the next one goes on. */
+  recent = (topic: string, { limit, ...options }: RecentOptions = {}): Promise<RecentAnswer> =>
+    this.#call('GET', topic, `recent${queryOf({ ...options, limit: limit?.toString() })}`);
 
   rollup = (topic: string): Promise<RollupState> => this.#call('GET', topic, 'rollup');
 

@@ -120,6 +120,49 @@ export const LatestAnswer = Type.Object({
 });
 export type LatestAnswer = Static<typeof LatestAnswer>;
 
+/** 1,000 events are about 500 KB. */
+const MAX_RECENT = 1000;
+
+export const RecentQuery = Type.Object(
+  {
+    filter: Type.Optional(Filter),
+    from: Type.Optional(Time),
+    to: Type.Optional(Time),
+    order: Type.Optional(Type.Enum(['newest', 'oldest'], { description: 'Default: newest first.' })),
+    limit: Type.Optional(Type.Integer({ minimum: 1, maximum: MAX_RECENT, description: 'Default: 100.' })),
+    cursor: Type.Optional(
+      Type.String({
+        maxLength: 65_536,
+        description: 'Of an answer: goes on where it ended. Its range and order hold; the filter is given again.',
+      }),
+    ),
+    format: Format,
+  },
+  { additionalProperties: false },
+);
+export type RecentQuery = Static<typeof RecentQuery>;
+
+export const RecentAnswer = Type.Object({
+  topic: Type.String(),
+  order: Type.Enum(['newest', 'oldest']),
+  isComplete: Type.Boolean({ description: 'Everything of the range was read.' }),
+  cursor: Nullable(Type.String({ description: 'For the next answer; null when everything was read.' })),
+  unreadableRecords: Type.Integer({ description: 'Records that cannot be decoded: see dead letters.' }),
+  scannedTo: Type.Array(Type.Object({ partition: Type.Integer(), offset: Type.Integer() }), {
+    description: 'How far each partition was read: everything up to here, or from here on when newest comes first.',
+  }),
+  events: Type.Array(
+    Type.Object({
+      partition: Type.Integer(),
+      offset: Type.Integer(),
+      index: Type.Integer({ description: 'Place in a batch record.' }),
+      recordedAt: Type.String({ description: 'When Kafka got the record; what from, to and the order are about.' }),
+      event: Type.Unknown(),
+    }),
+  ),
+});
+export type RecentAnswer = Static<typeof RecentAnswer>;
+
 export const RollupState = Type.Object({
   topic: Type.String(),
   definition: RollupDefinition,

@@ -15,7 +15,7 @@ export interface Column<Row> {
   readonly of: (row: Row) => unknown;
 }
 
-const TYPES: Readonly<Record<AnswerFormat, string>> = {
+export const TYPES: Readonly<Record<AnswerFormat, string>> = {
   json: 'application/json; charset=utf-8',
   ndjson: 'application/x-ndjson; charset=utf-8',
   csv: 'text/csv; charset=utf-8; header=present',
@@ -46,6 +46,11 @@ function bodyOf<Row>(
 ): string {
   if (format === 'json') return JSON.stringify(whole);
   if (format === 'ndjson') return rows.map((row) => `${JSON.stringify(row)}\n`).join('');
+  return csvText(rows, columns);
+}
+
+/** With a header. */
+export function csvText<Row>(rows: readonly Row[], columns: readonly Column<Row>[]): string {
   const lines = [
     columns.map(({ name }) => csvCell(name)),
     ...rows.map((row) => columns.map(({ of }) => csvCell(of(row)))),

@@ -41,6 +41,12 @@ export const queryConfig = Type.Object({
     unit: 'bytes',
     description: 'Answers that are kept for whoever asks the same again before something new was stored.',
   }),
+  queryReaders: Type.Integer({
+    default: 4,
+    minimum: 1,
+    maximum: 64,
+    description: 'Answers of recent events that are read from Kafka at once, each over a connection of its own.',
+  }),
   queryBodyBytes: Type.Integer({
     default: MIB / 4,
     minimum: 1024,

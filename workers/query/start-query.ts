@@ -5,12 +5,16 @@ import { createAuthenticator } from '../../platform/identity/create-authenticato
 import type { ProcessContext, RunningProcess } from '../../platform/lifecycle.ts';
 import { createPool, waitForPostgres } from '../../platform/postgres.ts';
 import { connectRedis } from '../../platform/redis.ts';
+import { createRegistry } from '../../platform/registry.ts';
+import { SchemaCache } from '../../platform/schema-cache.ts';
 import { TopicCatalog } from '../../platform/topic-catalog.ts';
 import { redisKeys } from '../../schemas/coordination.ts';
 import { rollupKeys } from '../../schemas/rollup/hot-log.ts';
 import type { QueryConfig } from './config.ts';
 import { Door } from './door.ts';
 import { createHttpServer, listen } from './http-server.ts';
+import { PieceReader } from './recent/piece-reader.ts';
+import { RecentService } from './recent/recent-service.ts';
 import { AggregateService } from './rollup/aggregate-service.ts';
 import { HotTail } from './rollup/hot-tail.ts';
 import { Rollups } from './rollup/rollups.ts';
@@ -39,6 +43,10 @@ export async function startQuery(context: ProcessContext<QueryConfig>): Promise<
     maxAnswerBytes: config.queryAnswerCacheBytes,
     now: Date.now,
   });
+  const registry = createRegistry(config.registryUrl);
+  const schemas = new SchemaCache({ registry, log, health, signal });
+  const readers = Array.from({ length: config.queryReaders }, () => new PieceReader(config.kafkaBrokers, log));
+  const recent = new RecentService({ readers, schema: (schemaId) => schemas.resolve(schemaId), now: Date.now });
   const version = String(JSON.parse(await readFile(new URL('../../package.json', import.meta.url), 'utf8')).version);
   const isOpen = !authenticator.isOn;
   const app = await createHttpServer({ health, metrics, log, bodyBytes: config.queryBodyBytes, version, isOpen });
@@ -53,6 +61,8 @@ export async function startQuery(context: ProcessContext<QueryConfig>): Promise<
       rollups.stop();
       catalog.stop();
       await authenticator.stop();
+      await Promise.all(readers.map((reader) => reader.close()));
+      await registry.close();
       redis.disconnect();
       notices.disconnect();
       await pool.end();
