@@ -39,7 +39,7 @@ const TOOL_VARIABLES: readonly (readonly [variable: string, byDefault: string, m
     (name) => [portVariable(name), 'counted from MDS_PORT_BASE', `Port of the ${words(name)}.`] as const,
   ),
   ['MDS_API_URL', 'http://127.0.0.1:9400', 'The control plane that the `mds` command talks to.'],
-  ['MDS_QUERY_URL', 'http://127.0.0.1:9438', 'The query process that `mds aggregate`, `latest` and `rollup` talk to.'],
+  ['MDS_QUERY_URL', 'http://127.0.0.1:9438', 'The query process that `mds aggregate`, `latest` and `recent` talk to.'],
   ['MDS_TEST_STACK', 'none', 'A running local stack for the integration tests to use instead of starting their own.'],
 ];
 

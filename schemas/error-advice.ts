@@ -110,6 +110,8 @@ export const ERROR_ADVICE: Readonly<Record<MdsErrorCode, string>> = {
   MDS_ROLLUP_DIMENSION: 'The caller groups by what the series keep, or the topic gets another rollup.',
   MDS_ROLLUP_RANGE: 'The caller asks for a later range or for longer windows.',
   MDS_ANSWER_TOO_LARGE: 'The caller asks for less: longer windows, fewer dimensions or a shorter range.',
+  MDS_QUERY_BUSY:
+    'Start more query processes, or raise MDS_QUERY_READERS; long scans are spared by narrower time ranges.',
   MDS_ROLLUP_FENCED: 'Nothing: another worker goes on with the partition.',
   MDS_DEAD_LETTER_PURGED: 'Nothing can be done: it was purged.',
   MDS_DEAD_LETTER_REDRIVING: 'Wait for the redrive to end.',

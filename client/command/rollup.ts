@@ -3,7 +3,6 @@
 import { Command } from 'commander';
 import type { RollupState } from '../../schemas/api/data.ts';
 import { runCommand } from './command-context.ts';
-import { dataClient, queryOption } from './data-client.ts';
 import { fieldList } from './field-list.ts';
 import { wholeNumber } from './numbers.ts';
 
@@ -19,7 +18,6 @@ interface Options {
   readonly labels?: string[];
   readonly value?: string;
   readonly maxSeries?: number;
-  readonly query?: string;
 }
 
 export function rollupCommand(): Command {
@@ -30,15 +28,13 @@ export function rollupCommand(): Command {
     .option('--labels <keys>', 'choose the labels that do; all: every one', fieldList)
     .option('--value <field>', 'choose the field that is aggregated')
     .option('--max-series <n>', 'choose how many series there may be', wholeNumber)
-    .addOption(queryOption())
     .addHelpText('after', EXAMPLES)
-    .action((topic: string, { query, labels, ...chosen }: Options, command: Command) =>
-      runCommand(command, async ({ output }) => {
-        const data = dataClient(query);
-        let state = await data.rollup(topic);
+    .action((topic: string, { labels, ...chosen }: Options, command: Command) =>
+      runCommand(command, async ({ rest, output }) => {
+        let state = await rest.rollup(topic);
         if (labels !== undefined || Object.keys(chosen).length > 0) {
           const keys = labels?.length === 1 && labels[0] === 'all' ? ('all' as const) : labels;
-          state = await data.chooseRollup(topic, { ...state.definition, ...chosen, ...(keys ? { labels: keys } : {}) });
+          state = await rest.chooseRollup(topic, { ...state.definition, ...chosen, ...(keys ? { labels: keys } : {}) });
         }
         await output.result(state, () => describe(state));
         return undefined;

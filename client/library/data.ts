@@ -7,9 +7,7 @@ import type {
   LatestQuery,
   RecentAnswer,
   RecentQuery,
-  RollupState,
 } from '../../schemas/api/data.ts';
-import type { RollupDefinition } from '../../schemas/rollup/definition.ts';
 import { queryOf, request } from './rest.ts';
 import type { Fetch } from './runtime.ts';
 
@@ -43,12 +41,6 @@ export class DataClient {
   /** One answer; it may have no events and a cursor, with which the next one goes on. */
   recent = (topic: string, { limit, ...options }: RecentOptions = {}): Promise<RecentAnswer> =>
     this.#call('GET', topic, `recent${queryOf({ ...options, limit: limit?.toString() })}`);
-
-  rollup = (topic: string): Promise<RollupState> => this.#call('GET', topic, 'rollup');
-
-  /** The new rollup counts what Kafka holds anew; what the one before has gathered goes. */
-  chooseRollup = (topic: string, definition: RollupDefinition): Promise<RollupState> =>
-    this.#call('PUT', topic, 'rollup', definition);
 
   async #call<Answer>(method: string, topic: string, rest: string, body?: unknown): Promise<Answer> {
     const path = `/v1/topics/${encodeURIComponent(topic)}/${rest}`;

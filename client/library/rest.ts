@@ -8,6 +8,7 @@ import type {
   ProcessConfiguration,
 } from '../../schemas/api/configuration.ts';
 import type { ConnectionPage, ConnectionQuery, Disconnected } from '../../schemas/api/connection.ts';
+import type { RollupState } from '../../schemas/api/data.ts';
 import type {
   DeadLetter,
   DeadLetterFilter,
@@ -38,6 +39,7 @@ import type { Worker, WorkerDetail } from '../../schemas/api/worker.ts';
 import type { ConnectionDetail, ConnectionSummary } from '../../schemas/connection-control.ts';
 import type { SlowClients } from '../../schemas/edge-control.ts';
 import { MdsError, reasonOf } from '../../schemas/errors.ts';
+import type { RollupDefinition } from '../../schemas/rollup/definition.ts';
 import { mdsErrorOf } from './error-frame.ts';
 import type { Fetch } from './runtime.ts';
 
@@ -154,6 +156,11 @@ export class RestClient {
   /** What became of one event for a durable subscription, by name or id. */
   why = (subscription: string, event: { readonly cursor: string } | { readonly event: string }): Promise<Why> =>
     this.#call('GET', `/v1/subscriptions/${encodeURIComponent(subscription)}/why?${new URLSearchParams(event)}`);
+  /** What the aggregates of a topic are made of; they themselves are a DataClient's. */
+  rollup = (topic: string): Promise<RollupState> => this.#call('GET', `/v1/topics/${encodeURIComponent(topic)}/rollup`);
+  /** The new rollup counts what Kafka holds anew; what the one before has gathered goes. */
+  chooseRollup = (topic: string, definition: RollupDefinition): Promise<RollupState> =>
+    this.#call('PUT', `/v1/topics/${encodeURIComponent(topic)}/rollup`, definition);
   routes = (): Promise<readonly Route[]> => this.#listAll('/v1/routes');
   route = (id: string): Promise<Route> => this.#call('GET', `/v1/routes/${encodeURIComponent(id)}`);
   createRoute = (route: NewRoute): Promise<Route> => this.#call('POST', '/v1/routes', route);

@@ -51,6 +51,7 @@ import { distributionHealthRoutes } from './routes/health.ts';
 import { issuerRoutes } from './routes/issuers.ts';
 import { keyRoutes } from './routes/keys.ts';
 import { ledgerRoutes } from './routes/ledger.ts';
+import { rollupRoutes } from './routes/rollups.ts';
 import { schemaRoutes, type WriterSchemas } from './routes/schemas.ts';
 import { statusRoutes } from './routes/status.ts';
 import { subscriptionRoutes } from './routes/subscriptions.ts';
@@ -122,6 +123,7 @@ export async function buildServer(parts: ServerParts): Promise<App> {
   await registerDocumentation(app, parts.version);
   topicRoutes(app, db, topics, authenticator);
   topicManagementRoutes(app, topics, parts.topicManagement);
+  rollupRoutes(app, db, topics);
   const durables = durableKeys(parts.redisPrefix);
   const subscriptions = new SubscriptionService({ ...parts, keys: durables });
   subscriptionRoutes(app, db, subscriptions, authenticator);

@@ -20,8 +20,16 @@ export async function doorParts(version: string): Promise<readonly DoorPart[]> {
 
 async function queryDoor(version: string): Promise<DoorPart> {
   const log = createLogger('docs', 'silent');
-  const parts = { health: new Health(), metrics: createMetrics('docs'), log, bodyBytes: 1, version, isOpen: true };
-  const app = await createHttpServer(parts);
+  const settings = { bodyLimitBytes: 1, httpTrustedProxies: [] };
+  const parts = {
+    health: new Health(),
+    metrics: createMetrics('docs'),
+    log,
+    errors: { record: () => {} },
+    settings,
+    version,
+  };
+  const app = await createHttpServer({ ...parts, openDoor: async () => {} });
   queryRoutes(app, nobody as Parameters<typeof queryRoutes>[1]); // no part is touched before a request comes
   await app.ready();
   const { paths, tags = [] } = app.swagger() as unknown as ApiDocument; // the part of it that is used; completed later

@@ -3,6 +3,7 @@
 import { type Static, Type } from 'typebox';
 import {
   commonConfig,
+  httpDoorConfig,
   httpPortConfig,
   identityConfig,
   kafkaConfig,
@@ -17,6 +18,7 @@ export const queryConfig = Type.Object({
   ...commonConfig,
   ...identityConfig,
   ...httpPortConfig(9438),
+  ...httpDoorConfig,
   ...kafkaConfig,
   ...registryConfig,
   ...redisConfig,

@@ -5,10 +5,12 @@ import swagger from '@fastify/swagger';
 import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox';
 import fastify, { type FastifyReply, type FastifyRequest } from 'fastify';
 import { answerHealth, HEALTH_PATHS, type Health } from '../../platform/health.ts';
-import { checkOrigins } from '../../platform/http-door/origins.ts';
-import { addSecurityHeaders } from '../../platform/http-door/security-headers.ts';
-import { HTTP_SERVER_OPTIONS, limitConnections, ROUTER_OPTIONS } from '../../platform/http-limits.ts';
+import { PUBLIC } from '../../platform/http-door/access.ts';
+import { type HttpServerSettings, httpServerOptions } from '../../platform/http-door/http-server.ts';
+// for the members of requests and routes that it declares
+import '../../platform/http-door/identify.ts';
 import type { Logger } from '../../platform/log.ts';
+import type { ErrorBook } from '../../platform/management/error-book.ts';
 import type { Metrics } from '../../platform/metrics.ts';
 import { type ApiDocument, completeDocument } from '../../platform/openapi/complete-document.ts';
 import { problemOfThrown } from '../../platform/problem-details.ts';
@@ -23,34 +25,35 @@ export interface HttpServerParts {
   readonly health: Health;
   readonly metrics: Metrics;
   readonly log: Logger;
-  readonly bodyBytes: number;
+  /** Counts what callers were told went wrong. */
+  readonly errors: Pick<ErrorBook, 'record'>;
+  readonly settings: HttpServerSettings;
   readonly version: string;
-  /** Authentication is off: everybody on this machine may do everything. */
-  readonly isOpen: boolean;
+  /** Puts the door before the routes: who calls, and how often. */
+  readonly openDoor: (app: App) => Promise<void>;
 }
+
+const FREE = { access: PUBLIC('probes and readers of the documentation have no key'), counts: 'nothing' } as const;
 
 /** @returns without routes but those of health and documentation */
 export async function createHttpServer(parts: HttpServerParts): Promise<App> {
-  const { health, metrics, log, bodyBytes, version, isOpen } = parts;
+  const { health, metrics, log, settings, version } = parts;
   const app: App = fastify({
-    bodyLimit: bodyBytes,
-    forceCloseConnections: true, // streams would hold up the drain
-    requestTimeout: HTTP_SERVER_OPTIONS.requestTimeout,
-    http: HTTP_SERVER_OPTIONS,
-    routerOptions: ROUTER_OPTIONS,
+    ...httpServerOptions(settings),
     frameworkErrors: (error, request, reply) => sendProblem(log, error, request, reply),
   }).withTypeProvider<TypeBoxTypeProvider>();
-  limitConnections(app.server);
   app.setValidatorCompiler(compileValidator);
   app.setSerializerCompiler(() => (value) => JSON.stringify(value));
-  app.setErrorHandler((thrown, request, reply) => sendProblem(log, thrown, request, reply));
+  app.setErrorHandler((thrown, request, reply) => {
+    if (thrown instanceof MdsError) parts.errors.record(thrown, { tenant: request.knownIdentity?.tenant ?? '' });
+    sendProblem(log, thrown, request, reply);
+  });
   app.setNotFoundHandler((request, reply) => {
     const path = request.url.split('?')[0];
     sendProblem(log, new MdsError('MDS_NO_ROUTE', { method: request.method, path }), request, reply);
   });
   measureRequests(app, metrics);
-  addSecurityHeaders(app);
-  await checkOrigins(app, { allowedOrigins: [], isOpen });
+  await parts.openDoor(app);
   app.addSchema(Problem);
   await app.register(swagger, {
     openapi: {
@@ -62,9 +65,9 @@ export async function createHttpServer(parts: HttpServerParts): Promise<App> {
       buildLocalReference: ({ $id }, _base, _fragment, i) => (typeof $id === 'string' ? $id : `def-${i}`),
     },
   });
-  app.get('/openapi.json', { schema: { hide: true } }, () => describedApi(app));
+  app.get('/openapi.json', { config: FREE, schema: { hide: true } }, () => describedApi(app));
   for (const path of HEALTH_PATHS) {
-    app.get(path, { schema: { hide: true } }, async (_request, reply) => {
+    app.get(path, { config: FREE, schema: { hide: true } }, async (_request, reply) => {
       const answer = await answerHealth(path, health, metrics);
       if (answer === null) return reply.callNotFound();
       return reply.code(answer.status).type(answer.contentType).serializer(String).send(answer.body);
@@ -96,15 +99,4 @@ function measureRequests(app: App, metrics: Metrics): void {
     const route = request.routeOptions.url ?? 'none';
     seconds.observe({ method: request.method, route, status: reply.statusCode }, reply.elapsedTime / 1000);
   });
-}
-
-/** @throws MdsError `MDS_PORT_BUSY` */
-export async function listen(app: App, host: string, port: number): Promise<void> {
-  try {
-    await app.listen({ host, port });
-  } catch (error) {
-    if (!(error instanceof Error) || !('code' in error) || error.code !== 'EADDRINUSE') throw error;
-    const details = { port, service: 'query', holder: '', variable: 'MDS_HTTP_PORT' };
-    throw new MdsError('MDS_PORT_BUSY', details, { cause: error });
-  }
 }

@@ -1,8 +1,11 @@
 // The query process put together: Postgres, Redis and Kafka in, HTTP out. Stateless: any number of them may run.
 
 import { readFile } from 'node:fs/promises';
+import { listening } from '../../platform/http-door/http-server.ts';
+import { openDoor } from '../../platform/http-door/open-door.ts';
 import { createAuthenticator } from '../../platform/identity/create-authenticator.ts';
 import type { ProcessContext, RunningProcess } from '../../platform/lifecycle.ts';
+import { startManagement } from '../../platform/management/management-agent.ts';
 import { createPool, waitForPostgres } from '../../platform/postgres.ts';
 import { connectRedis } from '../../platform/redis.ts';
 import { createRegistry } from '../../platform/registry.ts';
@@ -11,8 +14,7 @@ import { TopicCatalog } from '../../platform/topic-catalog.ts';
 import { redisKeys } from '../../schemas/coordination.ts';
 import { rollupKeys } from '../../schemas/rollup/hot-log.ts';
 import type { QueryConfig } from './config.ts';
-import { Door } from './door.ts';
-import { createHttpServer, listen } from './http-server.ts';
+import { createHttpServer } from './http-server.ts';
 import { PieceReader } from './recent/piece-reader.ts';
 import { RecentService } from './recent/recent-service.ts';
 import { AggregateService } from './rollup/aggregate-service.ts';
@@ -21,7 +23,7 @@ import { Rollups } from './rollup/rollups.ts';
 import { queryRoutes } from './routes/query-routes.ts';
 
 export async function startQuery(context: ProcessContext<QueryConfig>): Promise<RunningProcess> {
-  const { config, log, health, metrics, signal } = context;
+  const { config, log, health, metrics, errors, signal } = context;
   const common = { log, health, signal, connectTimeoutMs: config.connectTimeoutMs };
   const pool = createPool(config.postgresUrl, { log, applicationName: 'mds-query' });
   await waitForPostgres(pool, common);
@@ -30,6 +32,7 @@ export async function startQuery(context: ProcessContext<QueryConfig>): Promise<
     connectRedis(config.redisUrl, { ...common, name: 'notices' }),
   ]);
   const authenticator = await createAuthenticator({ config, log, metrics, health, signal });
+  const management = await startManagement({ ...context, ...config, redis });
   const catalog = new TopicCatalog({ redis, keys: redisKeys(config.redisPrefix), log });
   await catalog.start(notices);
   const rollups = new Rollups(pool, log, config.queryMaxCells);
@@ -48,11 +51,19 @@ export async function startQuery(context: ProcessContext<QueryConfig>): Promise<
   const readers = Array.from({ length: config.queryReaders }, () => new PieceReader(config.kafkaBrokers, log));
   const recent = new RecentService({ readers, schema: (schemaId) => schemas.resolve(schemaId), now: Date.now });
   const version = String(JSON.parse(await readFile(new URL('../../package.json', import.meta.url), 'utf8')).version);
-  const isOpen = !authenticator.isOn;
-  const app = await createHttpServer({ health, metrics, log, bodyBytes: config.queryBodyBytes, version, isOpen });
-  const door = new Door(authenticator, catalog);
-  queryRoutes(app, { door, service, pool });
-  await listen(app, config.host, config.httpPort);
+  const settings = { ...config, bodyLimitBytes: config.queryBodyBytes };
+  const doorOptions = { authenticator, settings: config, redis, redisPrefix: config.redisPrefix };
+  const app = await createHttpServer({
+    health,
+    metrics,
+    log,
+    errors,
+    settings,
+    version,
+    openDoor: (opening) => openDoor(opening, doorOptions),
+  });
+  queryRoutes(app, { catalog, service, recent });
+  await listening('query', config.httpPort, () => app.listen({ host: config.host, port: config.httpPort }));
   log.info({ addresses: app.addresses() }, 'query door open');
   return {
     stop: async () => {
@@ -61,6 +72,7 @@ export async function startQuery(context: ProcessContext<QueryConfig>): Promise<
       rollups.stop();
       catalog.stop();
       await authenticator.stop();
+      await management.stop();
       await Promise.all(readers.map((reader) => reader.close()));
       await registry.close();
       redis.disconnect();

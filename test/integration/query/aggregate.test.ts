@@ -133,17 +133,18 @@ t.test('what is produced is found in aggregates, as it is produced', async (t) =
   await t.test(
     'another definition counts all of Kafka anew; what has no series of its own is said to be left out',
     async (t) => {
+      const rollupOf = (): Promise<RollupState> => service.api.get(`/v1/topics/${name}/rollup`);
       const definition = { fields: ['host', 'severity'], labels: [], value: 'value', time: 'timestamp', maxSeries: 3 };
       const put = (body: unknown) =>
-        fetch(url('rollup'), {
+        fetch(`${service.controlPlane.httpUrl}/v1/topics/${name}/rollup`, {
           method: 'PUT',
           headers: { 'content-type': 'application/json' },
           body: JSON.stringify(body),
         });
       t.match(await (await put({ ...definition, fields: ['hots'] })).json(), { code: 'MDS_ROLLUP_INVALID' });
       t.equal((await put(definition)).status, 200);
-      await until('everything to be counted again', COUNTED_MS, async () => (await get('rollup')).json.events === 3600);
-      const state: RollupState = (await get('rollup')).json;
+      await until('everything to be counted again', COUNTED_MS, async () => (await rollupOf()).events === 3600);
+      const state: RollupState = await rollupOf();
       t.match(state, { series: 3, isChosen: true, unreadableRecords: 0 });
       t.equal(await total(), 3600 - state.lateEvents, 'without dimensions the overflow is a part of the whole');
       const grouped = await aggregate({ from: '-4h', window: '1d', groupBy: 'host' });

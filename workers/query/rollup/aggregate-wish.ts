@@ -1,6 +1,6 @@
 // A request for aggregates, checked and made definite: the same question has the same key, however it was written.
 
-import { type AggregateRequest, MAX_GROUP_BY } from '../../../schemas/api/data.ts';
+import { type AggregateQuery, type AggregateRequest, MAX_GROUP_BY } from '../../../schemas/api/data.ts';
 import { MdsError } from '../../../schemas/errors.ts';
 import type { Identity } from '../../../schemas/identity/identity.ts';
 import { nearestName } from '../../../schemas/nearest-name.ts';
@@ -62,8 +62,17 @@ export function aggregateWish(
 export const windowsOfWish = ({ windowMs, fromMs, toMs }: AggregateWish, nowMs: number): Windows =>
   windowsOf(windowMs, fromMs, toMs ?? nowMs);
 
+/** A query string as the body that means the same. @throws MdsError `MDS_REQUEST_INVALID` */
+export function aggregateRequestOf({ functions, groupBy, ...rest }: AggregateQuery): AggregateRequest {
+  return {
+    ...rest,
+    ...(functions === undefined ? {} : { functions: functionsNamed(functions) }),
+    ...(groupBy === undefined ? {} : { groupBy: namesIn(groupBy) }),
+  };
+}
+
 /** @param text with commas between @throws MdsError `MDS_REQUEST_INVALID` */
-export function functionsNamed(text: string): AggregateFunction[] {
+function functionsNamed(text: string): AggregateFunction[] {
   return namesIn(text).map((name) => {
     const known = FUNCTIONS.find((candidate) => candidate === name);
     if (known) return known;

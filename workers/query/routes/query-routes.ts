@@ -1,17 +1,19 @@
 // Every route of the query process, for the process itself and for whoever describes it.
 
-import type { Pool } from 'pg';
 import type { App } from '../../../platform/rest-app.ts';
-import type { Door } from '../door.ts';
+import type { TopicCatalog } from '../../../platform/topic-catalog.ts';
+import type { RecentService } from '../recent/recent-service.ts';
 import type { AggregateService } from '../rollup/aggregate-service.ts';
+import { recentRoutes } from './recent-routes.ts';
 import { rollupRoutes } from './rollup-routes.ts';
 
 export interface QueryRouteParts {
-  readonly door: Door;
+  readonly catalog: Pick<TopicCatalog, 'named'>;
   readonly service: AggregateService;
-  readonly pool: Pool;
+  readonly recent: RecentService;
 }
 
-export function queryRoutes(app: App, { door, service, pool }: QueryRouteParts): void {
-  rollupRoutes(app, door, service, pool);
+export function queryRoutes(app: App, parts: QueryRouteParts): void {
+  rollupRoutes(app, parts);
+  recentRoutes(app, parts);
 }

@@ -1,17 +1,24 @@
 // /v1/topics/{topic}/recent
 
+import { GRANT } from '../../../platform/http-door/access.ts';
 import type { App } from '../../../platform/rest-app.ts';
+import type { TopicCatalog } from '../../../platform/topic-catalog.ts';
 import { RecentAnswer, RecentQuery } from '../../../schemas/api/data.ts';
 import { answersAs } from '../answer-text.ts';
-import type { Door } from '../door.ts';
 import type { RecentService } from '../recent/recent-service.ts';
+import { ByTopic } from './by-topic.ts';
 import { FILTER_CODES, problemsOf } from './problems.ts';
-import { ByTopic } from './rollup-routes.ts';
 
-export function recentRoutes(app: App, door: Door, service: RecentService): void {
+export interface RecentRouteParts {
+  readonly catalog: Pick<TopicCatalog, 'named'>;
+  readonly recent: RecentService;
+}
+
+export function recentRoutes(app: App, { catalog, recent }: RecentRouteParts): void {
   app.get(
     '/v1/topics/:topic/recent',
     {
+      config: { access: GRANT('subscribe', { param: 'topic' }) },
       schema: {
         tags: ['data'],
         summary: 'Events that Kafka holds, newest or oldest first',
@@ -25,9 +32,9 @@ export function recentRoutes(app: App, door: Door, service: RecentService): void
         },
       },
     },
-    async (request, reply) => {
-      const { identity, topic } = await door.enter(request, request.params.topic, 'subscribe');
-      const { contentType, body, cursor } = await service.recent(identity, topic, request.query);
+    async ({ identity, params, query }, reply) => {
+      const topic = catalog.named(identity.tenant, params.topic);
+      const { contentType, body, cursor } = await recent.recent(identity, topic, query);
       if (cursor !== null) reply.header('mds-next-cursor', cursor);
       return reply.type(contentType).serializer(String).send(body);
     },

@@ -1,29 +1,25 @@
-// /v1/topics/{topic}/aggregate, /latest and /rollup
+// /v1/topics/{topic}/aggregate and /latest
 
-import type { Pool } from 'pg';
-import { Type } from 'typebox';
+import { GRANT } from '../../../platform/http-door/access.ts';
 import type { App } from '../../../platform/rest-app.ts';
+import type { TopicCatalog } from '../../../platform/topic-catalog.ts';
 import {
   AggregateAnswer,
   AggregateQuery,
   AggregateRequest,
   LatestAnswer,
   LatestQuery,
-  RollupState,
 } from '../../../schemas/api/data.ts';
-import { TopicName } from '../../../schemas/api/topic.ts';
-import { RollupDefinition } from '../../../schemas/rollup/definition.ts';
 import { answersAs } from '../answer-text.ts';
-import type { Door } from '../door.ts';
 import type { AggregateService } from '../rollup/aggregate-service.ts';
-import { functionsNamed, namesIn } from '../rollup/aggregate-wish.ts';
-import { chooseRollup, rollupState } from '../rollup/rollup-definitions.ts';
+import { aggregateRequestOf } from '../rollup/aggregate-wish.ts';
+import { ByTopic } from './by-topic.ts';
 import { FILTER_CODES, problemsOf } from './problems.ts';
 
 const tags = ['data'];
-export const ByTopic = Type.Object({ topic: TopicName });
+const READING = GRANT('subscribe', { param: 'topic' });
 
-const AGGREGATE_PROBLEMS = problemsOf(
+export const AGGREGATE_PROBLEMS = problemsOf(
   ...FILTER_CODES,
   'MDS_ROLLUP_NOT_READY',
   'MDS_ROLLUP_RESTRICTED',
@@ -33,10 +29,16 @@ const AGGREGATE_PROBLEMS = problemsOf(
   'MDS_ANSWER_TOO_LARGE',
 );
 
-export function rollupRoutes(app: App, door: Door, service: AggregateService, pool: Pool): void {
+export interface RollupRouteParts {
+  readonly catalog: Pick<TopicCatalog, 'named'>;
+  readonly service: AggregateService;
+}
+
+export function rollupRoutes(app: App, { catalog, service }: RollupRouteParts): void {
   app.get(
     '/v1/topics/:topic/aggregate',
     {
+      config: { access: READING },
       schema: {
         tags,
         summary: 'Aggregates of the events of a topic by window and group',
@@ -46,14 +48,9 @@ export function rollupRoutes(app: App, door: Door, service: AggregateService, po
         response: { ...answersAs(AggregateAnswer), ...AGGREGATE_PROBLEMS },
       },
     },
-    async (request, reply) => {
-      const { identity, topic } = await door.enter(request, request.params.topic, 'subscribe');
-      const { functions, groupBy, ...rest } = request.query;
-      const { contentType, body } = await service.aggregate(identity, topic, {
-        ...rest,
-        ...(functions === undefined ? {} : { functions: functionsNamed(functions) }),
-        ...(groupBy === undefined ? {} : { groupBy: namesIn(groupBy) }),
-      });
+    async ({ identity, params, query }, reply) => {
+      const topic = catalog.named(identity.tenant, params.topic);
+      const { contentType, body } = await service.aggregate(identity, topic, aggregateRequestOf(query));
       return reply.type(contentType).serializer(String).send(body);
     },
   );
@@ -61,6 +58,7 @@ export function rollupRoutes(app: App, door: Door, service: AggregateService, po
   app.post(
     '/v1/topics/:topic/aggregate',
     {
+      config: { access: READING, counts: 'reads' },
       schema: {
         tags,
         summary: 'The same, for filters and dimensions that do not fit into a URL',
@@ -69,9 +67,9 @@ export function rollupRoutes(app: App, door: Door, service: AggregateService, po
         response: { ...answersAs(AggregateAnswer), ...AGGREGATE_PROBLEMS },
       },
     },
-    async (request, reply) => {
-      const { identity, topic } = await door.enter(request, request.params.topic, 'subscribe');
-      const { contentType, body } = await service.aggregate(identity, topic, request.body);
+    async ({ identity, params, body: wish }, reply) => {
+      const topic = catalog.named(identity.tenant, params.topic);
+      const { contentType, body } = await service.aggregate(identity, topic, wish);
       return reply.type(contentType).serializer(String).send(body);
     },
   );
@@ -79,6 +77,7 @@ export function rollupRoutes(app: App, door: Door, service: AggregateService, po
   app.get(
     '/v1/topics/:topic/latest',
     {
+      config: { access: READING },
       schema: {
         tags,
         summary: 'The latest value of each series, or of each group',
@@ -87,52 +86,10 @@ export function rollupRoutes(app: App, door: Door, service: AggregateService, po
         response: { ...answersAs(LatestAnswer), ...AGGREGATE_PROBLEMS },
       },
     },
-    async (request, reply) => {
-      const { identity, topic } = await door.enter(request, request.params.topic, 'subscribe');
-      const { contentType, body } = await service.latest(identity, topic, request.query);
+    async ({ identity, params, query }, reply) => {
+      const topic = catalog.named(identity.tenant, params.topic);
+      const { contentType, body } = await service.latest(identity, topic, query);
       return reply.type(contentType).serializer(String).send(body);
-    },
-  );
-
-  app.get(
-    '/v1/topics/:topic/rollup',
-    {
-      schema: {
-        tags,
-        summary: 'What the rollup of a topic keeps, and how far it has counted',
-        description: 'Counts of all events, also of those that a row filter hides: for whoever may manage the topic.',
-        params: ByTopic,
-        response: {
-          200: RollupState,
-          ...problemsOf('MDS_ROLLUP_NOT_READY'),
-        },
-      },
-    },
-    async (request) => {
-      const { topic } = await door.enter(request, request.params.topic, 'manage');
-      return rollupState(pool, topic);
-    },
-  );
-
-  app.put(
-    '/v1/topics/:topic/rollup',
-    {
-      schema: {
-        tags,
-        summary: 'Choose which fields and labels form the series of a topic',
-        description: 'The new rollup begins at the first record that Kafka holds; the aggregates of the one before go.',
-        params: ByTopic,
-        body: RollupDefinition,
-        response: {
-          200: RollupState,
-          ...problemsOf('MDS_ROLLUP_INVALID', 'MDS_ROLLUP_NOT_READY'),
-        },
-      },
-    },
-    async (request) => {
-      const { topic } = await door.enter(request, request.params.topic, 'manage');
-      await chooseRollup(pool, topic, request.body);
-      return rollupState(pool, topic);
     },
   );
 }
