@@ -156,6 +156,7 @@ t.test('the API describes itself in OpenAPI 3.1, with every status', async (t) =
     '/v1/topics',
     '/v1/topics/{name}',
     '/v1/topics/{name}/description',
+    '/v1/topics/{name}/rollup',
     '/v1/topics/{name}/schemas',
     '/v1/topics/{name}/schemas/check',
     '/v1/whoami',

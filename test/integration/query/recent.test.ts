@@ -50,13 +50,13 @@ t.test('pages of recent events hold every event that matches, once, in order', a
       if (cursor === null) return { events, unreadable, scannedTo: answer.scannedTo };
     }
   };
-  const valueOf = (event: unknown): unknown => (event as Reading).value; // the topic's own schema
+  const readingValue = (event: unknown): unknown => (event as Reading).value; // the topic's own schema
   await until('the topic to be known', KNOWN_MS, async () => (await get({ limit: '1' })).ok);
 
   for (const order of ['oldest', 'newest'] as const) {
     const { events, scannedTo } = await all({ order, limit: '37' });
     t.equal(events.length, produced.length, `${order} first: every event`);
-    t.same(new Set(events.map(({ event }) => valueOf(event))), new Set(produced), 'once');
+    t.same(new Set(events.map(({ event }) => readingValue(event))), new Set(produced), 'once');
     const times = events.map(({ recordedAt }) => Date.parse(recordedAt) * (order === 'newest' ? -1 : 1));
     t.same(
       times,
@@ -74,7 +74,7 @@ t.test('pages of recent events hold every event that matches, once, in order', a
 
   const errors = await all({ filter: 'severity == ERROR', limit: '5' });
   t.same(
-    new Set(errors.events.map(({ event }) => valueOf(event))),
+    new Set(errors.events.map(({ event }) => readingValue(event))),
     new Set(producer.produced.filter(({ event }) => event.severity === 'ERROR').map(({ event }) => event.value)),
     'any filter on events may be asked',
   );
@@ -87,7 +87,7 @@ t.test('pages of recent events hold every event that matches, once, in order', a
     ({ partition, offset, index }) =>
       partition === third?.partition && offset === third.offset && index === third.index,
   );
-  t.equal(valueOf(place?.event), third?.event.value, 'each event says where it stands');
+  t.equal(readingValue(place?.event), third?.event.value, 'each event says where it stands');
 
   const lines = await get({ format: 'ndjson', limit: '10' });
   t.equal((await lines.text()).trim().split('\n').length, 10);
