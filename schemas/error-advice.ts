@@ -112,6 +112,9 @@ export const ERROR_ADVICE: Readonly<Record<MdsErrorCode, string>> = {
   MDS_ANSWER_TOO_LARGE: 'The caller asks for less: longer windows, fewer dimensions or a shorter range.',
   MDS_QUERY_BUSY:
     'Start more query processes, or raise MDS_QUERY_READERS; long scans are spared by narrower time ranges.',
+  MDS_LIVE_TOO_MANY: 'Start more query processes, or raise MDS_QUERY_LIVE_READERS.',
+  MDS_LIVE_TOO_SLOW: 'See why the reader does not keep up; ask for fewer windows or groups.',
+  MDS_LIVE_CHANGED: 'Nothing: clients connect again by themselves.',
   MDS_ROLLUP_FENCED: 'Nothing: another worker goes on with the partition.',
   MDS_DEAD_LETTER_PURGED: 'Nothing can be done: it was purged.',
   MDS_DEAD_LETTER_REDRIVING: 'Wait for the redrive to end.',

@@ -287,6 +287,13 @@ export const ERROR_KINDS = {
     'The answer has more than {limit} rows; take longer windows, fewer dimensions, a shorter range or a narrower filter.',
   ),
   MDS_QUERY_BUSY: kind(503, true, 'This process reads events for {limit} requests, which is its limit; try again.'),
+  MDS_LIVE_TOO_MANY: kind(
+    503,
+    true,
+    'There are {limit} readers of live queries, which is the limit; end some, or try later.',
+  ),
+  MDS_LIVE_TOO_SLOW: kind(503, true, 'The reader of a live query did not read for too long; connect again.'),
+  MDS_LIVE_CHANGED: kind(409, true, 'The live query ended because {what} has changed; connect again.'),
   MDS_ROLLUP_FENCED: kind(503, true, 'Another worker has taken over partition {partition} of rollup {rollupId}.'),
 
   // Control plane

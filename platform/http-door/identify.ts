@@ -22,6 +22,8 @@ declare module 'fastify' {
     access?: Access;
     /** What the route is counted as; default: GET and HEAD are reads, the rest are writes. */
     counts?: RequestKind | 'nothing';
+    /** A stream: it has limits of its own, and must not hold a place among the requests that are worked on. */
+    staysOpen?: boolean;
   }
   interface FastifyInstance {
     /** Every route with what it asks, in the order in which they were added. */
@@ -84,6 +86,7 @@ export const identify = fastifyPlugin(async (app: FastifyInstance, options: Door
     await count(request, reply, caller);
     if (request.knownIdentity === null || access === undefined) return;
     checkRole(access, request.knownIdentity);
+    if (request.routeOptions.config.staysOpen === true) return;
     const leave = await enter(request.knownIdentity.tenant, reply);
     if (reply.raw.destroyed)
       leave(); // gone while it waited

@@ -49,6 +49,25 @@ export const queryConfig = Type.Object({
     maximum: 64,
     description: 'Answers of recent events that are read from Kafka at once, each over a connection of its own.',
   }),
+  queryLiveReaders: Type.Integer({
+    default: 2000,
+    minimum: 1,
+    maximum: 100_000,
+    description:
+      'Open live queries over all tenants. Equal ones are computed once; each holds a socket and its last rows.',
+  }),
+  queryLiveReadersPerTenant: Type.Integer({
+    default: 500,
+    minimum: 1,
+    maximum: 100_000,
+    description: 'Open live queries of one tenant, so that none takes all.',
+  }),
+  queryLiveRows: Type.Integer({
+    default: 10_000,
+    minimum: 1,
+    maximum: 1_000_000,
+    description: 'Most rows of a live query, and most that wait for a slow reader.',
+  }),
   queryBodyBytes: Type.Integer({
     default: MIB / 4,
     minimum: 1024,

@@ -3,6 +3,7 @@
 import { randomUUID } from 'node:crypto';
 import swagger from '@fastify/swagger';
 import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox';
+import websocket from '@fastify/websocket';
 import fastify, { type FastifyReply, type FastifyRequest } from 'fastify';
 import { answerHealth, HEALTH_PATHS, type Health } from '../../platform/health.ts';
 import { PUBLIC } from '../../platform/http-door/access.ts';
@@ -33,6 +34,9 @@ export interface HttpServerParts {
   readonly openDoor: (app: App) => Promise<void>;
 }
 
+const AUTH_SUBPROTOCOL = 'mds.auth.';
+/** Clients have nothing to say. */
+const MAX_CLIENT_MESSAGE_BYTES = 1024;
 const FREE = { access: PUBLIC('probes and readers of the documentation have no key'), counts: 'nothing' } as const;
 
 /** @returns without routes but those of health and documentation */
@@ -53,6 +57,10 @@ export async function createHttpServer(parts: HttpServerParts): Promise<App> {
     sendProblem(log, new MdsError('MDS_NO_ROUTE', { method: request.method, path }), request, reply);
   });
   measureRequests(app, metrics);
+  app.addHook('onRequest', takeCredentialOfUpgrade);
+  await app.register(websocket, {
+    options: { maxPayload: MAX_CLIENT_MESSAGE_BYTES, perMessageDeflate: false, handleProtocols: pickSubprotocol },
+  });
   await parts.openDoor(app);
   app.addSchema(Problem);
   await app.register(swagger, {
@@ -79,6 +87,28 @@ export async function createHttpServer(parts: HttpServerParts): Promise<App> {
 /** The document of an app that is ready. */
 export const describedApi = (app: App): ReturnType<typeof completeDocument> =>
   completeDocument(app.swagger() as unknown as ApiDocument); // made of what the routes declare; the part that is used
+
+/**
+ * A browser's WebSocket has no headers of its own: it offers its credential as a subprotocol `mds.auth.<base64url>`, as at
+ * edges. It is looked at like any other from there on.
+ */
+async function takeCredentialOfUpgrade({ headers }: FastifyRequest): Promise<void> {
+  if (headers.authorization !== undefined || headers.upgrade?.toLowerCase() !== 'websocket') return;
+  const offered = (headers['sec-websocket-protocol'] ?? '').split(',').map((name) => name.trim());
+  const credential = offered.find((name) => name.startsWith(AUTH_SUBPROTOCOL));
+  if (credential === undefined) return;
+  headers.authorization = `Bearer ${Buffer.from(credential.slice(AUTH_SUBPROTOCOL.length), 'base64url').toString('utf8')}`;
+}
+
+/** Any but the one that is a credential, which must not be said back. */
+function pickSubprotocol(offered: ReadonlySet<string>): string | false {
+  return [...offered].find((name) => !name.startsWith(AUTH_SUBPROTOCOL)) ?? false;
+}
+
+/** Anything thrown as an MdsError: what is none is a bug. */
+export function asMdsError(thrown: unknown): MdsError {
+  return thrown instanceof MdsError ? thrown : new MdsError('MDS_INTERNAL', { reference: String(thrown) });
+}
 
 export function sendProblem(log: Logger, thrown: unknown, request: FastifyRequest, reply: FastifyReply): void {
   const problem = problemOfThrown(thrown, (err) => {

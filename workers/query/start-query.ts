@@ -15,6 +15,7 @@ import { redisKeys } from '../../schemas/coordination.ts';
 import { rollupKeys } from '../../schemas/rollup/hot-log.ts';
 import type { QueryConfig } from './config.ts';
 import { createHttpServer } from './http-server.ts';
+import { LiveQueries } from './live/live-queries.ts';
 import { PieceReader } from './recent/piece-reader.ts';
 import { RecentService } from './recent/recent-service.ts';
 import { AggregateService } from './rollup/aggregate-service.ts';
@@ -38,14 +39,34 @@ export async function startQuery(context: ProcessContext<QueryConfig>): Promise<
   const rollups = new Rollups(pool, log, config.queryMaxCells);
   rollups.start();
   const keys = rollupKeys(config.redisPrefix);
-  const tail = new HotTail({ redis, pool, keys, asked: () => rollups.asked, onChange: () => {}, log });
-  await tail.start(notices);
+  const tail = new HotTail({
+    redis,
+    pool,
+    keys,
+    asked: () => rollups.asked,
+    onChange: (rollupId) => live.touch(rollupId),
+    log,
+  });
   const service = new AggregateService({
     rollups,
     maxRows: config.queryMaxRows,
     maxAnswerBytes: config.queryAnswerCacheBytes,
     now: Date.now,
   });
+  const live = new LiveQueries({
+    rollups,
+    service,
+    current: (identity) => authenticator.current(identity),
+    maxReaders: config.queryLiveReaders,
+    maxReadersPerTenant: config.queryLiveReadersPerTenant,
+    maxRows: config.queryLiveRows,
+    now: Date.now,
+    onBug: (err) => {
+      throw err; // unhandled: ends the process
+    },
+  });
+  live.start();
+  await tail.start(notices);
   const registry = createRegistry(config.registryUrl);
   const schemas = new SchemaCache({ registry, log, health, signal });
   const readers = Array.from({ length: config.queryReaders }, () => new PieceReader(config.kafkaBrokers, log));
@@ -62,11 +83,12 @@ export async function startQuery(context: ProcessContext<QueryConfig>): Promise<
     version,
     openDoor: (opening) => openDoor(opening, doorOptions),
   });
-  queryRoutes(app, { catalog, service, recent });
+  queryRoutes(app, { catalog, service, recent, live });
   await listening('query', config.httpPort, () => app.listen({ host: config.host, port: config.httpPort }));
   log.info({ addresses: app.addresses() }, 'query door open');
   return {
     stop: async () => {
+      live.stop();
       await app.close();
       tail.stop();
       rollups.stop();

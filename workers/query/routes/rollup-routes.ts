@@ -10,6 +10,7 @@ import {
   LatestAnswer,
   LatestQuery,
 } from '../../../schemas/api/data.ts';
+import type { MdsErrorCode } from '../../../schemas/errors.ts';
 import { answersAs } from '../answer-text.ts';
 import type { AggregateService } from '../rollup/aggregate-service.ts';
 import { aggregateRequestOf } from '../rollup/aggregate-wish.ts';
@@ -19,7 +20,8 @@ import { FILTER_CODES, problemsOf } from './problems.ts';
 const tags = ['data'];
 const READING = GRANT('subscribe', { param: 'topic' });
 
-export const AGGREGATE_PROBLEMS = problemsOf(
+/** What any aggregation may be answered with. */
+export const AGGREGATE_CODES: readonly MdsErrorCode[] = [
   ...FILTER_CODES,
   'MDS_ROLLUP_NOT_READY',
   'MDS_ROLLUP_RESTRICTED',
@@ -27,7 +29,8 @@ export const AGGREGATE_PROBLEMS = problemsOf(
   'MDS_ROLLUP_DIMENSION',
   'MDS_ROLLUP_RANGE',
   'MDS_ANSWER_TOO_LARGE',
-);
+];
+const AGGREGATE_PROBLEMS = problemsOf(...AGGREGATE_CODES);
 
 export interface RollupRouteParts {
   readonly catalog: Pick<TopicCatalog, 'named'>;
