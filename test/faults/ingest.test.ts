@@ -2,10 +2,10 @@
 // once.
 
 import avro from 'avsc';
-import kafka from 'node-rdkafka';
 import t from 'tap';
 import type { TopicInfo } from '../integration/harness/rest-client.ts';
 import { startService } from '../integration/harness/service.ts';
+import { readTopic } from '../integration/harness/topic-records.ts';
 import { until } from '../integration/harness/until.ts';
 
 const SCHEMA = {
@@ -91,22 +91,8 @@ async function post(
   }
 }
 
-async function readIds(brokers: string, { kafkaTopic, partitions, schema }: TopicInfo): Promise<string[]> {
-  const consumer = new kafka.KafkaConsumer(
-    { 'metadata.broker.list': brokers, 'group.id': `reader-of-${kafkaTopic}`, 'enable.partition.eof': true },
-    {},
-  );
-  await new Promise<void>((resolve, reject) => consumer.connect({}, (error) => (error ? reject(error) : resolve())));
-  const type = avro.Type.forSchema(schema as avro.Schema);
-  const ids: string[] = [];
-  const ended = new Set<number>();
-  consumer.on('partition.eof', ({ partition }) => ended.add(partition));
-  consumer.on('data', ({ value }) => {
-    ids.push(type.fromBuffer((value ?? Buffer.alloc(0)).subarray(CONFLUENT_HEADER_BYTES)).id);
-  });
-  consumer.assign(Array.from({ length: partitions }, (_, partition) => ({ topic: kafkaTopic, partition, offset: 0 })));
-  consumer.consume();
-  await until('all of the topic to be read', 20_000, () => ended.size === partitions);
-  await new Promise<void>((resolve) => consumer.disconnect(() => resolve()));
-  return ids;
+async function readIds(brokers: string, topic: TopicInfo): Promise<string[]> {
+  const type = avro.Type.forSchema(topic.schema as avro.Schema);
+  const { records } = await readTopic(brokers, topic);
+  return records.map(({ value }) => type.fromBuffer(value.subarray(CONFLUENT_HEADER_BYTES)).id);
 }

@@ -25,7 +25,14 @@ function aControlPlane() {
   const kafka = new InMemoryKafka();
   const schemas = new InMemorySchemas();
   const work = new TopicWork({ db, kafka, schemas, known });
-  const service = new TopicService({ db, work, known, onChange: () => {}, untilTold: async () => {}, deletionWaitMs: 50 });
+  const service = new TopicService({
+    db,
+    work,
+    known,
+    onChange: () => {},
+    untilTold: async () => {},
+    deletionWaitMs: 50,
+  });
   const unfinished = new UnfinishedTopics({ db, work, service, log: createLogger('control', 'silent') });
   return { kafka, schemas, service, unfinished };
 }
