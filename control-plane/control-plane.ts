@@ -4,7 +4,7 @@ import { readFile } from 'node:fs/promises';
 import type { AddressInfo } from 'node:net';
 import type { ProcessContext, RunningProcess } from '../platform/lifecycle.ts';
 import { createPool, type Pool, waitForPostgres } from '../platform/postgres.ts';
-import { connectRedis, type Redis } from '../platform/redis.ts';
+import { connectRedis, type Redis, subscribeAtStart } from '../platform/redis.ts';
 import { RedisClock } from '../platform/redis-clock.ts';
 import { createRegistry } from '../platform/registry.ts';
 import { auditKeys } from '../schemas/audit.ts';
@@ -164,7 +164,7 @@ export async function startControlPlane(context: ProcessContext<ControlPlaneConf
   const port = await listen(app, config);
   const notices = await connectRedis(config.redisUrl, { ...redisOptions, name: 'notices' });
   notices.on('message', () => loop?.look());
-  await notices.subscribe(keys.notifyHeartbeat);
+  await subscribeAtStart(notices, 'subscribe', [keys.notifyHeartbeat]);
   loop.start();
   log.info({ port, host: config.host }, 'listening');
 

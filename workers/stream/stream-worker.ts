@@ -5,7 +5,7 @@
 import { hostname } from 'node:os';
 import { createConsumer, createProducer, type KafkaConsumer, type KafkaProducer } from '../../platform/kafka.ts';
 import type { ProcessContext } from '../../platform/lifecycle.ts';
-import { connectRedis, type Redis } from '../../platform/redis.ts';
+import { connectRedis, type Redis, subscribeAtStart } from '../../platform/redis.ts';
 import { createRegistry, type SchemaRegistry } from '../../platform/registry.ts';
 import { redisKeys, WATERMARK_INTERVAL_MS, type WorkerHeartbeat } from '../../schemas/coordination.ts';
 import { reasonOf } from '../../schemas/errors.ts';
@@ -264,7 +264,8 @@ export class StreamWorker {
       else if (channel === routes.notify) this.#routes.look();
       else if (text === this.#context.config.processId) this.#ownership.beat();
     });
-    await notices.subscribe(keys.notifyInterest, keys.notifyCatalog, keys.notifyAssignment, routes.notify);
+    const heard = [keys.notifyInterest, keys.notifyCatalog, keys.notifyAssignment, routes.notify];
+    await subscribeAtStart(notices, 'subscribe', heard);
     this.#readCatalog();
     this.#loop.start(this.#hooks.onFailure);
     this.#committer.start();
