@@ -8,7 +8,7 @@ import { createTopicSettingsClient } from '../platform/kafka-topic-settings.ts';
 import type { ProcessContext, RunningProcess } from '../platform/lifecycle.ts';
 import { startManagement } from '../platform/management/management-agent.ts';
 import { createPool, type Pool, waitForPostgres, withTransaction } from '../platform/postgres.ts';
-import { connectRedis, type Redis } from '../platform/redis.ts';
+import { connectRedis, type Redis, subscribeAtStart } from '../platform/redis.ts';
 import { RedisClock } from '../platform/redis-clock.ts';
 import { createRegistry } from '../platform/registry.ts';
 import { auditKeys } from '../schemas/audit.ts';
@@ -223,7 +223,7 @@ export async function startControlPlane(context: ProcessContext<ControlPlaneConf
   const port = await listen(app, config);
   const notices = await connectRedis(config.redisUrl, { ...redisOptions, name: 'notices' });
   notices.on('message', () => loop?.look());
-  await notices.subscribe(keys.notifyHeartbeat);
+  await subscribeAtStart(notices, 'subscribe', [keys.notifyHeartbeat]);
   loop.start();
   healthWatch.start();
   const management = await startManagement({ ...context, ...config, redis });

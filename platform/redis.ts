@@ -79,6 +79,22 @@ export async function connectRedis(url: string, options: RedisOptions): Promise<
 type Subscribing = 'subscribe' | 'ssubscribe';
 
 /**
+ * Subscribes for the first time. A Redis that goes away in this moment is waited for, as at the first connection: a process
+ * that is just starting should not end over it. Later connections subscribe by themselves.
+ *
+ * @throws the last error when Redis stays away for `timeoutMs`
+ */
+export async function subscribeAtStart(
+  redis: Redis,
+  kind: Subscribing,
+  channels: readonly string[],
+  timeoutMs = DEFAULT_CONNECT_TIMEOUT_MS,
+): Promise<void> {
+  const isRetryable = (): boolean => redis.status !== 'end'; // ended on purpose
+  await retry(() => redis[kind](...channels), { ...RECONNECT, attempts: 'forever', timeoutMs, isRetryable });
+}
+
+/**
  * Subscribes again, at each later connection, to whatever was asked for. ioredis would do it too, but when that connection
  * is lost before Redis has answered, it ends the process with a rejection nobody handles, and forgets the subscriptions.
  */

@@ -5,7 +5,7 @@ import { CatalogTopic, type RedisKeys, readMessage } from '../schemas/coordinati
 import { MdsError, reasonOf } from '../schemas/errors.ts';
 import { nearestName } from '../schemas/nearest-name.ts';
 import type { Logger } from './log.ts';
-import type { Redis } from './redis.ts';
+import { type Redis, subscribeAtStart } from './redis.ts';
 
 /** A change is told at once; this is for what was not heard. */
 const LOOK_INTERVAL_MS = 2000;
@@ -37,7 +37,7 @@ export class TopicCatalog {
     notices.on('message', (channel: string) => {
       if (channel === this.#options.keys.notifyCatalog) this.#look();
     });
-    await notices.subscribe(this.#options.keys.notifyCatalog);
+    await subscribeAtStart(notices, 'subscribe', [this.#options.keys.notifyCatalog]);
     this.#timer = setInterval(() => this.#look(), LOOK_INTERVAL_MS);
     await this.read();
   }

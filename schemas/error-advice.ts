@@ -66,6 +66,8 @@ export const ERROR_ADVICE: Readonly<Record<MdsErrorCode, string>> = {
   MDS_OWN_TENANT: 'Have an operator of another tenant do it, or leave the tenant as it is.',
   MDS_REQUEST_INVALID: CLIENT,
   MDS_UNKNOWN_MESSAGE_TYPE: CLIENT,
+  MDS_TOPIC_BEHIND:
+    'The edge has not heard yet that the topic has grown: send the same again in a moment. If it lasts, look at the Redis of the control plane and of the edge.',
   MDS_TOPIC_UNKNOWN: 'Create the topic, or correct its name in the client.',
   MDS_SUBSCRIPTION_ID_IN_USE: CLIENT,
   MDS_SUBSCRIPTION_UNKNOWN: 'Create the subscription (`mds subscriptions create`), or correct its name in the client.',

@@ -67,6 +67,11 @@ export const ERROR_KINDS = {
   MDS_LANE_CORRUPT: kind(500, true, 'A lane envelope is corrupt: {reason}.'),
   MDS_FRAME_CORRUPT: kind(400, false, 'The frame is corrupt: {reason}.'),
   MDS_TOKEN_CORRUPT: kind(400, false, 'The resume token is corrupt: {reason}. Subscribe without it to start now.'),
+  MDS_TOPIC_BEHIND: kind(
+    503,
+    true,
+    'This edge knows {partitions} partitions of topic {topic} and the resume token more; it learns of them soon.',
+  ),
   MDS_TOKEN_WRONG_TOPIC: kind(400, false, 'The resume token belongs to another topic than {topic}.'),
   MDS_COORDINATION_CORRUPT: kind(500, true, 'A coordination message in Redis is corrupt: {reason}.'),
 

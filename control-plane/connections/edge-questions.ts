@@ -3,7 +3,7 @@
 
 import { randomUUID } from 'node:crypto';
 import type { Logger } from '../../platform/log.ts';
-import type { Redis } from '../../platform/redis.ts';
+import { type Redis, subscribeAtStart } from '../../platform/redis.ts';
 import {
   ConnectionAnswer,
   type ConnectionAsk,
@@ -51,7 +51,7 @@ export class EdgeQuestions {
   /** @throws what ioredis throws when Redis is away; the connection subscribes again by itself later on */
   async start(): Promise<void> {
     const { answers, keys, replyTo } = this.#options;
-    await answers.subscribe(keys.told(replyTo));
+    await subscribeAtStart(answers, 'subscribe', [keys.told(replyTo)]);
   }
 
   /** @throws MdsError `MDS_EDGES_BUSY`; what ioredis throws when Redis is away */

@@ -5,7 +5,7 @@
 
 import { randomUUID } from 'node:crypto';
 import type { Logger } from '../../platform/log.ts';
-import type { Redis } from '../../platform/redis.ts';
+import { type Redis, subscribeAtStart } from '../../platform/redis.ts';
 import { type RedisKeys, readMessage } from '../../schemas/coordination.ts';
 import { MdsError, reasonOf } from '../../schemas/errors.ts';
 import { ExplainAnswer, type ExplainRequest } from '../../schemas/explain-messages.ts';
@@ -44,7 +44,7 @@ export class Explanations {
   /** @throws what ioredis throws when Redis is away; the connection subscribes again by itself later on */
   async start(): Promise<void> {
     const { answers, keys, replyTo } = this.#options;
-    await answers.subscribe(keys.explained(replyTo));
+    await subscribeAtStart(answers, 'subscribe', [keys.explained(replyTo)]);
   }
 
   /** Never throws for want of an answer: then the answer says why there is none. */

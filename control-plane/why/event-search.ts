@@ -3,7 +3,7 @@
 
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Logger } from '../../platform/log.ts';
-import type { Redis } from '../../platform/redis.ts';
+import { type Redis, subscribeAtStart } from '../../platform/redis.ts';
 import type { RedisKeys, ReplayRequest } from '../../schemas/coordination.ts';
 import { type Cursor, compareCursors } from '../../schemas/cursor.ts';
 import { EnvelopeReader } from '../../schemas/envelope-reader.ts';
@@ -76,7 +76,7 @@ export class EventSearch {
         log.warn({ reason: error.message }, 'a corrupt envelope was dropped'); // its range is asked for again
       }
     });
-    await lane.ssubscribe(keys.lane(this.#laneName));
+    await subscribeAtStart(lane, 'ssubscribe', [keys.lane(this.#laneName)]);
   }
 
   /**

@@ -4,7 +4,7 @@ import { reasonOf } from '../../schemas/errors.ts';
 import { DIRECTORY_READ_INTERVAL_MS, type IdentityKeys, REVISION_FIELD } from '../../schemas/identity/directory.ts';
 import type { Health } from '../health.ts';
 import type { Logger } from '../log.ts';
-import type { Redis } from '../redis.ts';
+import { type Redis, subscribeAtStart } from '../redis.ts';
 import type { IdentityDirectory } from './identity-directory.ts';
 
 export interface DirectoryReaderParts {
@@ -36,7 +36,7 @@ export class DirectoryReader {
     notices.on('message', (channel: string) => {
       if (channel === keys.notify) void this.read();
     });
-    await notices.subscribe(keys.notify);
+    await subscribeAtStart(notices, 'subscribe', [keys.notify]);
     await this.read();
   }
 

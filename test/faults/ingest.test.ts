@@ -4,7 +4,7 @@
 import t from 'tap';
 import type { TopicInfo } from '../integration/harness/rest-client.ts';
 import { startService } from '../integration/harness/service.ts';
-import { readTopic } from '../integration/harness/topic-events.ts';
+import { readEvents } from '../integration/harness/topic-events.ts';
 import { until } from '../integration/harness/until.ts';
 
 const SCHEMA = {
@@ -61,7 +61,7 @@ t.test('doors are killed in the middle of requests: every event stands in Kafka 
   }
   await sendAll;
 
-  const stored = await readTopic<{ id: string }>(service.stack.env.MDS_KAFKA_BROKERS ?? '', topic);
+  const stored = await readEvents<{ id: string }>(service.stack.env.MDS_KAFKA_BROKERS ?? '', topic);
   const ids = stored.map(({ event }) => event.id);
   t.comment(
     `${BATCHES * BATCH_EVENTS} events, ${repeats} repeated requests, ${KILLS} kills, ${ids.length} events in Kafka`,

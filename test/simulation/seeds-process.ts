@@ -8,7 +8,15 @@ export interface SeedTask extends RunOptions {
   readonly seed: number;
 }
 
-process.once('message', (tasks: readonly SeedTask[]) => {
-  for (const { seed, ...options } of tasks) process.send?.(runSeed(seed, options));
-  process.disconnect();
-});
+process.once('message', (tasks: readonly SeedTask[]) => run(tasks, 0));
+
+/** One after the other, each behind the last one's message: a channel that is closed over messages that wait ends in an error. */
+function run(tasks: readonly SeedTask[], at: number): void {
+  const task = tasks[at];
+  if (task === undefined) {
+    process.disconnect();
+    return;
+  }
+  const { seed, ...options } = task;
+  process.send?.(runSeed(seed, options), () => setImmediate(run, tasks, at + 1));
+}

@@ -1,8 +1,9 @@
-// A subscription to a topic that the edge's copy of the catalog lacks: it may have been created a moment ago, or its notice
-// was lost. Only what Redis holds now can say that there is no such topic, since a client gives up over that answer.
+// A subscription that the edge's copy of the catalog does not fit: the topic may have been created a moment ago, or have
+// grown, and its notice was lost. Only what Redis holds now can say that there is no such topic, since a client gives up
+// over that answer.
 
 import type { SubscriptionView } from '../../schemas/connection-control.ts';
-import { MdsError } from '../../schemas/errors.ts';
+import { MdsError, type MdsErrorCode } from '../../schemas/errors.ts';
 import type { AskingClient, ClientSubscription } from './client.ts';
 
 export interface AwaitedOptions {
@@ -61,7 +62,7 @@ export class AwaitedSubscription implements ClientSubscription {
     } catch (error) {
       this.#hasEnded = true;
       client.onSubscriptionEnded(this);
-      client.refuse(this.id, isTopicUnknown(error) && !hasLooked ? catalogIsAway(error) : error);
+      client.refuse(this.id, mayBeMended(error) && !hasLooked ? catalogIsAway(error) : error);
     }
   }
 }
@@ -79,8 +80,14 @@ const NOTHING_YET: Omit<SubscriptionView, 'id'> = {
   latencyMs: null,
 };
 
-export const isTopicUnknown = (error: unknown): boolean =>
-  error instanceof MdsError && error.code === 'MDS_TOPIC_UNKNOWN';
+const MENDED_BY_A_LOOK: ReadonlySet<MdsErrorCode> = new Set([
+  'MDS_TOPIC_UNKNOWN',
+  'MDS_TOKEN_WRONG_TOPIC', // deleted and created anew
+  'MDS_TOPIC_BEHIND',
+]);
+
+/** Whether an old copy of the catalog may be the reason. */
+export const mayBeMended = (error: unknown): boolean => error instanceof MdsError && MENDED_BY_A_LOOK.has(error.code);
 
 function catalogIsAway(cause: unknown): MdsError {
   const reason = 'it could not be read from Redis';

@@ -4,7 +4,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Health } from '../../platform/health.ts';
 import type { Logger } from '../../platform/log.ts';
-import type { Redis } from '../../platform/redis.ts';
+import { type Redis, subscribeAtStart } from '../../platform/redis.ts';
 import type { RedisKeys } from '../../schemas/coordination.ts';
 import { reasonOf } from '../../schemas/errors.ts';
 import type { Catalog } from './catalog.ts';
@@ -39,7 +39,7 @@ export class CatalogReader {
     notices.on('message', (channel: string) => {
       if (channel === notifyCatalog) void this.read();
     });
-    await notices.subscribe(notifyCatalog);
+    await subscribeAtStart(notices, 'subscribe', [notifyCatalog]);
     await this.read();
   }
 

@@ -2,7 +2,7 @@
 // missed meanwhile shows as a gap in the ranges, and is repaired.
 
 import type { Logger } from '../../platform/log.ts';
-import type { Redis } from '../../platform/redis.ts';
+import { type Redis, subscribeAtStart } from '../../platform/redis.ts';
 import { EnvelopeReader } from '../../schemas/envelope-reader.ts';
 import { MdsError, reasonOf } from '../../schemas/errors.ts';
 import { isLaneProbe, laneProbe } from '../../schemas/lane-probe.ts';
@@ -67,7 +67,7 @@ export class LaneReader {
       this.#closedMs = this.#options.now();
     });
     redis.on('ready', () => this.#subscribe());
-    await redis.ssubscribe(this.#options.lane);
+    await subscribeAtStart(redis, 'ssubscribe', [this.#options.lane]);
     this.#isSubscribed = true;
     this.#watch.onSign();
   }

@@ -1,7 +1,7 @@
 // Where a client's wish goes: to the channel it shares with others, or to a follower of its own.
 
 import type { ConsumeMessage, SubscribeMessage } from '../../schemas/frames.ts';
-import { AwaitedSubscription, isTopicUnknown } from './awaited-subscription.ts';
+import { AwaitedSubscription, mayBeMended } from './awaited-subscription.ts';
 import type { AskingClient, Client, ClientSubscription } from './client.ts';
 import type { Delivery } from './delivery.ts';
 import type { OverflowDoor } from './overflow/overflow-door.ts';
@@ -33,7 +33,7 @@ export class SubscriptionDoor {
     try {
       return this.#begin(client, message);
     } catch (error) {
-      if (!isTopicUnknown(error)) throw error;
+      if (!mayBeMended(error)) throw error;
       return new AwaitedSubscription({ id: message.id, client, lookAnew, begin: () => this.#begin(client, message) });
     }
   }

@@ -2,7 +2,7 @@
 // The last good copy is kept while Redis is empty or away.
 
 import type { Logger } from '../../platform/log.ts';
-import type { Redis } from '../../platform/redis.ts';
+import { type Redis, subscribeAtStart } from '../../platform/redis.ts';
 import { CatalogTopic, type RedisKeys, readMessage } from '../../schemas/coordination.ts';
 import { MdsError, reasonOf } from '../../schemas/errors.ts';
 import { nearestName } from '../../schemas/nearest-name.ts';
@@ -36,9 +36,9 @@ export class TopicReaders {
   /** @param notices a connection of its own; it is in subscriber mode afterwards */
   async start(notices: Redis): Promise<void> {
     notices.on('message', () => this.#look());
-    await notices.subscribe(this.#options.keys.notifyCatalog);
+    await subscribeAtStart(notices, 'subscribe', [this.#options.keys.notifyCatalog]);
     this.#timer = setInterval(() => this.#look(), LOOK_INTERVAL_MS);
-    await this.#read();
+    await this.#readOrWait();
   }
 
   stop(): void {
@@ -61,9 +61,16 @@ export class TopicReaders {
   }
 
   #look(): void {
-    this.#read().catch((error: unknown) => {
-      this.#options.log.debug({ reason: reasonOf(error) }, 'the catalog could not be read'); // read again soon
-    });
+    void this.#readOrWait();
+  }
+
+  /** Never rejects: it is read again soon. */
+  async #readOrWait(): Promise<void> {
+    try {
+      await this.#read();
+    } catch (error) {
+      this.#options.log.debug({ reason: reasonOf(error) }, 'the catalog could not be read');
+    }
   }
 
   async #read(): Promise<void> {

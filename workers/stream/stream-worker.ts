@@ -6,7 +6,7 @@ import { hostname } from 'node:os';
 import { createConsumer, createProducer, type KafkaConsumer, type KafkaProducer } from '../../platform/kafka.ts';
 import type { ProcessContext } from '../../platform/lifecycle.ts';
 import { type ManagementAgent, startManagement } from '../../platform/management/management-agent.ts';
-import { connectRedis, type Redis } from '../../platform/redis.ts';
+import { connectRedis, type Redis, subscribeAtStart } from '../../platform/redis.ts';
 import { createRegistry, type SchemaRegistry } from '../../platform/registry.ts';
 import { SchemaCache } from '../../platform/schema-cache.ts';
 import { redisKeys, WATERMARK_INTERVAL_MS, type WorkerHeartbeat } from '../../schemas/coordination.ts';
@@ -271,7 +271,8 @@ export class StreamWorker {
       ...this.#context.config,
       redis: this.#connections.control,
     });
-    await notices.subscribe(keys.notifyInterest, keys.notifyCatalog, keys.notifyAssignment, routes.notify);
+    const heard = [keys.notifyInterest, keys.notifyCatalog, keys.notifyAssignment, routes.notify];
+    await subscribeAtStart(notices, 'subscribe', heard);
     this.#readCatalog();
     this.#loop.start(this.#hooks.onFailure);
     this.#committer.start();

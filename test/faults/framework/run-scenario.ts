@@ -67,14 +67,17 @@ export async function runScenario(scenario: Scenario, options: RunOptions): Prom
   return unclean.length === 0 ? row : { ...row, problems: [...row.problems, ...unclean] };
 }
 
-async function withinTime(scenario: Scenario, run: OneRun): Promise<Settlement> {
-  const timeoutMs = scenario.timeoutMs ?? DEFAULT_TIMEOUT_MS;
+const withinTime = (scenario: Scenario, run: OneRun): Promise<Settlement> =>
+  withDeadline(scenario.timeoutMs ?? DEFAULT_TIMEOUT_MS, scenario.run(run));
+
+/** @throws Error when it is not done in time; it may go on all the same */
+async function withDeadline<T>(timeoutMs: number, work: T | Promise<T>): Promise<T> {
   let timer: NodeJS.Timeout | undefined;
   const late = new Promise<never>((_, reject) => {
     timer = setTimeout(() => reject(new Error(`not done after ${timeoutMs / MS_PER_SECOND} s`)), timeoutMs);
   });
   try {
-    return await Promise.race([scenario.run(run), late]);
+    return await Promise.race([work, late]);
   } finally {
     clearTimeout(timer);
   }
@@ -200,12 +203,15 @@ class OneRun implements Run {
   }
 }
 
+/** A process that drains may take 10 s, and a Kafka client as long to leave brokers that were broken. */
+const END_TIMEOUT_MS = 30_000;
+
 /** Last one first. @returns what went wrong */
 async function endAll(actions: readonly (() => unknown)[]): Promise<readonly string[]> {
   const problems: string[] = [];
   for (const action of [...actions].reverse()) {
     try {
-      await action();
+      await withDeadline(END_TIMEOUT_MS, action());
     } catch (error) {
       problems.push(`while ending: ${error instanceof Error ? error.message : String(error)}`);
     }

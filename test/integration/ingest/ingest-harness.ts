@@ -5,7 +5,7 @@ import type { Test } from 'tap';
 import type { TestProcess } from '../harness/processes.ts';
 import type { TopicInfo } from '../harness/rest-client.ts';
 import { startService, type TestService } from '../harness/service.ts';
-import { readTopic, type StoredEvent } from '../harness/topic-events.ts';
+import { readEvents, type StoredEvent } from '../harness/topic-events.ts';
 import { until } from '../harness/until.ts';
 
 export interface MonitoringEvent {
@@ -72,7 +72,7 @@ export class IngestStage {
   }
 
   stored(topic: TopicInfo): Promise<StoredEvent<MonitoringEvent>[]> {
-    return readTopic<MonitoringEvent>(this.brokers, topic);
+    return readEvents<MonitoringEvent>(this.brokers, topic);
   }
 }
 

@@ -4,7 +4,7 @@ import { once } from 'node:events';
 import t from 'tap';
 import { Health } from '../../../platform/health.ts';
 import { createLogger } from '../../../platform/log.ts';
-import { connectRedis, type Redis } from '../../../platform/redis.ts';
+import { connectRedis, type Redis, subscribeAtStart } from '../../../platform/redis.ts';
 import { acquireStack, createNamespace } from '../harness/stack.ts';
 import { until } from '../harness/until.ts';
 
@@ -100,6 +100,17 @@ t.test('a connection that is lost again before Redis has answered comes back wit
     return messages.length > 0;
   });
   t.equal(readies, 2);
+});
+
+t.test('a process that subscribes for the first time in the moment Redis goes away waits for it', async (t) => {
+  // An edge that was starting while Redis was killed ended with "could not start" (fault suite, R17 with seed 811108).
+  const redis = await connect(t);
+  await cut(redis);
+  await t.rejects(redis.subscribe('by itself it fails'), { message: /writeable|closed/ });
+  await subscribeAtStart(redis, 'subscribe', [`${id}:start`]);
+  const heard = once(redis, 'message');
+  await admin.publish(`${id}:start`, 'm');
+  t.strictSame(await heard, [`${id}:start`, 'm']);
 });
 
 t.test('a command that takes too long fails; one that blocks may be given all the time it needs', async (t) => {

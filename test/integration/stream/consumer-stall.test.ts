@@ -103,13 +103,18 @@ t.test('a partition whose fetching stopped by itself is assigned anew, the other
 t.test('a poll that never comes back is left alone, and the consumer is made anew', async (t) => {
   const topic = await stage.aTopic(2);
   let hangs = false;
+  let hangingPolls = 0;
   let connections = 0;
   const { received, steps } = await consuming(t, topic, (real) => {
     const stuck = Promise.withResolvers<never>().promise;
     const consume = real.consume.bind(real);
     const reopen = real.reopen.bind(real);
     return Object.assign(real, {
-      consume: (count: number) => (hangs ? stuck : consume(count)),
+      consume: (count: number) => {
+        if (!hangs) return consume(count);
+        hangingPolls++;
+        return stuck;
+      },
       reopen: async () => {
         const { use } = await reopen();
         connections++;
@@ -125,6 +130,8 @@ t.test('a poll that never comes back is left alone, and the consumer is made ane
   await produce(topic, 50);
   await until('the first records', 40_000, () => received.every((offsets) => offsets.length === 50));
   hangs = true;
+  // a poll that was under way would still bring what is produced now
+  await until('a poll that hangs', 40_000, () => hangingPolls > 0);
   await produce(topic, 50);
   await until('the rest', 40_000, () => received.every((offsets) => offsets.length === 100));
   t.same([steps, connections], [['reassign', 'reopen'], 1]);

@@ -1,11 +1,11 @@
 // Routes on real parts: what they write, and what they say when they cannot.
 
-import kafka from 'node-rdkafka';
 import t from 'tap';
 import { aMeasurement, MEASUREMENT_SCHEMA, type Measurement } from '../harness/measurement.ts';
 import { TestProducer } from '../harness/producer.ts';
 import type { TopicInfo } from '../harness/rest-client.ts';
 import { startService, type TestService } from '../harness/service.ts';
+import { readTopic } from '../harness/topic-records.ts';
 import { until } from '../harness/until.ts';
 
 const TIMEOUT_MS = 40_000;
@@ -25,7 +25,7 @@ interface RouteInfo {
   }[];
 }
 
-t.setTimeout(240_000);
+t.setTimeout(120_000);
 const service: TestService = await startService(t, { workers: 1, edges: 0 });
 const brokers = service.stack.env.MDS_KAFKA_BROKERS ?? '';
 const topicOf = (name: string, schema: unknown = MEASUREMENT_SCHEMA): Promise<TopicInfo> =>
@@ -82,26 +82,6 @@ t.test('a route that would go round, also over another one, is refused', async (
 });
 
 /** Values of all committed records so far. */
-async function records({ kafkaTopic }: TopicInfo): Promise<Buffer[]> {
-  const consumer = new kafka.KafkaConsumer(
-    {
-      'metadata.broker.list': brokers,
-      'group.id': `reader-of-${kafkaTopic}`,
-      'isolation.level': 'read_committed',
-      'enable.partition.eof': true,
-    },
-    {},
-  );
-  await new Promise<void>((resolve, reject) => consumer.connect({}, (error) => (error ? reject(error) : resolve())));
-  const values: Buffer[] = [];
-  let isRead = false;
-  consumer.on('partition.eof', () => {
-    isRead = true;
-  });
-  consumer.on('data', ({ value }) => values.push(value ?? Buffer.alloc(0)));
-  consumer.assign([{ topic: kafkaTopic, partition: 0, offset: 0 }]);
-  consumer.consume();
-  await until('all of the topic to be read', TIMEOUT_MS, () => isRead);
-  await new Promise<void>((resolve) => consumer.disconnect(() => resolve()));
-  return values;
+async function records(topic: TopicInfo): Promise<Buffer[]> {
+  return (await readTopic(brokers, { ...topic, committedOnly: true })).records.map(({ value }) => value);
 }

@@ -1,11 +1,15 @@
 // A client that asks for a topic which this edge has not heard of yet gets it; only a topic that is not in Redis is refused.
+// So does one whose token knows more partitions than the edge.
 
 import t from 'tap';
+import type { CatalogTopic } from '../../../schemas/coordination.ts';
 import { MdsError } from '../../../schemas/errors.ts';
 import type { SubscribeMessage } from '../../../schemas/frames.ts';
+import { encodeResumeToken } from '../../../schemas/resume-token.ts';
 import type { AskingClient, ClientSubscription } from '../../../workers/edge/client.ts';
 import type { Delivery } from '../../../workers/edge/delivery.ts';
 import type { OverflowDoor } from '../../../workers/edge/overflow/overflow-door.ts';
+import { readResumePosition } from '../../../workers/edge/resume-position.ts';
 import { SubscriptionDoor } from '../../../workers/edge/subscription-door.ts';
 
 const MESSAGE: SubscribeMessage = { type: 'subscribe', id: 's', topic: 'new' };
@@ -94,3 +98,16 @@ t.test('a client that has left meanwhile begins nothing', async (t) => {
   t.equal(subscription.wantsRoom, false);
   t.same(door.told, []);
 });
+
+t.test(
+  'a token is not resumed without the positions that it has in partitions of which the edge has not heard',
+  (t) => {
+    // Simulation, seed 930: an edge that had missed the growth of a topic forgot where its client was in two partitions.
+    const position = new Map([0, 1, 2].map((partition) => [partition, { offset: 5, index: 0 }]));
+    const token = encodeResumeToken({ topicId: 7, position });
+    const topic = { topicId: 7, name: 'grown', partitions: 2 } as CatalogTopic; // nothing else of it is read
+    t.throws(() => readResumePosition(token, topic), { code: 'MDS_TOPIC_BEHIND', retryable: true });
+    t.same(readResumePosition(token, { ...topic, partitions: 3 }), position);
+    t.end();
+  },
+);

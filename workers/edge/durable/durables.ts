@@ -2,7 +2,7 @@
 
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Logger } from '../../../platform/log.ts';
-import type { Redis } from '../../../platform/redis.ts';
+import { type Redis, subscribeAtStart } from '../../../platform/redis.ts';
 import type { CatalogTopic } from '../../../schemas/coordination.ts';
 import { type DurableDefinition, durableKeys } from '../../../schemas/durable.ts';
 import { MdsError } from '../../../schemas/errors.ts';
@@ -84,7 +84,7 @@ export class Durables {
     notices.on('message', (channel: string, id: string) => {
       if (channel === this.#notify) void this.#onNotice(id);
     });
-    await notices.subscribe(this.#notify);
+    await subscribeAtStart(notices, 'subscribe', [this.#notify]);
     await this.#definitions.readAll();
   }
 

@@ -1,7 +1,7 @@
 // Hears what control planes ask about this edge's clients, by way of Redis, and answers.
 
 import type { Logger } from '../../../platform/log.ts';
-import type { Redis } from '../../../platform/redis.ts';
+import { type Redis, subscribeAtStart } from '../../../platform/redis.ts';
 import { type ConnectionKeys, ConnectionQuestion } from '../../../schemas/connection-control.ts';
 import { readMessage } from '../../../schemas/coordination.ts';
 import { reasonOf } from '../../../schemas/errors.ts';
@@ -26,7 +26,7 @@ export class ConnectionDesk {
     notices.on('message', (channel: string, text: string) => {
       if (channel === keys.ask) void this.#onQuestion(text);
     });
-    await notices.subscribe(keys.ask);
+    await subscribeAtStart(notices, 'subscribe', [keys.ask]);
   }
 
   /** An answer that does not arrive is one the asker does without; it says so. */

@@ -3,7 +3,7 @@
 
 import type { Pool } from 'pg';
 import type { Logger } from '../../../platform/log.ts';
-import type { Redis } from '../../../platform/redis.ts';
+import { type Redis, subscribeAtStart } from '../../../platform/redis.ts';
 import { reasonOf } from '../../../schemas/errors.ts';
 import { NOTHING_ADDED, type RollupKeys, readNotice } from '../../../schemas/rollup/hot-log.ts';
 import { readSeqs } from './block-store.ts';
@@ -41,7 +41,7 @@ export class HotTail {
       const rollup = asked().find(({ rollupId }) => rollupId === notice.rollupId);
       if (rollup) this.#follow(rollup, notice.partition, notice.seq);
     });
-    await notices.subscribe(keys.notify);
+    await subscribeAtStart(notices, 'subscribe', [keys.notify]);
     this.#timer = setInterval(() => {
       this.#compare().catch((error: unknown) => {
         this.#options.log.debug({ reason: reasonOf(error) }, 'flushes could not be compared'); // again soon

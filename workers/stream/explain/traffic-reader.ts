@@ -24,13 +24,15 @@ export class TrafficReader {
   readonly #consumer: KafkaConsumer;
   /** Windows that are being read, by partition. */
   readonly #open = new Map<number, OffsetWindow>();
+  /** Partitions whose end was met; the consumer tells it before it gives out the records of the same poll. */
+  readonly #ended = new Set<number>();
 
   constructor(consumer: KafkaConsumer) {
     this.#consumer = consumer;
     // A log may end in markers and holes that are no records: then no message says that the window has been read.
     consumer.handle.on('partition.eof', ({ partition, offset }) => {
       const window = this.#open.get(partition);
-      if (window && offset >= window.to) this.#open.delete(partition);
+      if (window && offset >= window.to) this.#ended.add(partition);
     });
   }
 
@@ -62,11 +64,14 @@ export class TrafficReader {
           messages.push(message);
           bytes += message.size;
         }
+        for (const partition of this.#ended) this.#open.delete(partition);
+        this.#ended.clear();
         if (bytes > maxBytes) cutBy = 'bytes';
         else if (nowMs() > deadlineMs) cutBy = 'time';
       }
     } finally {
       this.#open.clear();
+      this.#ended.clear();
       this.#consumer.unassign();
     }
     return { messages, bytes, cutBy };
