@@ -29,7 +29,7 @@ const MAX_QUOTED_CHARS = 200;
 
 export interface EventsDoorOptions {
   readonly context: HttpContext;
-  readonly identification: Identification;
+  readonly identification: Pick<Identification, 'of' | 'stillOf'>;
   /** @throws MdsError when it may not be read */
   readonly readingOf: (identity: Identity, message: SubscribeMessage) => Promise<Reading>;
   readonly follow: (client: SpokenClient, message: SubscribeMessage) => ClientSubscription;
@@ -125,8 +125,7 @@ export class EventsDoor {
 
   /** What is to be planned, with what the grants of the identity demand. */
   async #messageFor({ message, start }: EventsRequest, identity: Identity): Promise<SubscribeMessage> {
-    const { topic, filter } = await this.#options.readingOf(identity, message);
-    const { topicId } = topic;
+    const { topicId, filter } = await this.#options.readingOf(identity, message);
     switch (start.kind) {
       case 'now':
         return { ...message, filter };

@@ -22,8 +22,8 @@ export interface HttpDoorOptions {
   readonly isOriginAllowed: (origin: string) => boolean;
   /** Under which name the edge may be called. */
   readonly isHostAllowed: (host: string) => boolean;
-  readonly events: EventsDoor;
-  readonly tickets: TicketsDoor;
+  readonly events: Pick<EventsDoor, 'handle'>;
+  readonly tickets: Pick<TicketsDoor, 'handle'>;
   readonly telemetry: HttpTelemetry;
   /** A request was refused. */
   readonly onError: (error: MdsError) => void;

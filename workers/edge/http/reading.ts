@@ -15,7 +15,7 @@ export interface ReadTopics {
 }
 
 export interface Reading {
-  readonly topic: CatalogTopic;
+  readonly topicId: number;
   readonly filter: string;
 }
 
@@ -31,5 +31,5 @@ export async function readingOf(
 ): Promise<Reading> {
   if (!mayDo(identity, 'subscribe', name)) throw new MdsError('MDS_FORBIDDEN', { action: 'subscribe', topic: name });
   const topic = await afterLook(() => topics.topicNamed(name), lookAnew);
-  return { topic, filter: readingFilter(identity, name, filter, topics.schemaOf(topic)) };
+  return { topicId: topic.topicId, filter: readingFilter(identity, name, filter, topics.schemaOf(topic)) };
 }
