@@ -2,6 +2,7 @@
 
 import type { Metrics } from '../../../../platform/metrics.ts';
 import { createMetrics } from '../../../../platform/metrics.ts';
+import type { SubscriptionView } from '../../../../schemas/connection-control.ts';
 import type { SubscribedFrame } from '../../../../schemas/frames.ts';
 import { OPEN_IDENTITY } from '../../../../schemas/identity/identity.ts';
 import { encodeResumeToken } from '../../../../schemas/resume-token.ts';
@@ -97,6 +98,11 @@ export class PlayedSubscription implements ClientSubscription {
 
   constructor(output: ClientOutput) {
     this.#output = output;
+  }
+
+  view(): SubscriptionView {
+    const counts = { deliveredEvents: 0, droppedEvents: 0, conflatedEvents: 0, inFlightEvents: 0, latencyMs: null };
+    return { id: this.id, kind: 'shared', topic: 't', filter: '', channel: '', state: 'live', ...counts };
   }
 
   advance(): void {
