@@ -65,6 +65,9 @@ export const ERROR_ADVICE: Readonly<Record<MdsErrorCode, string>> = {
   MDS_AUTH_IS_OFF: 'Start the service with MDS_AUTH=on and MDS_AUTH_SECRET where keys are needed.',
   MDS_OWN_TENANT: 'Have an operator of another tenant do it, or leave the tenant as it is.',
   MDS_REQUEST_INVALID: CLIENT,
+  MDS_METHOD_NOT_ALLOWED: CLIENT,
+  MDS_NOT_ACCEPTABLE: CLIENT,
+  MDS_URL_TOO_LONG: CLIENT,
   MDS_UNKNOWN_MESSAGE_TYPE: CLIENT,
   MDS_TOPIC_BEHIND:
     'The edge has not heard yet that the topic has grown: send the same again in a moment. If it lasts, look at the Redis of the control plane and of the edge.',

@@ -110,7 +110,7 @@ export const ERROR_KINDS = {
   MDS_ORIGIN_REFUSED: kind(
     403,
     false,
-    'Pages of {origin} may not use this API; add it to MDS_HTTP_ALLOWED_ORIGINS, or open the page from the API itself.',
+    'Pages of {origin} may not use this API; add it to MDS_HTTP_ALLOWED_ORIGINS (at an edge MDS_EDGE_ALLOWED_ORIGINS), or open the page from the API itself.',
   ),
   MDS_QUOTA_EXCEEDED: kind(
     429,
@@ -141,6 +141,13 @@ export const ERROR_KINDS = {
 
   // Subscribing and delivery
   MDS_REQUEST_INVALID: kind(400, false, 'The request is not valid: {problems}.'),
+  MDS_METHOD_NOT_ALLOWED: kind(405, false, 'There is no {method} {path}; use {allowed}.'),
+  MDS_NOT_ACCEPTABLE: kind(
+    406,
+    false,
+    'Events come as text/event-stream or, by long poll, as application/json; the Accept header {accept} takes neither.',
+  ),
+  MDS_URL_TOO_LONG: kind(414, false, 'The URL has {length} characters, the limit is {limit}.'),
   MDS_UNKNOWN_MESSAGE_TYPE: kind(
     400,
     false,

@@ -67,6 +67,21 @@ export class AwaitedSubscription implements ClientSubscription {
   }
 }
 
+/**
+ * The same for one who can wait: tries, and once more after a look.
+ *
+ * @throws MdsError what trying throws the second time, or `MDS_DEPENDENCY_UNAVAILABLE` when nobody could look
+ */
+export async function afterLook<Found>(tryIt: () => Found, lookAnew: () => Promise<boolean>): Promise<Found> {
+  try {
+    return tryIt();
+  } catch (error) {
+    if (!isTopicUnknown(error)) throw error;
+    if (!(await lookAnew())) throw catalogIsAway(error);
+    return tryIt();
+  }
+}
+
 const NOTHING_YET: Omit<SubscriptionView, 'id'> = {
   kind: 'shared',
   topic: '',

@@ -26,22 +26,27 @@ export interface ClientSubscription {
   readonly onAcknowledgement?: (message: AckMessage | NackMessage) => void;
 }
 
-export interface Client {
+/** A client, however it is spoken to. */
+export interface Recipient {
   /** In which the client takes events: given by the subprotocol of its connection. */
   readonly format: PlanFormat;
   /** Bytes that the client has not taken yet. */
   readonly bufferedBytes: number;
-  /**
-   * Queues a frame behind all earlier ones; its bytes must stand until all is written.
-   * A client that does not keep up is closed here and gets nothing more.
-   */
-  send(frame: FrameBytes): void;
   /** One of its subscriptions has ended, for whatever reason. */
   onSubscriptionEnded(subscription: Pick<ClientSubscription, 'id'>): void;
   /** Some subscription of it has something to send that waits for room: each is told when there is. */
   awaitRoom(): void;
   /** Says why, and closes. Nothing that is sent afterwards reaches the client. */
   close(closeCode: number, error: MdsError): void;
+}
+
+/** One that takes frames, as on a WebSocket. */
+export interface Client extends Recipient {
+  /**
+   * Queues a frame behind all earlier ones; its bytes must stand until all is written.
+   * A client that does not keep up is closed here and gets nothing more.
+   */
+  send(frame: FrameBytes): void;
 }
 
 /** A client that may be answered later than at once. */

@@ -19,7 +19,8 @@ export const EdgeConfig = Type.Object({
     default: 9411,
     minimum: 0,
     maximum: 65_535,
-    description: 'Port where clients connect (WebSocket at /v1/stream). 0 takes any free port.',
+    description:
+      'Port where clients connect (WebSocket at /v1/stream, SSE and long poll at /v1/topics/{topic}/events). 0 takes any free port.',
   }),
   edgeClientUrl: Type.String({
     default: '',
@@ -128,6 +129,37 @@ export const EdgeConfig = Type.Object({
     unit: 'bytes',
     description:
       'Event bytes of one frame, about. Large enough that framing costs nothing, small enough to interleave.',
+  }),
+  edgeStreamKeepAliveMs: Type.Integer({
+    default: 15_000,
+    minimum: 1000,
+    maximum: 600_000,
+    unit: 'ms',
+    description:
+      'Silence after which an event stream (SSE) carries a comment, so that proxies do not close it: the strictest of usual ones wait 30 s.',
+  }),
+  edgePollBytes: Type.Integer({
+    default: 262_144,
+    minimum: 1024,
+    maximum: 16 * MIB,
+    unit: 'bytes',
+    description:
+      'Event bytes of one answer to a long poll, about: some hundred events. What is more comes with the next.',
+  }),
+  edgePollLingerMs: Type.Integer({
+    default: 5000,
+    minimum: 0,
+    maximum: 60_000,
+    unit: 'ms',
+    description:
+      'How long the subscription of a long poll is kept for the next one, which then needs no replay from Kafka. 0: never.',
+  }),
+  edgePollLingering: Type.Integer({
+    default: 256,
+    minimum: 0,
+    maximum: 100_000,
+    description:
+      'Such subscriptions at a time; beyond, the one kept for longest is ended. Each holds at most half of MDS_EDGE_MAX_BUFFERED_BYTES: 256 MB at worst.',
   }),
   edgeCompression: Type.Boolean({
     default: false,

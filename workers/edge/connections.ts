@@ -1,15 +1,18 @@
-// All open connections of the edge: admits sockets up to the limit, and makes a Connection of each.
+// All open connections of the edge: admits sockets up to the limit, and makes a Connection of each. Requests for events over
+// HTTP count as connections too.
 
 import { randomBytes } from 'node:crypto';
 import type { Logger } from '../../platform/log.ts';
 import type { ErrorBook } from '../../platform/management/error-book.ts';
 import { CLOSE_CODES } from '../../schemas/close-codes.ts';
-import { reasonOf } from '../../schemas/errors.ts';
+import { MdsError, reasonOf } from '../../schemas/errors.ts';
 import type { PlanFormat } from '../../schemas/plan/plan.ts';
 import { Connection, type ConnectionContext, type Socket } from './connection.ts';
 import type { EdgeConnectionLimits } from './connection-limits.ts';
+import type { Drainable } from './drain.ts';
+import type { InspectedConnection } from './inspection/inspected.ts';
 import type { Outgoing } from './outgoing.ts';
-import type { SlowClients } from './slow-clients.ts';
+import type { SlowClients, WatchedConnection } from './slow-clients.ts';
 import type { SubscriptionDoor } from './subscription-door.ts';
 import type { Telemetry } from './telemetry.ts';
 
@@ -26,8 +29,13 @@ export interface ConnectionsOptions {
   readonly log: Logger;
 }
 
+/** What is known of each, however it speaks. */
+export interface OpenConnection extends InspectedConnection, Omit<Drainable, 'close'> {
+  readonly close: Drainable['close'];
+}
+
 export class Connections {
-  readonly open = new Set<Connection>();
+  readonly open = new Set<OpenConnection>();
   readonly #options: ConnectionsOptions;
   readonly #context: ConnectionContext;
   #isDraining = false;
@@ -46,15 +54,8 @@ export class Connections {
       now: () => performance.now(),
       random: Math.random,
       onBehind: (connection) => slowClients.onBehind(connection, Date.now()),
-      onClosing: (closeCode, connection) => {
-        telemetry.onClosing(closeCode);
-        if (closeCode !== CLOSE_CODES.SLOW_CONSUMER) return;
-        slowClients.onClosedAsSlow(connection, limits.maxBufferedBytes, Date.now());
-      },
-      onClosed: (connection) => {
-        this.open.delete(connection);
-        slowClients.onClosed(connection);
-      },
+      onClosing: (closeCode, connection) => this.onClosing(closeCode, connection),
+      onClosed: (connection) => this.leave(connection),
       onError: (error, { identity: { tenant } }) => errors.record(error, { tenant }),
       onBytes: (byteCount) => telemetry.onBytes(byteCount),
       onUnexpected: (error) => {
@@ -81,12 +82,45 @@ export class Connections {
     if (this.open.size >= limits.maxConnections) {
       return refuse(telemetry, CLOSE_CODES.TOO_MANY_CONNECTIONS, 'MDS_TOO_MANY_CONNECTIONS');
     }
-    this.#lastNumber += 1;
-    const connection = new Connection(this.#context, socket, this.#lastNumber, format);
-    this.open.add(connection);
-    telemetry.onOpened();
+    const connection = new Connection(this.#context, socket, this.#nextNumber(), format);
+    this.enter(connection);
     connection.welcome();
     return connection;
+  }
+
+  /**
+   * Admits one that is no socket of its own.
+   *
+   * @returns its number, unique in the edge
+   * @throws MdsError `MDS_SHUTTING_DOWN` or `MDS_TOO_MANY_CONNECTIONS`
+   */
+  admit(): number {
+    const { maxConnections: limit } = this.#options.limits;
+    if (this.#isDraining) throw new MdsError('MDS_SHUTTING_DOWN');
+    if (this.open.size >= limit) throw new MdsError('MDS_TOO_MANY_CONNECTIONS', { limit });
+    return this.#nextNumber();
+  }
+
+  enter(connection: OpenConnection): void {
+    this.open.add(connection);
+    this.#options.telemetry.onOpened();
+  }
+
+  onClosing(closeCode: number, connection: WatchedConnection): void {
+    const { telemetry, slowClients, limits } = this.#options;
+    telemetry.onClosing(closeCode);
+    if (closeCode !== CLOSE_CODES.SLOW_CONSUMER) return;
+    slowClients.onClosedAsSlow(connection, limits.maxBufferedBytes, Date.now());
+  }
+
+  leave(connection: OpenConnection): void {
+    this.open.delete(connection);
+    this.#options.slowClients.onClosed(connection);
+  }
+
+  #nextNumber(): number {
+    this.#lastNumber += 1;
+    return this.#lastNumber;
   }
 }
 

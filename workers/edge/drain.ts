@@ -3,7 +3,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { CLOSE_CODES } from '../../schemas/close-codes.ts';
 import { MdsError } from '../../schemas/errors.ts';
-import type { Client } from './client.ts';
+import type { Recipient } from './client.ts';
 
 /** 3 s for closing clients leaves most of the 10 s of a stop for the network and for Redis. */
 const DRAIN_MS = 3000;
@@ -13,7 +13,7 @@ const MIN_BATCH = 50;
 /** For close frames to be written before sockets are ended by force. */
 const LINGER_MS = 250;
 
-export interface Drainable extends Client {
+export interface Drainable extends Recipient {
   close(closeCode: number, error: MdsError, edges?: readonly string[]): void;
 }
 

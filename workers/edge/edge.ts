@@ -3,6 +3,8 @@
 
 import { randomBytes } from 'node:crypto';
 import { type HealthServer, startHealthServer } from '../../platform/health.ts';
+import type { Authenticator } from '../../platform/identity/authenticator.ts';
+import { createAuthenticator } from '../../platform/identity/create-authenticator.ts';
 import type { ProcessContext, RunningProcess } from '../../platform/lifecycle.ts';
 import { startManagement } from '../../platform/management/management-agent.ts';
 import { connectRedis, type Redis } from '../../platform/redis.ts';
@@ -27,6 +29,7 @@ import { EdgeControl } from './edge-control.ts';
 import { Evacuation } from './evacuation/evacuation.ts';
 import { FlushPacer } from './flush-pacer.ts';
 import { deleteHeartbeat, type HeartbeatIdentity, heartbeatOf, otherEdges, writeHeartbeat } from './heartbeat.ts';
+import { type HttpParts, httpDoor } from './http/http-parts.ts';
 import { ConnectionDesk } from './inspection/connection-desk.ts';
 import { InterestRegister } from './interest-register.ts';
 import { LaneReader } from './lane-reader.ts';
@@ -55,12 +58,15 @@ const LANE_TICK_MS = 50;
 /** The catalog is also read without a notice, since a notice can get lost. */
 const CATALOG_INTERVAL_MS = 2000;
 const MAX_REPLAY_TRIES = 3;
+/** 1 s: whoever may not read any more is cut off well within 5 s. */
+const HTTP_TICK_MS = 1000;
 
 export async function startEdge(context: Context): Promise<RunningProcess> {
   const { config, metrics, health } = context;
   const http = await startHealthServer({ host: config.host, port: config.httpPort, health, metrics });
   const redis = await connectAll(context);
-  const parts = assemble(context, redis);
+  const authenticator = await createAuthenticator(context);
+  const parts = assemble(context, redis, authenticator);
   await parts.lane.start(redis.lane);
   await parts.catalogReader.start(redis.notices);
   await parts.durables.start(redis.notices);
@@ -74,15 +80,18 @@ export async function startEdge(context: Context): Promise<RunningProcess> {
     isOriginAllowed: (origin) => isOriginAllowed(origin, config.edgeAllowedOrigins),
     compresses: config.edgeCompression,
     accept: (socket, format) => parts.connections.accept(socket, format),
+    onRequest: (response, request) => parts.http.door.handle(response, request),
   });
   const clockwork = new Clockwork(context, redis.commands, parts, identityOf(config, parts.edgeId, http, server));
   await clockwork.start();
   return {
     async stop() {
       await clockwork.drain();
+      parts.http.endLingering();
       server.close();
       await clockwork.stop();
       await management.stop();
+      await authenticator.stop();
       for (const connection of Object.values(redis)) connection.disconnect();
       await http.close();
     },
@@ -116,12 +125,17 @@ interface Parts {
   readonly catalogReader: CatalogReader;
   readonly durables: Durables;
   readonly connections: Connections;
+  readonly http: HttpParts;
   readonly evacuation: Evacuation;
   readonly control: EdgeControl;
   readonly desk: ConnectionDesk;
 }
 
-function assemble({ config, log, metrics, health, errors, settings }: Context, { commands }: Connected): Parts {
+function assemble(
+  { config, log, metrics, health, errors, settings }: Context,
+  { commands }: Connected,
+  authenticator: Authenticator,
+): Parts {
   // New at every start, whatever the name: workers must never take this process for its predecessor.
   const edgeId = `${config.processId}-${randomBytes(3).toString('hex')}`;
   const keys = redisKeys(config.redisPrefix);
@@ -209,20 +223,37 @@ function assemble({ config, log, metrics, health, errors, settings }: Context, {
     log,
   });
   const connectionLimits = liveConnectionLimits(config, settings);
+  const door = new SubscriptionDoor({
+    delivery,
+    overflow: new OverflowDoor(delivery, catalog, overflow),
+    consume: (client, message) => durables.consume(client, message),
+    lookAnew: () => catalogReader.lookAnew(),
+  });
   const connections = new Connections({
     edgeId,
     limits: connectionLimits,
     errors,
     heartbeatMs: config.edgeIdleTimeoutMs,
-    door: new SubscriptionDoor({
-      delivery,
-      overflow: new OverflowDoor(delivery, catalog, overflow),
-      consume: (client, message) => durables.consume(client, message),
-      lookAnew: () => catalogReader.lookAnew(),
-    }),
+    door,
     outgoing,
     telemetry,
     slowClients,
+    log,
+  });
+  const http = httpDoor({
+    config,
+    edgeId,
+    redis: commands,
+    authenticator,
+    catalog,
+    lookAnew: () => catalogReader.lookAnew(),
+    door,
+    connections,
+    outgoing,
+    slowClients,
+    telemetry,
+    metrics,
+    errors,
     log,
   });
   const evacuation = new Evacuation({
@@ -262,6 +293,7 @@ function assemble({ config, log, metrics, health, errors, settings }: Context, {
     catalogReader,
     durables,
     connections,
+    http,
     evacuation,
     control,
     desk,
@@ -292,6 +324,7 @@ class Clockwork {
       setInterval(() => void this.#beat(), HEARTBEAT_INTERVAL_MS),
       setInterval(() => void this.#parts.catalogReader.read(), CATALOG_INTERVAL_MS),
       setInterval(() => this.#parts.durables.tick(), DURABLE_TICK_MS),
+      setInterval(() => this.#parts.http.tick(), HTTP_TICK_MS),
     ];
     this.#context.log.info(this.#identity, 'edge started');
   }

@@ -12,3 +12,12 @@ export function isOriginAllowed(origin: string, allowed: readonly string[]): boo
   if (!URL.canParse(origin)) return false;
   return LOOPBACK_HOSTS.has(new URL(origin).hostname);
 }
+
+/**
+ * While everybody is let in, an edge is called by names of this machine only: a page of any other name that points here (DNS
+ * rebinding) would be of the same origin, and ask nobody.
+ *
+ * @param host the Host header
+ */
+export const isLoopbackHost = (host: string): boolean =>
+  URL.canParse(`http://${host}`) && LOOPBACK_HOSTS.has(new URL(`http://${host}`).hostname);

@@ -14,6 +14,11 @@ export interface WatchedConnection {
   readonly bufferedBytes: number;
 }
 
+/** Whether something with a buffer is one of them. */
+export const isWatched = <Buffered extends Pick<WatchedConnection, 'bufferedBytes'>>(
+  client: Buffered,
+): client is Buffered & WatchedConnection => 'peer' in client && 'id' in client;
+
 interface Figures {
   readonly id: string;
   readonly peer: string;

@@ -3,6 +3,7 @@
 import type { ConsumeMessage, SubscribeMessage } from '../../schemas/frames.ts';
 import { AwaitedSubscription, mayBeMended } from './awaited-subscription.ts';
 import type { AskingClient, Client, ClientSubscription } from './client.ts';
+import type { SpokenClient } from './client-output.ts';
 import type { Delivery } from './delivery.ts';
 import type { OverflowDoor } from './overflow/overflow-door.ts';
 import { OverflowSubscription } from './overflow/overflow-subscription.ts';
@@ -36,6 +37,11 @@ export class SubscriptionDoor {
       if (!mayBeMended(error)) throw error;
       return new AwaitedSubscription({ id: message.id, client, lookAnew, begin: () => this.#begin(client, message) });
     }
+  }
+
+  /** The same for a client that is not spoken to in frames. */
+  follow(client: SpokenClient, message: SubscribeMessage): ClientSubscription {
+    return this.#parts.overflow.follow(client, message);
   }
 
   /** What came until now goes out before. */

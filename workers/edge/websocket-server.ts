@@ -1,13 +1,15 @@
-// The only file that knows uWebSockets.js: accepts connections on /v1/stream and hands them on. Its topics are not used:
+// The only file that knows uWebSockets.js: accepts connections on /v1/stream, and all other requests, and hands them on. Its topics are not used:
 // a publish that a slow client misses cannot stop the next one from reaching it, and that would be a silent hole; nor is
 // its limit on backpressure, for the same reason. Connections look at their own buffer before each frame instead.
 
+import './http/header-limit.ts';
 import uws from 'uWebSockets.js';
 import { CLOSE_CODES } from '../../schemas/close-codes.ts';
 import { MdsError } from '../../schemas/errors.ts';
 import { SUBPROTOCOL_AVRO, SUBPROTOCOL_JSON } from '../../schemas/frames.ts';
 import type { PlanFormat } from '../../schemas/plan/plan.ts';
 import type { Socket } from './connection.ts';
+import type { RawRequest, RawResponse } from './http/exchange.ts';
 
 export const STREAM_PATH = '/v1/stream';
 /** A message above the limit but below this many times it is read, so that its sender can be told what was wrong. */
@@ -35,6 +37,8 @@ export interface WebSocketServerOptions {
     socket: Socket,
     format: PlanFormat,
   ) => SocketHandlers | { readonly closeCode: number; readonly reason: string };
+  /** Takes every other request. */
+  readonly onRequest: (response: RawResponse, request: RawRequest) => void;
 }
 
 export interface WebSocketServer {
@@ -73,10 +77,7 @@ export async function startWebSocketServer(options: WebSocketServerOptions): Pro
     drain: (ws) => ws.getUserData().handlers?.onDrained(),
     close: (ws) => ws.getUserData().handlers?.onSocketClosed(),
   });
-  app.any('/*', (response) => {
-    response.writeStatus('404 Not Found').writeHeader('content-type', 'text/plain');
-    response.end(`This edge speaks WebSocket at ${STREAM_PATH}.\n`);
-  });
+  app.any('/*', (response, request) => options.onRequest(response, request));
   const listenSocket = await listen(app, options.host, options.port);
   let isListening = true;
   const stopListening = (): void => {

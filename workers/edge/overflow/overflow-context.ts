@@ -1,7 +1,6 @@
 // What the subscriptions with an overflow policy of one edge share, on real timers.
 
-import { Connection } from '../connection.ts';
-import type { SlowClients } from '../slow-clients.ts';
+import { isWatched, type SlowClients } from '../slow-clients.ts';
 import type { OverflowContext, OverflowLimits } from './overflow-subscription.ts';
 import type { OverflowTelemetry } from './overflow-telemetry.ts';
 import type { WaitingMemory } from './waiting-events.ts';
@@ -22,7 +21,7 @@ export function overflowContext(
     },
     onShed: (client, shed) => {
       telemetry.onShed(shed);
-      if (client instanceof Connection) slowClients.onShed(client, shed, Date.now());
+      if (isWatched(client)) slowClients.onShed(client, shed, Date.now());
     },
   };
 }

@@ -10,13 +10,13 @@ import type { SubscriptionView } from '../../../schemas/connection-control.ts';
 import type { CatalogTopic } from '../../../schemas/coordination.ts';
 import type { Position } from '../../../schemas/cursor.ts';
 import type { MdsError } from '../../../schemas/errors.ts';
-import type { OverflowPolicy, ServerFrame, ShedFrame } from '../../../schemas/frames.ts';
+import type { OverflowPolicy, ShedFrame } from '../../../schemas/frames.ts';
 import { keyOf } from '../../../schemas/plan/event-key.ts';
 import type { PlanFormat } from '../../../schemas/plan/plan.ts';
 import { encodeResumeToken } from '../../../schemas/resume-token.ts';
-import type { Client, ClientSubscription } from '../client.ts';
+import type { ClientSubscription, Recipient } from '../client.ts';
+import type { ClientOutput } from '../client-output.ts';
 import type { ChannelPlan } from '../delivery.ts';
-import { followedFrame } from '../followed-frame.ts';
 import type { EventBatch, FollowedEvent, Follower, LostRange } from '../follower.ts';
 import { smoothed } from '../smoothed-latency.ts';
 import type { Subscription } from '../subscription.ts';
@@ -44,7 +44,7 @@ export interface OverflowContext {
   /** Runs it after that time. @returns what cancels it */
   readonly later: (delayMs: number, run: () => void) => () => void;
   /** Events of a client's subscription were left out. */
-  readonly onShed: (client: Client, shed: ShedCounts) => void;
+  readonly onShed: (client: Recipient, shed: ShedCounts) => void;
 }
 
 /** What the client asked for. */
@@ -67,7 +67,8 @@ export class OverflowSubscription implements Follower, ClientSubscription {
   /** What does not fit is shed, also of a replay: who wants it all asks for `resume`, who asks for this wants the present. */
   readonly isFull = false;
   readonly #context: OverflowContext;
-  readonly #client: Client;
+  readonly #client: Recipient;
+  readonly #output: ClientOutput;
   readonly #wish: OverflowWish;
   readonly #waiting: WaitingEvents;
   readonly #rate: TokenBucket | null;
@@ -79,10 +80,12 @@ export class OverflowSubscription implements Follower, ClientSubscription {
   #deliveredEvents = 0;
   #latencyMs: number | null = null;
 
-  constructor(context: OverflowContext, client: Client, wish: OverflowWish) {
+  /** @param output how the client is spoken to */
+  constructor(context: OverflowContext, client: Recipient, output: ClientOutput, wish: OverflowWish) {
     const { limits, memory, now } = context;
     this.#context = context;
     this.#client = client;
+    this.#output = output;
     this.#wish = wish;
     this.id = wish.id;
     this.format = client.format;
@@ -130,7 +133,7 @@ export class OverflowSubscription implements Follower, ClientSubscription {
     const { topic, plan } = this.#wish;
     this.#waiting.start(position);
     this.#lastToken = encodeResumeToken({ topicId: topic.topicId, position });
-    this.#send({
+    this.#output.say({
       type: 'subscribed',
       id: this.id,
       channel: '',
@@ -143,7 +146,7 @@ export class OverflowSubscription implements Follower, ClientSubscription {
   }
 
   onLive(): void {
-    this.#send({ type: 'live', id: this.id });
+    this.#output.say({ type: 'live', id: this.id });
   }
 
   onEvents(batch: EventBatch): void {
@@ -163,7 +166,7 @@ export class OverflowSubscription implements Follower, ClientSubscription {
     if (this.#isEnded) return;
     this.#waiting.skip(partition, to);
     const { code, message } = error;
-    this.#send({ type: 'gap', id: this.id, partition, from: wire(from), to: wire(to), code, message });
+    this.#output.say({ type: 'gap', id: this.id, partition, from: wire(from), to: wire(to), code, message });
   }
 
   onPosition(position: Position): void {
@@ -173,7 +176,7 @@ export class OverflowSubscription implements Follower, ClientSubscription {
     const token = encodeResumeToken({ topicId, position: this.#waiting.position() });
     if (token === this.#lastToken) return;
     this.#lastToken = token;
-    this.#send({ type: 'position', id: this.id, token });
+    this.#output.say({ type: 'position', id: this.id, token });
   }
 
   onEnd(error: MdsError | null): void {
@@ -185,7 +188,7 @@ export class OverflowSubscription implements Follower, ClientSubscription {
     if (error === null) return;
     const { code, message, retryable, details } = error;
     if (code === 'MDS_GAP') this.#client.close(CLOSE_CODES.GAP, error);
-    else this.#send({ type: 'error', id: this.id, code, message, retryable, details });
+    else this.#output.say({ type: 'error', id: this.id, code, message, retryable, details });
   }
 
   advance(): void {
@@ -288,24 +291,20 @@ export class OverflowSubscription implements Follower, ClientSubscription {
       const count = shed[reason];
       if (count === 0) continue;
       const frame: ShedFrame = { type: 'shed', id: this.id, partition, from: wire(from), to: wire(to), count, reason };
-      this.#send(frame);
+      this.#output.say(frame);
     }
     const { channel } = this.#wish.plan;
     const sentMs = this.#context.now();
     const head = { channel, subscriptionId: this.id, partition, from, to, recordMs, publishedMs, sentMs };
     this.#deliveredEvents += events.length;
     this.#latencyMs = smoothed(this.#latencyMs, events.length === 0 ? 0 : recordMs, sentMs);
-    this.#client.send(followedFrame(this.format, { ...head, events }));
+    this.#output.give({ ...head, events });
   }
 
   #tellShed(before: ShedCounts): void {
     const { dropped, conflated } = this.#waiting.shed;
     const shed = { dropped: dropped - before.dropped, conflated: conflated - before.conflated };
     if (shed.dropped + shed.conflated > 0) this.#context.onShed(this.#client, shed);
-  }
-
-  #send(frame: ServerFrame): void {
-    this.#client.send(JSON.stringify(frame));
   }
 }
 

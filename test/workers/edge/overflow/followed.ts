@@ -3,6 +3,7 @@
 
 import type { CatalogTopic } from '../../../../schemas/coordination.ts';
 import type { Cursor } from '../../../../schemas/cursor.ts';
+import { frameOutput } from '../../../../workers/edge/client-output.ts';
 import type { EventBatch } from '../../../../workers/edge/follower.ts';
 import {
   type OverflowContext,
@@ -58,7 +59,10 @@ export class Followed {
       },
     };
     const defaults = { id: 's', overflow: 'latest', key: ['k'], maxRate: null, topic: TOPIC, plan: PLAN } as const;
-    this.subscription = new OverflowSubscription(context, this.client, { ...defaults, ...wish });
+    this.subscription = new OverflowSubscription(context, this.client, frameOutput(this.client), {
+      ...defaults,
+      ...wish,
+    });
   }
 
   start(): this {

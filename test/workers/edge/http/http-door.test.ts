@@ -1,0 +1,170 @@
+import t from 'tap';
+import { openAuthenticator } from '../../../../platform/identity/authenticator.ts';
+import { MdsError } from '../../../../schemas/errors.ts';
+import { OPEN_IDENTITY } from '../../../../schemas/identity/identity.ts';
+import { EventsDoor } from '../../../../workers/edge/http/events-door.ts';
+import { HttpDoor } from '../../../../workers/edge/http/http-door.ts';
+import { flushed, HttpWorld, PlayedSubscription } from './http-world.ts';
+import { type PlayedRequest, PlayedResponse, playedRequest } from './played-response.ts';
+
+const EVENTS = '/v1/topics/t/events';
+const PAGE = { origin: 'https://monitor.example.com' };
+
+function setUp({ isRevoked = false, isFull = false } = {}) {
+  const world = new HttpWorld();
+  const unexpected: unknown[] = [];
+  const errors: string[] = [];
+  const asked: unknown[] = [];
+  const state = { isRevoked };
+  const events = new EventsDoor({
+    context: world.context,
+    identification: {
+      of: async () => OPEN_IDENTITY,
+      stillOf: (identity) => {
+        if (state.isRevoked) throw new MdsError('MDS_UNAUTHENTICATED');
+        return identity;
+      },
+    },
+    readingOf: async (_identity, message) => {
+      if (message.topic !== 't') throw new MdsError('MDS_TOPIC_UNKNOWN', { topic: message.topic });
+      return { topicId: 7, filter: 'mandatory' };
+    },
+    follow: (client, message) => {
+      if (message.fields?.includes('bug')) throw new TypeError('a bug');
+      asked.push(message);
+      return new PlayedSubscription(client.output).begin();
+    },
+    admit: () => {
+      if (isFull) throw new MdsError('MDS_TOO_MANY_CONNECTIONS', { limit: 1 });
+      return 1;
+    },
+    onOpened: () => {},
+    later: world.later,
+  });
+  const door = new HttpDoor({
+    isOriginAllowed: (origin) => origin === '' || origin === PAGE.origin,
+    isHostAllowed: (host) => host !== 'rebound.example',
+    onError: ({ code }) => errors.push(code),
+    events,
+    tickets: {
+      handle: async (exchange) => exchange.answer(201, {}, (await openAuthenticator.authenticate(null)).subject),
+    },
+    telemetry: world.context.telemetry,
+    onUnexpected: (error) => {
+      unexpected.push(error);
+      return 'ref1';
+    },
+  });
+  const ask = async (request: PlayedRequest): Promise<PlayedResponse> => {
+    const response = new PlayedResponse();
+    door.handle(response, playedRequest(request));
+    await flushed();
+    return response;
+  };
+  return { ask, asked, errors, events, state, unexpected, world };
+}
+
+const problemIn = ({ text }: PlayedResponse): Record<string, unknown> => JSON.parse(text);
+
+for (const [what, request, status, code] of [
+  ['another path', { url: '/v1/nowhere' }, 404, 'MDS_NO_ROUTE'],
+  ['another method', { method: 'PUT', url: EVENTS }, 405, 'MDS_METHOD_NOT_ALLOWED'],
+  ['a method nobody knows', { method: 'BREW', url: EVENTS }, 405, 'MDS_METHOD_NOT_ALLOWED'],
+  ['a ticket by GET', { url: '/v1/tickets' }, 405, 'MDS_METHOD_NOT_ALLOWED'],
+  ['another kind of answer', { url: EVENTS, headers: { accept: 'text/html' } }, 406, 'MDS_NOT_ACCEPTABLE'],
+  ['too much in the URL', { url: `${EVENTS}?filter=${'a'.repeat(40_000)}` }, 414, 'MDS_URL_TOO_LONG'],
+  ['a page from elsewhere', { url: EVENTS, headers: { origin: 'https://evil.example' } }, 403, 'MDS_ORIGIN_REFUSED'],
+  ['a name that was bent to here', { url: EVENTS, headers: { host: 'rebound.example' } }, 403, 'MDS_ORIGIN_REFUSED'],
+  ['parameters that there are not', { url: `${EVENTS}?filte=x` }, 400, 'MDS_REQUEST_INVALID'],
+  ['a topic that there is not', { url: '/v1/topics/x/events' }, 404, 'MDS_TOPIC_UNKNOWN'],
+] as const) {
+  t.test(`${what} is answered with ${status} and says why`, async (t) => {
+    const { ask, errors } = setUp();
+    const response = await ask(request);
+    t.same(errors, [code], 'and it is counted');
+    t.equal(Number.parseInt(response.status, 10), status);
+    t.match(response.headers.get('content-type'), 'application/problem+json');
+    t.match(problemIn(response), { code, status });
+    t.ok(response.isEnded);
+  });
+}
+
+t.test('405 says what is allowed', async (t) => {
+  const response = await setUp().ask({ method: 'DELETE', url: EVENTS });
+  t.equal(response.headers.get('allow'), 'GET, HEAD, OPTIONS');
+});
+
+t.test('a browser that asks first is told what its page may do', async (t) => {
+  const response = await setUp().ask({ method: 'OPTIONS', url: EVENTS, headers: PAGE });
+  t.equal(response.status, '204 No Content');
+  t.equal(response.headers.get('access-control-allow-origin'), PAGE.origin);
+  t.match(response.headers.get('access-control-allow-headers'), 'authorization');
+  t.match(response.headers.get('access-control-allow-methods'), 'GET');
+});
+
+t.test('an answer names the page that may read it, and no other', async (t) => {
+  const { ask } = setUp();
+  const own = await ask({ url: EVENTS, headers: PAGE });
+  t.equal(own.headers.get('access-control-allow-origin'), PAGE.origin);
+  t.equal(own.headers.get('vary'), 'origin');
+  const foreign = await ask({ url: EVENTS, headers: { origin: 'https://evil.example' } });
+  t.notOk(foreign.headers.has('access-control-allow-origin'));
+});
+
+t.test('HEAD says what GET would, and begins nothing', async (t) => {
+  const { ask, asked } = setUp();
+  const response = await ask({ method: 'HEAD', url: EVENTS });
+  t.equal(response.status, '200 OK');
+  t.match(response.headers.get('content-type'), 'text/event-stream');
+  t.equal(response.text, '');
+  t.same(asked, []);
+});
+
+t.test('what is planned is what the grants demand, and Last-Event-ID is where it begins', async (t) => {
+  const { ask, asked } = setUp();
+  await ask({ url: `${EVENTS}?filter=n&lastEventId=b`, headers: { 'last-event-id': 'a' } });
+  t.match(asked, [{ topic: 't', filter: 'mandatory', resume: 'a' }]);
+});
+
+t.test('an edge that is full says so', async (t) => {
+  const response = await setUp({ isFull: true }).ask({ url: EVENTS });
+  t.equal(response.status, '503 Service Unavailable');
+  t.ok(response.headers.has('retry-after'));
+});
+
+t.test('a bug is logged and says its reference, and nothing else', async (t) => {
+  const { ask, unexpected } = setUp();
+  const response = await ask({ url: `${EVENTS}?fields=bug` });
+  t.equal(response.status, '500 Internal Server Error');
+  t.match(problemIn(response), { code: 'MDS_INTERNAL', reference: 'ref1' });
+  t.match(unexpected, [{ message: 'a bug' }]);
+});
+
+t.test('a revoked identity is cut off at the next tick', async (t) => {
+  const { ask, events, state } = setUp();
+  const response = await ask({ url: EVENTS });
+  events.tick(0);
+  t.notOk(response.isEnded);
+  state.isRevoked = true;
+  events.tick(1000);
+  t.match(response.text, /event: error\ndata: .*MDS_UNAUTHENTICATED/);
+  t.ok(response.isEnded);
+});
+
+t.test('a poll that comes back with its token goes on with the same subscription, another does not', async (t) => {
+  const { ask, asked, world } = setUp();
+  const poll = async (query: string): Promise<string> => {
+    const response = await ask({ url: `${EVENTS}?wait=0&${query}`, headers: { accept: 'application/json' } });
+    world.pass(0);
+    await flushed();
+    return JSON.parse(response.text).next;
+  };
+  const next = await poll('');
+  t.equal(asked.length, 1);
+  t.equal(await poll(`after=${next}`), next);
+  t.equal(asked.length, 1);
+  await poll(`after=${next}&fields=n`);
+  t.equal(asked.length, 2, 'it asks for something else');
+  await poll('');
+  t.equal(asked.length, 3, 'it wants to begin now');
+});

@@ -1,0 +1,112 @@
+// Puts the parts of the HTTP door together, on what the edge has anyway: its subscriptions, its connections, its limits.
+
+import { randomBytes } from 'node:crypto';
+import type { Authenticator } from '../../../platform/identity/authenticator.ts';
+import type { Logger } from '../../../platform/log.ts';
+import type { ErrorBook } from '../../../platform/management/error-book.ts';
+import type { Metrics } from '../../../platform/metrics.ts';
+import type { Redis } from '../../../platform/redis.ts';
+import { MdsError, reasonOf } from '../../../schemas/errors.ts';
+import type { Catalog } from '../catalog.ts';
+import type { EdgeConfig } from '../config.ts';
+import type { Connections } from '../connections.ts';
+import { isLoopbackHost, isOriginAllowed } from '../origin-check.ts';
+import type { Outgoing } from '../outgoing.ts';
+import type { SlowClients } from '../slow-clients.ts';
+import type { SubscriptionDoor } from '../subscription-door.ts';
+import type { Telemetry } from '../telemetry.ts';
+import { Identification } from './credential.ts';
+import { EventsDoor } from './events-door.ts';
+import type { HttpContext, HttpLimits } from './http-client.ts';
+import { HttpDoor } from './http-door.ts';
+import { HttpTelemetry } from './http-telemetry.ts';
+import { readingOf } from './reading.ts';
+import { Tickets } from './tickets.ts';
+import { TicketsDoor } from './tickets-door.ts';
+
+export interface HttpPartsOptions {
+  readonly config: EdgeConfig;
+  readonly edgeId: string;
+  readonly redis: Redis;
+  readonly authenticator: Authenticator;
+  readonly catalog: Catalog;
+  /** Reads the topics as they are now. @returns false when they could not be read */
+  readonly lookAnew: () => Promise<boolean>;
+  readonly door: SubscriptionDoor;
+  readonly connections: Connections;
+  readonly outgoing: Outgoing;
+  readonly slowClients: SlowClients;
+  readonly telemetry: Telemetry;
+  readonly metrics: Metrics;
+  /** Counts what clients were told went wrong. */
+  readonly errors: ErrorBook;
+  readonly log: Logger;
+}
+
+export interface HttpParts {
+  readonly door: HttpDoor;
+  /** Once a second. */
+  tick(): void;
+  /** Whoever is between two polls goes elsewhere. */
+  endLingering(): void;
+}
+
+export function httpDoor(options: HttpPartsOptions): HttpParts {
+  const { config, redis, authenticator, catalog, lookAnew, door, connections, log } = options;
+  const telemetry = new HttpTelemetry(options.metrics);
+  const context: HttpContext = {
+    edgeId: options.edgeId,
+    limits: httpLimits(config),
+    outgoing: options.outgoing,
+    telemetry,
+    now: () => performance.now(),
+    random: Math.random,
+    onBehind: (client) => options.slowClients.onBehind(client, Date.now()),
+    onClosing: (closeCode, client) => connections.onClosing(closeCode, client),
+    onClosed: (client) => {
+      events.onClosed(client);
+      connections.leave(client);
+    },
+    onError: ({ code, details }, { identity }) =>
+      options.errors.record(new MdsError(code, details), { tenant: identity.tenant }),
+    onBytes: (byteCount) => options.telemetry.onBytes(byteCount),
+  };
+  const tickets = new Tickets(redis, config.redisPrefix, () => Date.now());
+  const events = new EventsDoor({
+    context,
+    identification: new Identification(authenticator, tickets),
+    readingOf: (identity, message) => readingOf(catalog, lookAnew, identity, message),
+    follow: (client, message) => door.follow(client, message),
+    admit: () => connections.admit(),
+    onOpened: (client) => connections.enter(client),
+    later: (delayMs, run) => {
+      const timer = setTimeout(run, delayMs);
+      return () => clearTimeout(timer);
+    },
+  });
+  const http = new HttpDoor({
+    isOriginAllowed: (origin) => isOriginAllowed(origin, config.edgeAllowedOrigins),
+    isHostAllowed: (host) => authenticator.isOn || isLoopbackHost(host),
+    events,
+    tickets: new TicketsDoor(authenticator, tickets, telemetry),
+    telemetry,
+    onError: (error) => options.errors.record(error),
+    onUnexpected: (error) => {
+      const reference = randomBytes(6).toString('hex');
+      log.error({ err: error, reason: reasonOf(error), reference }, 'an HTTP request failed unexpectedly');
+      return reference;
+    },
+  });
+  return { door: http, tick: () => events.tick(context.now()), endLingering: () => events.endLingering() };
+}
+
+const httpLimits = (config: EdgeConfig): HttpLimits => ({
+  maxBufferedBytes: config.edgeMaxBufferedBytes,
+  keepAliveMs: config.edgeStreamKeepAliveMs,
+  stallMs: config.edgeIdleTimeoutMs,
+  reconnectSpreadMs: config.edgeReconnectSpreadMs,
+  pollBytes: config.edgePollBytes,
+  lingerBytes: Math.floor(config.edgeMaxBufferedBytes / 2),
+  pollLingerMs: config.edgePollLingerMs,
+  maxLingering: config.edgePollLingering,
+});
