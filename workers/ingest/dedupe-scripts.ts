@@ -10,9 +10,9 @@ end
 
 /**
  * Claims each id that is free, or whose claim has run out. KEYS: slices. ARGV: what claims' keys begin with, claim, lease ms,
- * window ms, then id and place of each event. Returns place, kind and claims of every id that was not free.
+ * window ms, and ids and places of the events (packed-events.ts). Returns place, kind and claims of every id that was not free.
  *
- * Ids are read and written by the hundred: a call of Redis costs a script more than the id it is about.
+ * Ids are read and written by the thousand: a call of Redis costs a script more than the id it is about.
  */
 export const CLAIM_SCRIPT = `${SLICES}
 local claims, claim, lease, window = ARGV[1], ARGV[2], tonumber(ARGV[3]), tonumber(ARGV[4])
@@ -25,15 +25,15 @@ local function isSettled(name)
 end
 local answers = {}
 local wrote = false
-for from = 5, #ARGV, 1000 do
-  local to = math.min(from + 998, #ARGV - 1)
+local allIds, places = cmsgpack.unpack(ARGV[5])
+for from = 1, #allIds, 1000 do
   local ids = {}
-  for i = from, to, 2 do ids[#ids + 1] = ARGV[i] end
+  for i = from, math.min(from + 999, #allIds) do ids[i - from + 1] = allIds[i] end
   local known = redis.call('HMGET', current, unpack(ids))
   local older = hasBefore and redis.call('HMGET', before, unpack(ids)) or {}
   local writes = {}
   for i, id in ipairs(ids) do
-    local place = ARGV[from + 2 * i - 1]
+    local place = places[from + i - 1]
     local mine = claim .. ',' .. place .. ',' .. now
     local value = known[i] or older[i]
     if not value then
@@ -48,7 +48,7 @@ for from = 5, #ARGV, 1000 do
         writes[#writes + 1] = id
         writes[#writes + 1] = mine .. ';' .. value
       end
-      answers[#answers + 1] = place
+      answers[#answers + 1] = tostring(place)
       answers[#answers + 1] = kind
       answers[#answers + 1] = value
     end

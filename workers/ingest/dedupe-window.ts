@@ -13,6 +13,7 @@
 import type { Redis } from '../../platform/redis.ts';
 import { ingestedKeys } from '../../schemas/ingest.ts';
 import { CLAIM_SCRIPT, REOPEN_SCRIPT } from './dedupe-scripts.ts';
+import { packedEvents } from './packed-events.ts';
 import { type Cursor, cursorIn, type PlacedRecord, settledText } from './record-place.ts';
 
 /** 25 s: twice the longest that a record is tried (PRODUCE_TIMEOUT_MS) and what goes before it. */
@@ -33,8 +34,10 @@ export type Claim =
   | { readonly kind: 'unsure'; readonly older: readonly ClaimedPlace[]; readonly sinceMs: number };
 
 export interface TakenEvent {
-  readonly eventId: string;
-  readonly place: number;
+  /** Not null: topics without ids have nothing to be claimed. */
+  readonly eventId: string | null;
+  /** Its place in the claim. */
+  readonly index: number;
 }
 
 export class DedupeWindow {
@@ -61,9 +64,8 @@ export class DedupeWindow {
     const keys = ingestedKeys(this.#prefix, topicId);
     const calls: Promise<unknown>[] = [];
     for (let from = 0; from < events.length; from += IDS_A_CALL) {
-      const some = events.slice(from, from + IDS_A_CALL);
-      const args: (string | number)[] = [keys.claims, claim, this.#leaseMs, this.#windowMs];
-      for (const { eventId, place } of some) args.push(eventId, place);
+      const packed = packedEvents(events, from, Math.min(from + IDS_A_CALL, events.length));
+      const args = [keys.claims, claim, this.#leaseMs, this.#windowMs, packed];
       calls.push(this.#redis.eval(CLAIM_SCRIPT, 1, keys.slices, ...args));
     }
     const claims = new Map<number, Claim>();
@@ -95,7 +97,7 @@ export class DedupeWindow {
   async leaveOpen(topicId: number, claim: string, events: readonly TakenEvent[]): Promise<void> {
     const { slices } = ingestedKeys(this.#prefix, topicId);
     for (let from = 0; from < events.length; from += IDS_A_CALL) {
-      const ids = events.slice(from, from + IDS_A_CALL).map(({ eventId }) => eventId);
+      const ids = events.slice(from, from + IDS_A_CALL).map(({ eventId }) => eventId ?? '');
       await this.#redis.eval(REOPEN_SCRIPT, 1, slices, claim, this.#windowMs, ...ids);
     }
   }

@@ -23,6 +23,7 @@ export interface WriterSchema {
 
 export interface EventBatch {
   readonly bytes: Buffer;
+  /** By rising index; with the results, each place of the request from 0 on is there once. */
   readonly events: readonly EventToIngest[];
   readonly results: readonly IngestResult[];
   readonly schema: WriterSchema;

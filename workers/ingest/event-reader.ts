@@ -89,7 +89,11 @@ export class EventReader {
       if (text === '' || text.trim() === '') continue;
       const place = { index: reading.count++, line };
       if (reading.count > this.#maxEvents) throw tooMany(this.#maxEvents);
-      reading.attempt(place, () => this.#add(reading, parsedLine(text, place), place));
+      try {
+        this.#add(reading, parsedLine(text, place), place);
+      } catch (error) {
+        reading.reject(place, error);
+      }
     }
     return reading.batch(this.#out, this.#schema);
   }
@@ -100,7 +104,11 @@ export class EventReader {
     const reading = this.#begin();
     for (const json of events) {
       const place = { index: reading.count++ };
-      reading.attempt(place, () => this.#add(reading, json, place));
+      try {
+        this.#add(reading, json, place);
+      } catch (error) {
+        reading.reject(place, error);
+      }
     }
     return reading.batch(this.#out, this.#schema);
   }
@@ -113,8 +121,8 @@ export class EventReader {
   avro(body: Buffer, { walker, isBatch, schema }: Writer): EventBatch {
     const reading = new Reading();
     const left = walker.walk(body, CONFLUENT_HEADER_BYTES, isBatch, (event) => {
-      if (reading.count >= this.#maxEvents) throw tooMany(this.#maxEvents);
-      reading.add({ index: reading.count++, ...event });
+      if (event.index >= this.#maxEvents) throw tooMany(this.#maxEvents);
+      reading.add(event);
     });
     if (left > 0) throw new MdsError('MDS_RECORD_TRAILING_BYTES', { count: left });
     return { bytes: body, events: reading.events, results: reading.results, schema };
@@ -129,16 +137,16 @@ export class EventReader {
     const out = this.#out;
     const start = out.at;
     const given = this.#withTenant(json);
-    if (this.#encode(out, given)) {
-      const members = given as Members; // the encoder takes objects only
-      reading.add({ index: place.index, ...this.#known(members), start, end: out.at });
-      return;
+    let members = given as Members; // the encoder takes objects only
+    if (!this.#encode(out, given)) {
+      out.at = start;
+      const value = eventFromJson(given, this.record, place);
+      out.raw(this.#bytesOf(value, place));
+      members = value as Members; // a record's value
     }
-    out.at = start;
-    const value = eventFromJson(given, this.record, place);
-    out.raw(this.#bytesOf(value, place));
-    const members = value as Members; // a record's value
-    reading.add({ index: place.index, ...this.#known(members), start, end: out.at });
+    const eventId = this.#text(members, this.#idField);
+    const key = this.#keyField === this.#idField ? eventId : this.#text(members, this.#keyField);
+    reading.add({ index: place.index, eventId, key, start, end: out.at });
   }
 
   #bytesOf(value: unknown, place: InputPlace): Buffer {
@@ -155,11 +163,9 @@ export class EventReader {
     return TENANT_FIELD in json ? json : Object.assign(json, { [TENANT_FIELD]: this.#tenant });
   }
 
-  #known(members: Members): Pick<EventToIngest, 'eventId' | 'key'> {
-    // as the bytes have it: half a surrogate pair is written as U+FFFD
-    const text = (name: string | undefined): string | null =>
-      name === undefined ? null : String(members[name] ?? this.#defaults[name]).toWellFormed();
-    return { eventId: text(this.#idField), key: text(this.#keyField) };
+  /** A text field as the bytes have it: half a surrogate pair is written as U+FFFD. */
+  #text(members: Members, name: string | undefined): string | null {
+    return name === undefined ? null : String(members[name] ?? this.#defaults[name]).toWellFormed();
   }
 
   #batchWriter({ batchSchemaId }: CatalogTopic): readonly [number, Writer][] {
@@ -186,14 +192,11 @@ class Reading {
     this.events.push(event);
   }
 
-  attempt(place: { readonly index: number; readonly line?: number }, add: () => void): void {
-    try {
-      add();
-    } catch (error) {
-      if (!(error instanceof MdsError)) throw error;
-      const { code, message, details } = error;
-      this.results.push({ ...place, status: 'rejected', code, path: String(details.path ?? '$'), detail: message });
-    }
+  /** @param error what the event was refused with; anything else is a bug, and is thrown on */
+  reject(place: { readonly index: number; readonly line?: number }, error: unknown): void {
+    if (!(error instanceof MdsError)) throw error;
+    const { code, message, details } = error;
+    this.results.push({ ...place, status: 'rejected', code, path: String(details.path ?? '$'), detail: message });
   }
 
   batch(out: AvroOutput, schema: WriterSchema): EventBatch {

@@ -33,6 +33,7 @@ interface Work {
   readonly topic: CatalogTopic;
   readonly batch: EventBatch;
   readonly claim: string;
+  /** By place. */
   readonly results: IngestResult[];
   /** What Kafka has, to be settled. */
   readonly written: PlacedRecord[];
@@ -55,27 +56,28 @@ export class Ingest {
    */
   async take(topic: CatalogTopic, batch: EventBatch): Promise<IngestResult[]> {
     const claim = randomBytes(CLAIM_NAME_BYTES).toString('base64url');
-    const work: Work = { topic, batch, claim, results: [...batch.results], written: [], open: [] };
+    const work: Work = { topic, batch, claim, results: [], written: [], open: [] };
+    work.results.length = batch.events.length + batch.results.length;
+    for (const result of batch.results) work.results[result.index] = result;
     const startedMs = this.#options.now();
     const claims = await this.#claim(work);
     const fresh = await this.#sortOut(work, claims);
     if (this.#options.now() - startedMs > FRESH_CLAIM_MS) {
       // The claim runs out by itself; whoever sends the events again finds that Kafka does not have them.
       const late = new MdsError('MDS_TIMEOUT', { operation: 'Claiming the events', timeoutMs: FRESH_CLAIM_MS });
-      for (const { index } of fresh) work.results.push(failed(index, late));
+      for (const { index } of fresh) work.results[index] = failed(index, late);
     } else {
       await Promise.all(recordsOf(batch, fresh).map((record) => this.#produce(work, record)));
       await this.#settle(work);
     }
-    return work.results.sort((a, b) => a.index - b.index);
+    return work.results;
   }
 
   async #claim({ topic, batch, claim }: Work): Promise<ReadonlyMap<number, Claim>> {
-    const events: TakenEvent[] = [];
-    for (const { eventId, index } of batch.events) if (eventId !== null) events.push({ eventId, place: index });
-    if (events.length === 0) return new Map();
+    // a schema has ids or it has none
+    if (batch.events.length === 0 || batch.events[0]?.eventId === null) return new Map();
     try {
-      return await this.#options.window.claim(topic.topicId, events, claim);
+      return await this.#options.window.claim(topic.topicId, batch.events, claim);
     } catch (cause) {
       throw new MdsError('MDS_DEPENDENCY_UNAVAILABLE', { dependency: 'Redis', reason: reasonOf(cause) }, { cause });
     }
@@ -90,8 +92,8 @@ export class Ingest {
       const { index } = event;
       const claim = claims.get(index);
       if (!claim || claim.kind === 'new') fresh.add(event);
-      else if (claim.kind === 'busy') work.results.push(failed(index, new MdsError('MDS_EVENT_IN_PROGRESS')));
-      else if (claim.kind === 'done') work.results.push(duplicate(index, claim.cursor));
+      else if (claim.kind === 'busy') work.results[index] = failed(index, new MdsError('MDS_EVENT_IN_PROGRESS'));
+      else if (claim.kind === 'done') work.results[index] = duplicate(index, claim.cursor);
       else unsure.set(event, claim);
     }
     if (unsure.size > 0) for (const event of await this.#lookUp(work, unsure)) fresh.add(event);
@@ -119,7 +121,7 @@ export class Ingest {
       const { index } = event;
       const cursor = older.map((place) => found.get(placeKey(place))).find((one) => one !== undefined);
       if (cursor) {
-        work.results.push(duplicate(index, cursor));
+        work.results[index] = duplicate(index, cursor);
         work.written.push({ ...cursor, places: [index] });
       } else lost.push(event);
     }
@@ -135,7 +137,8 @@ export class Ingest {
       const { partition, offset } = await producer.produce(work.topic.kafkaTopic, null, value, key, undefined, headers);
       work.written.push({ partition, offset, places });
       for (let i = 0; i < places.length; i++) {
-        work.results.push({ index: places[i] ?? 0, status: 'accepted', partition, offset, recordIndex: i });
+        const index = places[i] ?? 0;
+        work.results[index] = { index, status: 'accepted', partition, offset, recordIndex: i };
       }
     } catch (error) {
       if (!(error instanceof MdsError)) throw error;
@@ -158,8 +161,8 @@ export class Ingest {
 
 /** Perhaps Kafka has it: the next attempt looks. */
 function leave({ results, open }: Work, { index, eventId }: EventToIngest, error: MdsError): void {
-  results.push(failed(index, error));
-  if (eventId !== null) open.push({ eventId, place: index });
+  results[index] = failed(index, error);
+  if (eventId !== null) open.push({ eventId, index });
 }
 
 const duplicate = (index: number, cursor: Cursor | null): IngestResult => ({

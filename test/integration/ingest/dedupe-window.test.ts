@@ -10,7 +10,7 @@ import { until } from '../harness/until.ts';
 const LEASE_MS = 300;
 const TIMEOUT_MS = 20_000;
 const TOPIC = 1;
-const events = (...ids: string[]) => ids.map((eventId, place) => ({ eventId, place }));
+const events = (...ids: string[]) => ids.map((eventId, index) => ({ eventId, index }));
 const afterLease = () => new Promise((resolve) => setTimeout(resolve, LEASE_MS + 50));
 
 t.test('the dedupe window', async (t) => {
@@ -50,7 +50,7 @@ t.test('the dedupe window', async (t) => {
   });
 
   await t.test('a settled claim tells where each of its events is, for all of them at once', async (t) => {
-    const ids = Array.from({ length: 4500 }, (_, i) => `e${i}`);
+    const ids = Array.from({ length: 4500 }, (_, i) => (i === 9 ? 'ä€😀\n;,|'.repeat(50) : `e${i}`));
     t.equal((await window.claim(TOPIC, events(...ids), 'D')).size, 0);
     await window.settle(TOPIC, 'D', [
       { partition: 0, offset: 5, places: ids.map((_, i) => i).filter((i) => i % 2 === 0) },
@@ -66,7 +66,7 @@ t.test('the dedupe window', async (t) => {
 
   await t.test('what is left open stays to be looked for, while the rest of its claim is done', async (t) => {
     await window.claim(TOPIC, events('f', 'g'), 'F');
-    await window.leaveOpen(TOPIC, 'F', [{ eventId: 'g', place: 1 }]);
+    await window.leaveOpen(TOPIC, 'F', [{ eventId: 'g', index: 1 }]);
     await window.settle(TOPIC, 'F', [{ partition: 0, offset: 1, places: [0] }]);
     await afterLease();
     const again = await window.claim(TOPIC, events('f', 'g'), 'G');

@@ -33,10 +33,15 @@ function setUp(claims: Readonly<Record<string, Claim>> = {}) {
     window: {
       claim: async (_topic, events) => {
         world.nowMs += world.claimTakesMs;
-        return new Map(events.flatMap(({ eventId, place }) => (claims[eventId] ? [[place, claims[eventId]]] : [])));
+        return new Map(
+          events.flatMap(({ eventId, index }) => {
+            const claim = claims[eventId ?? ''];
+            return claim ? [[index, claim]] : [];
+          }),
+        );
       },
       settle: async (_topic, _claim, records) => void world.settled.push(...records),
-      leaveOpen: async (_topic, _claim, events) => void world.open.push(...events.map(({ eventId }) => eventId)),
+      leaveOpen: async (_topic, _claim, events) => void world.open.push(...events.map(({ eventId }) => eventId ?? '')),
     },
     search: {
       find: async (_topic, places, sinceMs) => {

@@ -10,6 +10,8 @@ type Walk = (reader: AvroReader) => void;
 const MAX_DEPTH = 64;
 
 export interface WalkedEvent {
+  /** Place in the record. */
+  readonly index: number;
   readonly start: number;
   readonly end: number;
   /** Null: the schema has no such text field. */
@@ -45,16 +47,17 @@ export class EventWalker {
   walk(bytes: Buffer, start: number, isBatch: boolean, onEvent: (event: WalkedEvent) => void): number {
     const reader = this.#reader;
     reader.reset(bytes, start);
-    if (!isBatch) onEvent(this.#event(bytes));
+    let index = 0;
+    if (!isBatch) onEvent(this.#event(bytes, index));
     else
       for (let left = reader.blockCount(); left > 0; left = reader.blockCount()) {
         if (left > reader.end - reader.at) throw corrupt(`${left} events are announced, which do not fit`);
-        while (left-- > 0) onEvent(this.#event(bytes));
+        while (left-- > 0) onEvent(this.#event(bytes, index++));
       }
     return reader.end - reader.at;
   }
 
-  #event(bytes: Buffer): WalkedEvent {
+  #event(bytes: Buffer, index: number): WalkedEvent {
     const reader = this.#reader;
     const start = reader.at;
     let eventId: string | null = null;
@@ -65,7 +68,7 @@ export class EventWalker {
       if (i === this.#idAt) eventId = textAt(bytes, from, reader.at);
       if (i === this.#keyAt) key = i === this.#idAt ? eventId : textAt(bytes, from, reader.at);
     }
-    return { start, end: reader.at, eventId, key };
+    return { index, start, end: reader.at, eventId, key };
   }
 }
 
