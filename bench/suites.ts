@@ -10,6 +10,7 @@ import { ingestSuite } from './suites/ingest.ts';
 import { kernelSuite } from './suites/kernel.ts';
 import { peerSuite } from './suites/peer.ts';
 import { replaySuite } from './suites/replay.ts';
+import { restSuite } from './suites/rest.ts';
 import { scalingSuite } from './suites/scaling.ts';
 import { singleSuite } from './suites/single.ts';
 import { subscribeSuite } from './suites/subscribe.ts';
@@ -26,5 +27,6 @@ export const SUITES: readonly Suite[] = [
   connectionsSuite,
   scalingSuite,
   ingestSuite,
+  restSuite,
   peerSuite,
 ];
