@@ -1,0 +1,78 @@
+// A tenant with one of everything, for others to try to get at; what it has is looked at before and after.
+
+import type { GuardedService } from '../harness/guarded-service.ts';
+import type { Ids } from './attempts.ts';
+
+export const ORDER_SCHEMA = {
+  type: 'record',
+  name: 'Order',
+  namespace: 'shop',
+  fields: [
+    { name: 'id', type: 'string' },
+    { name: 'amount', type: 'long' },
+  ],
+};
+
+export interface Victim {
+  readonly tenant: string;
+  /** Of its admin. */
+  readonly credential: string;
+  readonly ids: Ids;
+  readonly topicId: number;
+  /** What must not be seen in any answer to others. */
+  readonly marks: readonly string[];
+}
+
+export async function makeVictim(guarded: GuardedService): Promise<Victim> {
+  const tenant = await guarded.newTenant('victim');
+  const key = await guarded.newKey({ tenant, roles: ['admin'] });
+  const must = (path: string, body: unknown) => guarded.must('POST', path, body, key.credential);
+  const topic = await must('/v1/topics', { name: `${tenant}-orders`, partitions: 1, schema: ORDER_SCHEMA });
+  const target = await must('/v1/topics', { name: `${tenant}-large`, partitions: 1, schema: ORDER_SCHEMA });
+  const subscription = await must('/v1/subscriptions', { name: `${tenant}-billing`, topic: topic.name });
+  const route = await must('/v1/routes', { name: `${tenant}-route`, topic: topic.name, target: target.name });
+  const redrive = await must('/v1/dead-letters/redrive', { filter: { topic: topic.name } });
+  const issuer = await guarded.must('POST', '/v1/issuers', {
+    issuer: `https://${tenant}.example.com/`,
+    audiences: [tenant],
+    keys: { jwksUrl: 'https://127.0.0.1:1/jwks' },
+    tenant: { fixed: tenant },
+  });
+  const { items: edges } = await guarded.must('GET', '/v1/edges');
+  return {
+    tenant,
+    credential: key.credential,
+    topicId: topic.topicId,
+    ids: {
+      ...{ topic: topic.name, target: target.name, subscription: subscription.id, route: route.id },
+      ...{
+        deadLetter: '1',
+        redrive: redrive.id,
+        key: key.id,
+        tenant,
+        issuer: issuer.id,
+        schema: String(topic.schemaId),
+      },
+      ...{ edge: edges[0].edgeId, connection: '1', worker: 'worker-1', component: 'edge' },
+    },
+    marks: [tenant, subscription.id, route.id, redrive.id, key.id, issuer.id],
+  };
+}
+
+/** Ids of the same form for which there is nothing. */
+export function phantomOf({ edge, ...ids }: Ids): Ids {
+  const other = (id: string): string => id.replace(/[0-9a-f](?=[^0-9a-f]*$)/i, (digit) => (digit === '0' ? '1' : '0'));
+  const text = Object.fromEntries(Object.entries(ids).map(([resource, id]) => [resource, other(id)]));
+  return { ...ids, ...text, edge, schema: '2000000000', connection: '2000000000' };
+}
+
+const LISTS = ['/v1/topics', '/v1/subscriptions', '/v1/routes', '/v1/dead-letters', '/v1/keys'];
+/** What changes by itself. */
+const LIVE = new Set(['live', 'workers', 'lastUsedAt', 'nextPageToken']);
+
+/** All that it has, as it sees it itself. */
+export async function holdingsOf(guarded: GuardedService, { credential, tenant }: Victim): Promise<unknown> {
+  const lists = await Promise.all(LISTS.map((path) => guarded.must('GET', path, undefined, credential)));
+  const own = await guarded.must('GET', `/v1/tenants/${tenant}`);
+  return JSON.parse(JSON.stringify([...lists, own], (key, value) => (LIVE.has(key) ? undefined : value)));
+}
