@@ -51,8 +51,8 @@ t.test('credentials are used, misused and put where they do not belong', async (
   const tenant = await guarded.newTenant('secretive');
   const admin = await guarded.newKey({ tenant, roles: ['admin'] });
   const revoked = await guarded.newKey({ tenant, roles: ['admin'] });
-  await guarded.must('DELETE', `/v1/keys/${revoked.id}`);
-  const rotated = await guarded.must('POST', `/v1/keys/${admin.id}/rotate`, { overlapSeconds: 60 });
+  await guarded.must('DELETE', `/v1/keys/${revoked.id}?tenant=${tenant}`);
+  const rotated = await guarded.must('POST', `/v1/keys/${admin.id}/rotate?tenant=${tenant}`, { overlapSeconds: 60 });
   const issuer = await makeIssuer(`https://${tenant}.example.com/`);
   const keys = { jwks: issuer.jwks };
   const wish = { issuer: issuer.issuer, audiences: ['mds'], algorithms: ['ES256'], keys, tenant: { fixed: tenant } };

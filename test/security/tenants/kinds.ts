@@ -35,7 +35,7 @@ export async function makeKnockers(guarded: GuardedService, tenant: string): Pro
   );
   const everything = { tenant, roles: ['admin'] };
   const revoked = await guarded.newKey(everything);
-  await guarded.must('DELETE', `/v1/keys/${revoked.id}`);
+  await guarded.must('DELETE', `/v1/keys/${revoked.id}?tenant=${tenant}`);
   const expired = await guarded.newKey({ ...everything, expiresInSeconds: 2 });
   await sleep(2000); // it is valid for that long
   for (const { credential } of [revoked, expired]) {

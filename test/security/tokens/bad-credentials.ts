@@ -93,9 +93,9 @@ export async function badKeys(guarded: GuardedService, tenant: string): Promise<
   const admin = { tenant, roles: ['admin'] };
   const good = await guarded.newKey(admin);
   const revoked = await guarded.newKey(admin);
-  await guarded.must('DELETE', `/v1/keys/${revoked.id}`);
+  await guarded.must('DELETE', `/v1/keys/${revoked.id}?tenant=${tenant}`);
   const rotated = await guarded.newKey(admin);
-  await guarded.must('POST', `/v1/keys/${rotated.id}/rotate`, { overlapSeconds: 0 });
+  await guarded.must('POST', `/v1/keys/${rotated.id}/rotate?tenant=${tenant}`, { overlapSeconds: 0 });
   const expired = await guarded.newKey({ ...admin, expiresInSeconds: 1 });
   const [, , secret = ''] = good.credential.split('_');
   return new Map([

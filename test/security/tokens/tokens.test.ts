@@ -5,15 +5,15 @@ import t from 'tap';
 import { until } from '../../integration/harness/until.ts';
 import { ask, GuardedService, UNLIMITED } from '../harness/guarded-service.ts';
 import { badKeys, badTokens, makeIssuer } from './bad-credentials.ts';
-import { type Door, httpDoor, streamDoor } from './doors.ts';
+import { type Door, httpDoor } from './doors.ts';
 
 /** The promise is 5 s; a busy machine has longer. */
 const EFFECTIVE_MS = 15_000;
 
 t.setTimeout(120_000);
 const guarded = await GuardedService.start(t, UNLIMITED);
-const ingest = await guarded.service.addIngest();
-await ingest.start();
+const [ingest, query] = [await guarded.service.addIngest(), await guarded.service.addQuery()];
+await Promise.all([ingest.start(), query.start()]);
 const tenant = await guarded.newTenant('acme');
 const admin = await guarded.newKey({ tenant, roles: ['admin'] });
 const topic = `${tenant}-orders`;
@@ -34,7 +34,7 @@ const events = `/v1/topics/${topic}/events`;
 const doors: readonly Door[] = [
   httpDoor('control plane', guarded.url, 'GET', `/v1/topics/${topic}`),
   httpDoor('ingest door', ingest.httpUrl, 'POST', events, [{ id: 'a' }]),
-  streamDoor(guarded.service.edge(0)),
+  httpDoor('query process', query.httpUrl, 'GET', `/v1/topics/${topic}/latest`),
 ];
 
 t.test('a good key and a good token open every door', async (t) => {
