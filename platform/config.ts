@@ -10,6 +10,7 @@ import { MdsError } from '../schemas/errors.ts';
 import { nearestName } from '../schemas/nearest-name.ts';
 import { authProblems } from './auth-config.ts';
 import { KNOWN_VARIABLES } from './known-variables.ts';
+import { withoutSecrets } from './management/redact.ts';
 
 export {
   commonConfig,
@@ -54,7 +55,7 @@ export function loadConfig<Schema extends TObject>(schema: Schema, env: Environm
     } else if (Check(propertySchema, read)) {
       values[property] = read;
     } else {
-      const shown = isSecret(propertySchema) ? 'not valid' : JSON.stringify(text ?? read);
+      const shown = isSecret(propertySchema) ? 'not valid' : withoutSecrets(JSON.stringify(text ?? read));
       problems.push(`${variable} is ${shown}; it must be ${expectation(propertySchema)}`);
     }
   }

@@ -7,6 +7,7 @@ import { MdsError } from '../schemas/errors.ts';
 import { variableOf } from './config.ts';
 import { HTTP_SERVER_OPTIONS, limitConnections } from './http-limits.ts';
 import type { Metrics } from './metrics.ts';
+import { noRoute } from './problem-details.ts';
 
 export interface Readiness {
   readonly ready: boolean;
@@ -79,8 +80,8 @@ export async function startHealthServer({ host, port, health, metrics }: HealthS
   const server = createServer(HTTP_SERVER_OPTIONS, (request, response) => {
     const path = new URL(request.url ?? '/', 'http://localhost').pathname;
     answerHealth(path, health, metrics)
-      .then((answer) => answer ?? problem('MDS_NO_ROUTE', { method: request.method, path }))
-      .catch((error: unknown) => problem('MDS_INTERNAL', { reference: String(error) }))
+      .then((answer) => answer ?? problem(noRoute(request.method ?? '', path)))
+      .catch((error: unknown) => problem(new MdsError('MDS_INTERNAL', { reference: String(error) })))
       .then(({ status, contentType, body }) => {
         response.writeHead(status, { 'content-type': contentType, 'cache-control': 'no-store' }).end(body);
       });
@@ -123,7 +124,4 @@ const json = (status: number, value: unknown): HealthAnswer => ({
   body: JSON.stringify(value),
 });
 
-function problem(code: 'MDS_NO_ROUTE' | 'MDS_INTERNAL', details: Record<string, unknown>): HealthAnswer {
-  const error = new MdsError(code, details);
-  return json(error.status, error.toJSON());
-}
+const problem = (error: MdsError): HealthAnswer => json(error.status, error.toJSON());

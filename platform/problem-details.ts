@@ -3,6 +3,7 @@
 
 import type { Problem, RequestProblem } from '../schemas/api/problem.ts';
 import { MdsError, reasonOf } from '../schemas/errors.ts';
+import { withoutSecrets } from './management/redact.ts';
 import { asPostgresError } from './postgres.ts';
 
 /** @param status where HTTP has a more exact one than the code's */
@@ -19,6 +20,10 @@ const titleOf = (code: string): string => {
   const words = code.slice(4).toLowerCase().replaceAll('_', ' ');
   return words.charAt(0).toUpperCase() + words.slice(1);
 };
+
+/** A credential that was put into a path by mistake is not shown to whoever reads answers on their way. */
+export const noRoute = (method: string, path: string): MdsError =>
+  new MdsError('MDS_NO_ROUTE', { method, path: withoutSecrets(path) });
 
 /** What a validator says of a part of a request. */
 interface SchemaViolation {

@@ -11,7 +11,7 @@ import type { Authenticator } from '../../platform/identity/authenticator.ts';
 import type { Logger } from '../../platform/log.ts';
 import type { ErrorBook } from '../../platform/management/error-book.ts';
 import type { Metrics } from '../../platform/metrics.ts';
-import { problemOf, problemOfThrown } from '../../platform/problem-details.ts';
+import { noRoute, problemOf, problemOfThrown } from '../../platform/problem-details.ts';
 import type { Redis } from '../../platform/redis.ts';
 import { PROBLEM_CONTENT_TYPE, Problem } from '../../schemas/api/problem.ts';
 import type { RedisKeys } from '../../schemas/coordination.ts';
@@ -172,7 +172,7 @@ function sendNotFound(request: FastifyRequest, reply: FastifyReply): void {
     reply.code(404).type('text/plain; charset=utf-8').send(PAGE_NOT_BUILT);
     return;
   }
-  send(reply, problemOf(new MdsError('MDS_NO_ROUTE', { method: request.method, path })));
+  send(reply, problemOf(noRoute(request.method, path)));
 }
 
 function send(reply: FastifyReply, problem: Problem): void {

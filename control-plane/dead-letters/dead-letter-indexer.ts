@@ -24,9 +24,9 @@ const BATCH_RECORDS = 500;
 const BATCHES_A_ROUND = 20;
 const PREFETCH_BYTES = 4_194_304;
 const CONNECT_TIMEOUT_MS = 5000;
-/** Topics of new tenants, and what retention has deleted. */
+/** What retention has deleted. */
 const REFRESH_INTERVAL_MS = 60_000;
-/** A tenant's dead-letter topic comes with its first topic: until all are there they are looked for often. */
+/** New tenants, and the dead-letter topic of a tenant, which comes with its first topic: they are looked for often. */
 const MISSING_INTERVAL_MS = 2000;
 
 export interface DeadLetterIndexerParts {
@@ -50,6 +50,8 @@ export class DeadLetterIndexer {
   #consumer: KafkaConsumer | null = null;
   #readings = new Map<string, Reading>();
   #refreshedMs = Number.NEGATIVE_INFINITY;
+  #tenantsReadMs = Number.NEGATIVE_INFINITY;
+  #tenants: readonly string[] = [];
   #isMissingTopics = false;
   #running: Promise<void> | null = null;
   #isStopped = false;
@@ -102,8 +104,9 @@ export class DeadLetterIndexer {
       offsetReset: 'earliest',
     });
     const nowMs = performance.now();
+    const isNewTenant = await this.#readTenants(nowMs);
     const intervalMs = this.#isMissingTopics ? MISSING_INTERVAL_MS : REFRESH_INTERVAL_MS;
-    if (nowMs - this.#refreshedMs < intervalMs) return this.#consumer;
+    if (!isNewTenant && nowMs - this.#refreshedMs < intervalMs) return this.#consumer;
     this.#readings = await this.#readPositions();
     this.#consumer.assign(
       [...this.#readings.values()].map(({ dlqTopic, dlqPartition, nextOffset }) => {
@@ -114,11 +117,20 @@ export class DeadLetterIndexer {
     return this.#consumer;
   }
 
+  /** @returns whether there are others than before */
+  async #readTenants(nowMs: number): Promise<boolean> {
+    if (nowMs - this.#tenantsReadMs < MISSING_INTERVAL_MS) return false;
+    const before = new Set(this.#tenants);
+    this.#tenants = await allTenants(this.#parts.pool);
+    this.#tenantsReadMs = nowMs;
+    return this.#tenants.some((tenant) => !before.has(tenant));
+  }
+
   async #readPositions(): Promise<Map<string, Reading>> {
     const { pool, kafka } = this.#parts;
     const readings = new Map<string, Reading>();
     this.#isMissingTopics = false;
-    for (const tenant of await allTenants(pool)) {
+    for (const tenant of this.#tenants) {
       const dlqTopic = deadLetterTopicOf(tenant);
       const partitions = (await kafka.partitionsOf(dlqTopic)) ?? 0; // none before the tenant's first topic
       this.#isMissingTopics ||= partitions === 0;

@@ -11,7 +11,7 @@ import type { Authenticator } from '../../platform/identity/authenticator.ts';
 import type { Logger } from '../../platform/log.ts';
 import type { ErrorBook } from '../../platform/management/error-book.ts';
 import type { Metrics } from '../../platform/metrics.ts';
-import { problemOf, problemOfThrown } from '../../platform/problem-details.ts';
+import { noRoute, problemOf, problemOfThrown } from '../../platform/problem-details.ts';
 import type { Redis } from '../../platform/redis.ts';
 import { PROBLEM_CONTENT_TYPE, type Problem } from '../../schemas/api/problem.ts';
 import { MdsError } from '../../schemas/errors.ts';
@@ -57,8 +57,8 @@ export async function createHttpServer(options: HttpServerOptions): Promise<Fast
     sendProblem(reply, problemIn(thrown, request.id, request.knownIdentity?.tenant ?? ''));
   });
   app.setNotFoundHandler((request, reply) => {
-    const path = request.url.split('?')[0];
-    sendProblem(reply, problemOf(new MdsError('MDS_NO_ROUTE', { method: request.method, path })));
+    const [path = '/'] = request.url.split('?');
+    sendProblem(reply, problemOf(noRoute(request.method, path)));
   });
   const settings = {
     ...config,

@@ -14,7 +14,7 @@ import type { Logger } from '../../platform/log.ts';
 import type { ErrorBook } from '../../platform/management/error-book.ts';
 import type { Metrics } from '../../platform/metrics.ts';
 import { type ApiDocument, completeDocument } from '../../platform/openapi/complete-document.ts';
-import { problemOfThrown } from '../../platform/problem-details.ts';
+import { noRoute, problemOfThrown } from '../../platform/problem-details.ts';
 import type { App } from '../../platform/rest-app.ts';
 import { compileValidator } from '../../platform/rest-validator.ts';
 import { PROBLEM_CONTENT_TYPE, Problem } from '../../schemas/api/problem.ts';
@@ -53,8 +53,8 @@ export async function createHttpServer(parts: HttpServerParts): Promise<App> {
     sendProblem(log, thrown, request, reply);
   });
   app.setNotFoundHandler((request, reply) => {
-    const path = request.url.split('?')[0];
-    sendProblem(log, new MdsError('MDS_NO_ROUTE', { method: request.method, path }), request, reply);
+    const [path = '/'] = request.url.split('?');
+    sendProblem(log, noRoute(request.method, path), request, reply);
   });
   measureRequests(app, metrics);
   app.addHook('onRequest', takeCredentialOfUpgrade);

@@ -1,0 +1,99 @@
+// A tenant with one of everything, for others to try to get at; what it has is looked at before and after.
+
+import { TestProducer } from '../../integration/harness/producer.ts';
+import type { TopicInfo } from '../../integration/harness/rest-client.ts';
+import { until } from '../../integration/harness/until.ts';
+import type { GuardedService } from '../harness/guarded-service.ts';
+import type { Ids } from './attempts.ts';
+
+/** Unlike everybody else's, so that the registry gives it an id of its own. */
+const schemaOf = (tenant: string) => ({
+  type: 'record',
+  name: 'Order',
+  namespace: `shop.${tenant}`,
+  fields: [
+    { name: 'id', type: 'string' },
+    { name: 'amount', type: 'long' },
+  ],
+});
+
+const LETTER_TIMEOUT_MS = 30_000;
+
+export interface Victim {
+  readonly tenant: string;
+  /** Of its admin. */
+  readonly credential: string;
+  readonly ids: Ids;
+  readonly topicId: number;
+  /** What must not be seen in any answer to others. */
+  readonly marks: readonly string[];
+}
+
+export async function makeVictim(guarded: GuardedService): Promise<Victim> {
+  const tenant = await guarded.newTenant('victim');
+  const key = await guarded.newKey({ tenant, roles: ['admin'] });
+  const must = (path: string, body: unknown) => guarded.must('POST', path, body, key.credential);
+  const schema = schemaOf(tenant);
+  const topic = await must('/v1/topics', { name: `${tenant}-orders`, partitions: 1, schema });
+  const target = await must('/v1/topics', { name: `${tenant}-large`, partitions: 1, schema });
+  const subscription = await must('/v1/subscriptions', { name: `${tenant}-billing`, topic: topic.name });
+  const route = await must('/v1/routes', { name: `${tenant}-route`, topic: topic.name, target: target.name });
+  const redrive = await must('/v1/dead-letters/redrive', { filter: { topic: topic.name } });
+  const deadLetter = await aDeadLetter(guarded, topic, key.credential);
+  const issuer = await guarded.must('POST', '/v1/issuers', {
+    issuer: `https://${tenant}.example.com/`,
+    audiences: [tenant],
+    keys: { jwksUrl: 'https://127.0.0.1:1/jwks' },
+    tenant: { fixed: tenant },
+  });
+  const { items: edges } = await guarded.must('GET', '/v1/edges');
+  return {
+    tenant,
+    credential: key.credential,
+    topicId: topic.topicId,
+    ids: {
+      ...{ topic: topic.name, target: target.name, subscription: subscription.id, route: route.id },
+      ...{
+        deadLetter,
+        redrive: redrive.id,
+        key: key.id,
+        tenant,
+        issuer: issuer.id,
+        schema: String(topic.schemaId),
+      },
+      ...{ edge: edges[0].edgeId, connection: '1000000000', worker: 'worker-1', component: 'edge' },
+    },
+    marks: [tenant, subscription.id, route.id, redrive.id, key.id, issuer.id],
+  };
+}
+
+/** @returns the id of a record that nobody could read */
+async function aDeadLetter(guarded: GuardedService, topic: TopicInfo, credential: string): Promise<string> {
+  const producer = await TestProducer.connect(guarded.service.stack.env.MDS_KAFKA_BROKERS ?? '', topic);
+  await producer.sendBytes(0, Buffer.from('it is no Avro'));
+  await producer.flush();
+  await producer.close();
+  const found = await until('the dead letter', LETTER_TIMEOUT_MS, async () => {
+    const { items } = await guarded.must('GET', '/v1/dead-letters', undefined, credential);
+    return items[0];
+  });
+  return found.id;
+}
+
+/** Ids of the same form for which there is nothing. */
+export function phantomOf({ edge, ...ids }: Ids): Ids {
+  const other = (id: string): string => id.replace(/[0-9a-f](?=[^0-9a-f]*$)/i, (digit) => (digit === '0' ? '1' : '0'));
+  const text = Object.fromEntries(Object.entries(ids).map(([resource, id]) => [resource, other(id)]));
+  return { ...ids, ...text, edge, deadLetter: '2000000000', schema: '2000000001', connection: '2000000002' };
+}
+
+const LISTS = ['/v1/topics', '/v1/subscriptions', '/v1/routes', '/v1/dead-letters', '/v1/keys'];
+/** What changes by itself. */
+const LIVE = new Set(['live', 'workers', 'lastUsedAt', 'nextPageToken']);
+
+/** All that it has, as it sees it itself. */
+export async function holdingsOf(guarded: GuardedService, { credential, tenant }: Victim): Promise<unknown> {
+  const lists = await Promise.all(LISTS.map((path) => guarded.must('GET', path, undefined, credential)));
+  const own = await guarded.must('GET', `/v1/tenants/${tenant}`);
+  return JSON.parse(JSON.stringify([...lists, own], (key, value) => (LIVE.has(key) ? undefined : value)));
+}
