@@ -33,8 +33,8 @@ export function rollupCommand(): Command {
     .addOption(queryOption())
     .addHelpText('after', EXAMPLES)
     .action((topic: string, { query, labels, ...chosen }: Options, command: Command) =>
-      runCommand(command, async ({ output }) => {
-        const data = dataClient(query);
+      runCommand(command, async ({ output, fetch }) => {
+        const data = dataClient(query, fetch);
         let state = await data.rollup(topic);
         if (labels !== undefined || Object.keys(chosen).length > 0) {
           const keys = labels?.length === 1 && labels[0] === 'all' ? ('all' as const) : labels;
