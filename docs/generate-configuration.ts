@@ -40,6 +40,7 @@ const TOOL_VARIABLES: readonly (readonly [variable: string, byDefault: string, m
   ),
   ['MDS_API_URL', 'http://127.0.0.1:9400', 'The control plane that the `mds` command talks to.'],
   ['MDS_QUERY_URL', 'http://127.0.0.1:9438', 'The query process that `mds aggregate`, `latest` and `recent` talk to.'],
+  ['MDS_API_KEY', 'what `mds login` or `make run` has kept', 'API key or token that the `mds` command shows.'],
   ['MDS_TEST_STACK', 'none', 'A running local stack for the integration tests to use instead of starting their own.'],
 ];
 

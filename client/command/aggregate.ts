@@ -39,8 +39,8 @@ export function aggregateCommand(): Command {
     .addOption(queryOption())
     .addHelpText('after', EXAMPLES)
     .action((topic: string, { query, ...wish }: Options, command: Command) =>
-      runCommand(command, async ({ output }) => {
-        const answer = await dataClient(query).aggregate(topic, wish);
+      runCommand(command, async ({ output, fetch }) => {
+        const answer = await dataClient(query, fetch).aggregate(topic, wish);
         await output.result(answer, () => describe(answer, output.columns));
         if (!answer.isComplete) output.note('Incomplete: events beyond the limit of series were left out.');
         return undefined;

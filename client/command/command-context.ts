@@ -2,13 +2,19 @@
 
 import type { Command } from 'commander';
 import type { MdsError } from '../../schemas/errors.ts';
+import { bearerFetch } from '../library/bearer-fetch.ts';
+import { IdentityClient } from '../library/identities.ts';
 import { RestClient } from '../library/rest.ts';
+import type { Fetch } from '../library/runtime.ts';
 import { type CommandConfig, readConfig } from './config.ts';
 import { EXIT_CODES, type ExitCode, exitCodeOf } from './exit-codes.ts';
 import { asMdsError, Output } from './output.ts';
 
 export interface CommandContext {
   readonly rest: RestClient;
+  readonly identities: IdentityClient;
+  /** Says who asks. */
+  readonly fetch: Fetch;
   readonly output: Output;
   readonly config: CommandConfig;
 }
@@ -38,8 +44,10 @@ export async function runCommand(
   const output = new Output(process.stdout, process.stderr, globals.json === true);
   try {
     const config = readConfig(process.env, globals.api);
-    const context = { rest: new RestClient(config.apiUrl), output, config };
-    process.exitCode = (await run(context)) ?? EXIT_CODES.OK;
+    const fetch = bearerFetch(config.credential);
+    const rest = new RestClient(config.apiUrl, fetch);
+    const identities = new IdentityClient(config.apiUrl, fetch);
+    process.exitCode = (await run({ rest, identities, fetch, output, config })) ?? EXIT_CODES.OK;
   } catch (thrown) {
     const error = thrown instanceof FilterFailure ? thrown.error : asMdsError(thrown);
     output.error(error, thrown instanceof FilterFailure ? thrown.filter : undefined);

@@ -2,12 +2,15 @@
 // processes' config checker takes longer (0.4 s of CPU on a small machine) than most commands take altogether.
 
 import { MdsError } from '../../schemas/errors.ts';
+import { credentialFor } from './credentials.ts';
 
 export interface CommandConfig {
   /** Base URL of the control plane. */
   readonly apiUrl: string;
   /** Kafka brokers, host:port with commas between; only `publish` talks to them. */
   readonly kafkaBrokers: string;
+  /** API key or token; null: there is none, which is enough where authentication is off. */
+  readonly credential: string | null;
 }
 
 /** What `make run` starts. */
@@ -25,5 +28,6 @@ export function readConfig(env: Readonly<Record<string, string | undefined>>, ap
       problems: [`${name} must be an http:// or https:// URL, not ${apiUrl}`],
     });
   }
-  return { apiUrl, kafkaBrokers: env.MDS_KAFKA_BROKERS || DEFAULTS.kafkaBrokers };
+  const kafkaBrokers = env.MDS_KAFKA_BROKERS || DEFAULTS.kafkaBrokers;
+  return { apiUrl, kafkaBrokers, credential: credentialFor(apiUrl, env) };
 }

@@ -30,8 +30,8 @@ export function latestCommand(): Command {
     .addOption(queryOption())
     .addHelpText('after', EXAMPLES)
     .action((topic: string, { query, ...wish }: Options, command: Command) =>
-      runCommand(command, async ({ output }) => {
-        const answer = await dataClient(query).latest(topic, wish);
+      runCommand(command, async ({ output, fetch }) => {
+        const answer = await dataClient(query, fetch).latest(topic, wish);
         await output.result(answer, () => describe(answer, output.columns));
         return undefined;
       }),

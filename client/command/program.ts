@@ -13,7 +13,10 @@ import { errorsCommand } from './errors.ts';
 import { EXIT_CODES_HELP } from './exit-codes.ts';
 import { explainCommand } from './explain.ts';
 import { healthCommand } from './health.ts';
+import { issuersCommand } from './issuers.ts';
+import { keysCommand } from './keys.ts';
 import { latestCommand } from './latest.ts';
+import { loginCommand, logoutCommand, whoamiCommand } from './login.ts';
 import { publishCommand } from './publish.ts';
 import { recentCommand } from './recent.ts';
 import { rollupCommand } from './rollup.ts';
@@ -21,6 +24,8 @@ import { routesCommand } from './routes.ts';
 import { statusCommand } from './status.ts';
 import { subscribeCommand } from './subscribe.ts';
 import { subscriptionsCommand } from './subscriptions.ts';
+import { tenantsCommand } from './tenants.ts';
+import { tokensCommand } from './tokens.ts';
 import { topicsCommand } from './topics.ts';
 import { whyCommand } from './why.ts';
 import { workersCommand } from './workers.ts';
@@ -71,6 +76,13 @@ export function createProgram(): Command {
     errorsCommand(),
     configCommand(),
     auditCommand(),
+    loginCommand(),
+    logoutCommand(),
+    whoamiCommand(),
+    keysCommand(),
+    tenantsCommand(),
+    issuersCommand(),
+    tokensCommand(),
   ];
   for (const command of commands) program.addCommand(command);
   for (const command of [program, ...commands.flatMap(withInner)])

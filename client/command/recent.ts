@@ -39,8 +39,8 @@ export function recentCommand(): Command {
     .addOption(queryOption())
     .addHelpText('after', EXAMPLES)
     .action((topic: string, { query, limit, oldestFirst, ...wish }: Options, command: Command) =>
-      runCommand(command, async ({ output }) => {
-        const data = dataClient(query);
+      runCommand(command, async ({ output, fetch }) => {
+        const data = dataClient(query, fetch);
         const order: RecentQuery['order'] = oldestFirst ? 'oldest' : 'newest';
         let left = limit;
         let cursor: string | null = null;

@@ -7,7 +7,7 @@ import { type Places, placesOf } from './places.ts';
 import { removeAbandonedData } from './services/postgres-user.ts';
 import { stopAll } from './stop-all.ts';
 
-const OUR_DIRECTORIES = ['data', 'logs', 'run'];
+const OUR_DIRECTORIES = ['data', 'logs', 'run', 'auth'];
 
 export async function cleanHome(places: Places, say: (line: string) => void): Promise<void> {
   if (!existsSync(places.home)) return;

@@ -19,6 +19,8 @@ export interface Places {
   readonly data: string;
   readonly logs: string;
   readonly run: string;
+  /** Secrets: readable by nobody else. */
+  readonly auth: string;
 }
 
 /** @param home MDS_HOME; a relative one is taken from the current directory. Default: `.mds/` in the checkout */
@@ -29,5 +31,6 @@ export function placesOf(home: string | undefined): Places {
     data: join(absolute, 'data'),
     logs: join(absolute, 'logs'),
     run: join(absolute, 'run'),
+    auth: join(absolute, 'auth'),
   };
 }

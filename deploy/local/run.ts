@@ -6,6 +6,7 @@ import { mkdirSync } from 'node:fs';
 import { promisify } from 'node:util';
 import { lastLines } from './child.ts';
 import { Failure, failAndExit, reasonOf } from './failure.ts';
+import { type LocalIdentity, localIdentity } from './local-identity.ts';
 import { type Stack, startStack } from './local-stack.ts';
 import { placesOf, ROOT } from './places.ts';
 import { DEFAULT_PORT_BASE, type PortName, portPlan } from './port-plan.ts';
@@ -35,6 +36,8 @@ const PROCESS_PORTS: readonly PortName[] = [
   'query',
 ];
 
+/** Null while MDS_AUTH=off. */
+let identity: LocalIdentity | null = null;
 let statusTimer: NodeJS.Timeout | undefined;
 const places = placesOf(process.env.MDS_HOME);
 const startedMs = performance.now();
@@ -116,6 +119,7 @@ async function bringUp(): Promise<() => Promise<End>> {
     startStack({ alsoNeedsPorts: PROCESS_PORTS, onProgress: (line) => say(`  ✓ ${line}`) }),
     buildPage(),
   ]);
+  identity = process.env.MDS_AUTH === 'off' ? null : localIdentity(places, apiUrl(stack.ports));
   const processes = await Promise.all(
     (['control-plane', 'stream-worker', 'edge', 'ingest', 'rollup', 'query'] as const).map((role) =>
       start(role, stack),
@@ -128,7 +132,7 @@ async function bringUp(): Promise<() => Promise<End>> {
 
 async function start(role: Role, stack: Stack): Promise<ProjectProcess> {
   const sinceMs = performance.now();
-  const started = await startProcess(role, stack, { env: { MDS_AUTH: 'off' } });
+  const started = await startProcess(role, stack, { env: identity?.envFor(role) ?? {} });
   say(`  ✓ ${started.name} ready after ${seconds(sinceMs)}`);
   return started;
 }
@@ -159,8 +163,7 @@ function welcome({ ports, env }: Stack): string {
   return `
 Ready after ${seconds(startedMs)}.
 
-  Page      ${url}/
-  Ingest    POST http://127.0.0.1:${ports.ingest}/v1/topics/{topic}/events (docs/ingest.md)
+${pageLines(url)}  Ingest    POST http://127.0.0.1:${ports.ingest}/v1/topics/{topic}/events (docs/ingest.md)
   Data      GET http://127.0.0.1:${ports.query}/v1/topics/{topic}/aggregate (docs/data-access.md)
 ${isDefault ? '' : first}  Try       ./mds topics
             ./mds subscribe host.metrics --filter 'name == "cpu.usage"' --format table
@@ -168,6 +171,18 @@ ${isDefault ? '' : first}  Try       ./mds topics
   Logs      make logs      (${places.logs})
 
 Ctrl-C stops everything.
+`;
+}
+
+/** The key stands behind the #, which browsers keep to themselves; it is shown once, since terminals are logged. */
+function pageLines(url: string): string {
+  if (identity === null)
+    return `  Page      ${url}/\n  Keys      none: MDS_AUTH=off lets everybody on this machine do everything\n`;
+  const { isNew, operatorKey, file } = identity;
+  if (!isNew) return `  Page      ${url}/   (sign in with the key in ${file})\n`;
+  return `  Page      ${url}/#key=${operatorKey}
+  Key       ${operatorKey}
+            of the operator; shown this once, kept in ${file}, where ./mds finds it
 `;
 }
 
@@ -179,7 +194,7 @@ function showStatus(): Promise<never> {
   const show = async () => {
     if (asking) return; // a slow answer is waited for, not piled up
     asking = true;
-    const text = await fetchTotals(url).then(formatTotals, (error: unknown) => {
+    const text = await fetchTotals(url, identity?.operatorKey ?? null).then(formatTotals, (error: unknown) => {
       return `control plane does not answer: ${reasonOf(error)}`;
     });
     asking = false;

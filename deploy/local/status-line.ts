@@ -39,8 +39,12 @@ export function redrawn(text: string, columns: number): string {
   return `\r\u001b[2K${text.length >= columns ? `${text.slice(0, columns - 2)}…` : text}`;
 }
 
-export async function fetchTotals(apiUrl: string): Promise<Totals> {
-  const response = await fetch(`${apiUrl}/v1/status`, { signal: AbortSignal.timeout(TERMINAL_EVERY_MS - 100) });
+/** @param apiKey null where authentication is off */
+export async function fetchTotals(apiUrl: string, apiKey: string | null): Promise<Totals> {
+  const response = await fetch(`${apiUrl}/v1/status`, {
+    headers: apiKey === null ? {} : { authorization: `Bearer ${apiKey}` },
+    signal: AbortSignal.timeout(TERMINAL_EVERY_MS - 100),
+  });
   if (!response.ok) throw new Error(`GET /v1/status was answered by ${response.status}`);
   return totalsFrom(await response.json());
 }

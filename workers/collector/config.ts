@@ -25,6 +25,14 @@ export const collectorConfig = Type.Object({
     expected: 'an http:// or https:// URL',
     description: 'The control plane: asked for the topic, and for the workers and edges whose health is looked at.',
   }),
+  apiKey: Type.Optional(
+    Type.String({
+      secret: true,
+      expected: 'an API key',
+      description:
+        'API key of the collector at the control plane; it must be allowed to manage its topic. Needed while MDS_AUTH is on. The `mds` command shows it too.',
+    }),
+  ),
   collectTopic: Type.String({
     default: 'host.metrics',
     pattern: '^[A-Za-z0-9._-]{1,200}$',

@@ -16,6 +16,15 @@ const HostTopic = Type.Object({
 const isHostTopic = Compile(HostTopic);
 export type HostTopic = Static<typeof HostTopic>;
 
+export interface ControlPlaneAddress {
+  readonly apiUrl: string;
+  /** Absent where authentication is off. */
+  readonly apiKey?: string;
+}
+
+export const authorization = (apiKey: string | undefined): Record<string, string> =>
+  apiKey === undefined ? {} : { authorization: `Bearer ${apiKey}` };
+
 /** Creating a topic waits for Kafka and the registry. */
 const TIMEOUT_MS = 15_000;
 
@@ -24,11 +33,11 @@ const TIMEOUT_MS = 15_000;
  *
  * @throws MdsError `MDS_DEPENDENCY_UNAVAILABLE` while the control plane cannot be reached or does not know better
  */
-export async function hostTopic(apiUrl: string, name: string, signal: AbortSignal): Promise<HostTopic> {
-  const found = await call(apiUrl, `/v1/topics/${encodeURIComponent(name)}`, { signal });
+export async function hostTopic(api: ControlPlaneAddress, name: string, signal: AbortSignal): Promise<HostTopic> {
+  const found = await call(api, `/v1/topics/${encodeURIComponent(name)}`, { signal });
   if (found.status === 200) return readTopic(found.body);
   if (found.status !== 404) throw unavailable(`it answered ${found.status}: ${found.body.slice(0, 300)}`);
-  const created = await call(apiUrl, '/v1/topics', {
+  const created = await call(api, '/v1/topics', {
     method: 'POST',
     headers: { 'content-type': 'application/json', 'idempotency-key': randomUUID() },
     body: JSON.stringify({ name }),
@@ -41,10 +50,18 @@ export async function hostTopic(apiUrl: string, name: string, signal: AbortSigna
   return readTopic(created.body);
 }
 
-async function call(apiUrl: string, path: string, init: RequestInit & { readonly signal: AbortSignal }) {
+async function call(
+  { apiUrl, apiKey }: ControlPlaneAddress,
+  path: string,
+  init: { readonly method?: string; readonly headers?: object; readonly body?: string; readonly signal: AbortSignal },
+) {
   try {
     const signal = AbortSignal.any([init.signal, AbortSignal.timeout(TIMEOUT_MS)]);
-    const answer = await fetch(new URL(path, apiUrl), { ...init, signal });
+    const answer = await fetch(new URL(path, apiUrl), {
+      ...init,
+      headers: { ...init.headers, ...authorization(apiKey) },
+      signal,
+    });
     return { status: answer.status, body: await answer.text() };
   } catch (error) {
     const cause = error instanceof Error && error.cause instanceof Error ? error.cause : error;

@@ -3,6 +3,7 @@
 
 import { Type } from 'typebox';
 import { Compile } from 'typebox/compile';
+import { authorization } from './host-topic.ts';
 import type { Source } from './sampler.ts';
 import { probe } from './service-probe.ts';
 import { type KnownProcess, processTargets, type StackAddresses, stackTargets } from './service-targets.ts';
@@ -26,7 +27,7 @@ export function serviceSource(addresses: StackAddresses, everyRounds: number): S
     name: 'services',
     everyRounds,
     read: async () => {
-      known = (await knownProcesses(addresses.apiUrl)) ?? known;
+      known = (await knownProcesses(addresses)) ?? known;
       const targets = [...fixed, ...processTargets(known)];
       return watch.samplesFor(await Promise.all(targets.map((target) => probe(target, PROBE_TIMEOUT_MS))));
     },
@@ -34,10 +35,13 @@ export function serviceSource(addresses: StackAddresses, everyRounds: number): S
 }
 
 /** @returns null when the control plane does not say; its own probe reports that */
-async function knownProcesses(apiUrl: string): Promise<readonly KnownProcess[] | null> {
+async function knownProcesses({ apiUrl, apiKey }: StackAddresses): Promise<readonly KnownProcess[] | null> {
   let status: unknown;
   try {
-    const answer = await fetch(new URL('/v1/status', apiUrl), { signal: AbortSignal.timeout(PROBE_TIMEOUT_MS) });
+    const answer = await fetch(new URL('/v1/status', apiUrl), {
+      headers: authorization(apiKey),
+      signal: AbortSignal.timeout(PROBE_TIMEOUT_MS),
+    });
     status = await answer.json();
   } catch {
     return null;

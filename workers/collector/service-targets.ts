@@ -1,10 +1,10 @@
 // Whom to look at: the parts of the stack from this process's own configuration, and the workers and edges that the
 // control plane knows at the moment.
 
+import type { ControlPlaneAddress } from './host-topic.ts';
 import type { ServiceTarget } from './service-probe.ts';
 
-export interface StackAddresses {
-  readonly apiUrl: string;
+export interface StackAddresses extends ControlPlaneAddress {
   readonly kafkaBrokers: string;
   readonly registryUrl: string;
   readonly redisUrl: string;

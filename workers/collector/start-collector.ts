@@ -60,7 +60,7 @@ export async function startCollector(context: CollectorContext): Promise<Running
 
 /** The control plane may start later than this process, and stay away for as long as it likes. */
 function waitForTopic({ config, log, health, signal }: CollectorContext): Promise<HostTopic> {
-  return retry(() => hostTopic(config.apiUrl, config.collectTopic, signal), {
+  return retry(() => hostTopic(config, config.collectTopic, signal), {
     ...TOPIC_RETRY,
     attempts: 'forever',
     signal,

@@ -76,7 +76,7 @@ export async function afterLook<Found>(tryIt: () => Found, lookAnew: () => Promi
   try {
     return tryIt();
   } catch (error) {
-    if (!isTopicUnknown(error)) throw error;
+    if (!mayBeMended(error)) throw error;
     if (!(await lookAnew())) throw catalogIsAway(error);
     return tryIt();
   }

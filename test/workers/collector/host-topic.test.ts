@@ -29,7 +29,7 @@ async function controlPlane(t: Test, answers: readonly (readonly [status: number
 
 t.test('a topic that is there is used', async (t) => {
   const { url, asked } = await controlPlane(t, [[200, TOPIC]]);
-  t.same(await hostTopic(url, 'host.metrics', signal), TOPIC);
+  t.same(await hostTopic({ apiUrl: url }, 'host.metrics', signal), TOPIC);
   t.same(asked, ['GET /v1/topics/host.metrics']);
 });
 
@@ -38,7 +38,7 @@ t.test('a topic that is missing is created', async (t) => {
     [404, {}],
     [201, TOPIC],
   ]);
-  t.same(await hostTopic(url, 'host.metrics', signal), TOPIC);
+  t.same(await hostTopic({ apiUrl: url }, 'host.metrics', signal), TOPIC);
   t.same(asked, ['GET /v1/topics/host.metrics', 'POST /v1/topics idempotent']);
 });
 
@@ -57,7 +57,7 @@ for (const [story, answers, reason] of [
 ] as const) {
   t.test(`when ${story}, the error is one to try again on`, async (t) => {
     const { url } = await controlPlane(t, answers);
-    await t.rejects(hostTopic(url, 'host.metrics', signal), {
+    await t.rejects(hostTopic({ apiUrl: url }, 'host.metrics', signal), {
       code: 'MDS_DEPENDENCY_UNAVAILABLE',
       retryable: true,
       message: reason,
@@ -66,5 +66,5 @@ for (const [story, answers, reason] of [
 }
 
 t.test('a control plane that is not there is an error to try again on', async (t) => {
-  await t.rejects(hostTopic('http://127.0.0.1:1', 'host.metrics', signal), { code: 'MDS_DEPENDENCY_UNAVAILABLE' });
+  await t.rejects(hostTopic({ apiUrl: 'http://127.0.0.1:1' }, 'host.metrics', signal), { code: 'MDS_DEPENDENCY_UNAVAILABLE' });
 });
