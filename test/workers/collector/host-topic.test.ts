@@ -66,5 +66,7 @@ for (const [story, answers, reason] of [
 }
 
 t.test('a control plane that is not there is an error to try again on', async (t) => {
-  await t.rejects(hostTopic({ apiUrl: 'http://127.0.0.1:1' }, 'host.metrics', signal), { code: 'MDS_DEPENDENCY_UNAVAILABLE' });
+  await t.rejects(hostTopic({ apiUrl: 'http://127.0.0.1:1' }, 'host.metrics', signal), {
+    code: 'MDS_DEPENDENCY_UNAVAILABLE',
+  });
 });
