@@ -2,6 +2,7 @@
 // Written by `node docs/generate-configuration.ts`; `make check` fails when it is out of date.
 
 export const KNOWN_VARIABLES: readonly string[] = [
+  'MDS_API_KEY',
   'MDS_API_URL',
   'MDS_AUDIT_MAX_ROWS',
   'MDS_AUDIT_RETENTION_DAYS',
