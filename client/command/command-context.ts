@@ -1,6 +1,6 @@
 // What every command gets: the REST client, the output, and the settings from the environment and the global options.
 
-import type { Command } from 'commander';
+import { type Command, CommanderError } from 'commander';
 import type { MdsError } from '../../schemas/errors.ts';
 import { bearerFetch } from '../library/bearer-fetch.ts';
 import { IdentityClient } from '../library/identities.ts';
@@ -50,6 +50,7 @@ export async function runCommand(
     const identities = new IdentityClient(config.apiUrl, fetch);
     process.exitCode = (await run({ rest, identities, fetch, output, config })) ?? EXIT_CODES.OK;
   } catch (thrown) {
+    if (thrown instanceof CommanderError) throw thrown; // wrong usage that only the action could see, told already
     const error = thrown instanceof FilterFailure ? thrown.error : asMdsError(thrown);
     output.error(error, thrown instanceof FilterFailure ? thrown.filter : undefined);
     const advice = config === undefined || output.json ? null : adviceFor(error, config);

@@ -28,7 +28,7 @@ interface TenantOption {
 interface KeyOptions extends TenantOption, GrantOptions {
   readonly role?: Role[];
   readonly claims?: string;
-  readonly expires?: number | null;
+  readonly expires?: number | 'never';
 }
 
 const ofTenant = (command: Command): Command => command.option('--tenant <tenant>', "another tenant's; operators only");
@@ -39,7 +39,8 @@ const withSettings = (command: Command): Command =>
     .option('--claims <file>', 'JSON object that filters of its grants read as claims.…')
     .option('--expires <time>', 'valid for so long: 12h, 90d; never', lifetime);
 
-const lifetime = (text: string): number | null => (text === 'never' ? null : durationArgument(text));
+/** Not null for never: commander would make it ''. */
+const lifetime = (text: string): number | 'never' => (text === 'never' ? text : durationArgument(text));
 
 export function keysCommand(): Command {
   const keys = new Command('keys')
@@ -137,7 +138,7 @@ async function settingsOf(options: KeyOptions) {
     ...(role === undefined ? {} : { roles: role }),
     ...(grants === undefined ? {} : { grants }),
     ...(claims === undefined ? {} : { claims: (await readJson(claims)) as Record<string, unknown> }), // the API checks it
-    expires: typeof expires === 'number' ? Math.round(expires / 1000) : expires,
+    expires: expires === 'never' ? null : expires && Math.round(expires / 1000),
   };
 }
 
