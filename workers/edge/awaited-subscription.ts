@@ -3,6 +3,7 @@
 
 import type { SubscriptionView } from '../../schemas/connection-control.ts';
 import { MdsError } from '../../schemas/errors.ts';
+import type { Identity } from '../../schemas/identity/identity.ts';
 import type { AskingClient, ClientSubscription } from './client.ts';
 
 export interface AwaitedOptions {
@@ -41,6 +42,10 @@ export class AwaitedSubscription implements ClientSubscription {
 
   view(): SubscriptionView {
     return this.#begun?.view() ?? { ...NOTHING_YET, id: this.id };
+  }
+
+  recheck(identity: Identity): void {
+    this.#begun?.recheck(identity);
   }
 
   advance(): void {

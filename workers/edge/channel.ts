@@ -62,6 +62,11 @@ export class Channel {
     return this.#members.size > 0 || this.#followers.size > 0 || this.catchingUp.size > 0;
   }
 
+  /** Some client gets the channel's own frames. */
+  get hasMembers(): boolean {
+    return this.#members.size > 0;
+  }
+
   get hasGathered(): boolean {
     return this.#inOrder.length > 0;
   }
@@ -136,7 +141,7 @@ export class Channel {
       let frames = 0;
       builder.build(this.id, this.plan.format, events, sentMs, (frame) => {
         frames += 1;
-        for (const client of this.#members.keys()) client.send(frame.bytes);
+        for (const client of this.#members.keys()) client.send(frame.bytes, frame.eventCount);
         if (this.catchingUp.size === 0) return;
         const kept = { ...frame, bytes: Buffer.from(frame.bytes) };
         for (const subscription of this.catchingUp) subscription.holdFrame(kept);

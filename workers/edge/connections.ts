@@ -1,24 +1,42 @@
-// All open connections of the edge: admits sockets up to the limit, and makes a Connection of each.
+// All connections of the edge: lets new ones in while there is room, and knows who is open, to send them away when it drains
+// and to end those whose identity has ended.
+//
+//   socket ──authentication off──▶ connection
+//     └──────────────on──▶ guest ──who it is──▶ room in its tenant's quota? ──▶ connection
 
 import { randomBytes } from 'node:crypto';
+import type { Authenticator } from '../../platform/identity/authenticator.ts';
 import type { Logger } from '../../platform/log.ts';
 import type { ErrorBook } from '../../platform/management/error-book.ts';
 import { CLOSE_CODES } from '../../schemas/close-codes.ts';
-import { reasonOf } from '../../schemas/errors.ts';
+import { MdsError, reasonOf } from '../../schemas/errors.ts';
+import type { GoodbyeFrame } from '../../schemas/frames.ts';
+import { type Identity, OPEN_IDENTITY } from '../../schemas/identity/identity.ts';
 import type { PlanFormat } from '../../schemas/plan/plan.ts';
 import { Connection, type ConnectionContext, type Socket } from './connection.ts';
 import type { EdgeConnectionLimits } from './connection-limits.ts';
+import { Addresses, type AddressLimits, addressKeyOf } from './entry/addresses.ts';
+import type { Guest } from './entry/guest.ts';
+import { type GuestLimits, Guests } from './entry/guests.ts';
 import type { Outgoing } from './outgoing.ts';
 import type { SlowClients } from './slow-clients.ts';
 import type { SubscriptionDoor } from './subscription-door.ts';
 import type { Telemetry } from './telemetry.ts';
+import type { TenantAccounts } from './tenants/tenant-accounts.ts';
+import type { Turns } from './tenants/turns.ts';
+import type { SocketHandlers } from './websocket-server.ts';
 
 export interface ConnectionsOptions {
   readonly edgeId: string;
   readonly limits: EdgeConnectionLimits;
+  readonly guestLimits: Omit<GuestLimits, 'maxMessageBytes'>;
+  readonly addressLimits: AddressLimits;
   /** Counts what clients were told went wrong. */
   readonly errors: ErrorBook;
   readonly heartbeatMs: number;
+  readonly authenticator: Authenticator;
+  readonly accounts: TenantAccounts;
+  readonly turns: Turns;
   readonly door: SubscriptionDoor;
   readonly outgoing: Outgoing;
   readonly telemetry: Telemetry;
@@ -26,16 +44,41 @@ export interface ConnectionsOptions {
   readonly log: Logger;
 }
 
+interface Refusal {
+  readonly closeCode: number;
+  readonly reason: string;
+}
+
+/** Identities are looked at again by so many parts, one each tick: each of them once a second. */
+const RECHECK_PARTS = 10;
+/** Clients of a tenant at its limit come back at a random moment within this time: soon would not help. */
+const LIMIT_SPREAD_MS = 10_000;
+
 export class Connections {
   readonly open = new Set<Connection>();
   readonly #options: ConnectionsOptions;
   readonly #context: ConnectionContext;
+  readonly #guests: Guests;
+  readonly #addresses: Addresses;
   #isDraining = false;
   #lastNumber = 0;
+  #recheckedPart = 0;
 
   constructor(options: ConnectionsOptions) {
-    const { edgeId, limits, heartbeatMs, door, outgoing, telemetry, slowClients, errors, log } = options;
+    const { edgeId, limits, guestLimits, heartbeatMs, authenticator, turns, door, outgoing, telemetry, slowClients } =
+      options;
+    const { errors } = options;
     this.#options = options;
+    this.#addresses = new Addresses(options.addressLimits);
+    this.#guests = new Guests({
+      authenticator,
+      limits: { ...guestLimits, maxMessageBytes: limits.maxMessageBytes },
+      admit: (guest, format, identity) => this.#admit(guest, format, identity),
+      onClosing: (closeCode) => telemetry.onClosing(closeCode),
+      onSocketClosed: (address) => this.#addresses.leave(address),
+      onUnexpected: (error) => this.#onUnexpected(error),
+      now,
+    });
     this.#context = {
       edgeId,
       limits,
@@ -43,7 +86,10 @@ export class Connections {
       outgoing,
       subscribe: (client, message) => door.subscribe(client, message),
       unsubscribe: (subscription) => door.unsubscribe(subscription),
-      now: () => performance.now(),
+      authenticate: (credential) => authenticator.authenticate(credential),
+      takeTurn: (tenant, work) => turns.take(tenant, work),
+      now,
+      wallClock: () => Date.now(),
       random: Math.random,
       onBehind: (connection) => slowClients.onBehind(connection, Date.now()),
       onClosing: (closeCode, connection) => {
@@ -57,12 +103,13 @@ export class Connections {
       },
       onError: (error, { identity: { tenant } }) => errors.record(error, { tenant }),
       onBytes: (byteCount) => telemetry.onBytes(byteCount),
-      onUnexpected: (error) => {
-        const reference = randomBytes(6).toString('hex');
-        log.error({ err: error, reason: reasonOf(error), reference }, 'a client message failed unexpectedly');
-        return reference;
-      },
+      onUnexpected: (error) => this.#onUnexpected(error),
     };
+  }
+
+  /** Sockets that have not said yet who they are. */
+  get guestCount(): number {
+    return this.#guests.count;
   }
 
   /** From now on new sockets are sent elsewhere. */
@@ -75,22 +122,82 @@ export class Connections {
     this.#isDraining = false;
   }
 
-  accept(socket: Socket, format: PlanFormat): Connection | { readonly closeCode: number; readonly reason: string } {
-    const { limits, telemetry } = this.#options;
-    if (this.#isDraining) return refuse(telemetry, CLOSE_CODES.DRAINING, 'MDS_SHUTTING_DOWN');
-    if (this.open.size >= limits.maxConnections) {
-      return refuse(telemetry, CLOSE_CODES.TOO_MANY_CONNECTIONS, 'MDS_TOO_MANY_CONNECTIONS');
+  /** Before anything is done for it. @returns false when its address connects too often */
+  mayConnect(address: Uint8Array): boolean {
+    return !this.#options.authenticator.isOn || this.#addresses.mayConnect(addressKeyOf(address), now());
+  }
+
+  /** @param credential what came with the upgrade */
+  accept(socket: Socket, format: PlanFormat, credential: string | null = null): SocketHandlers | Refusal {
+    const { limits, authenticator } = this.#options;
+    if (this.#isDraining) return this.#refuse(CLOSE_CODES.DRAINING, 'MDS_SHUTTING_DOWN');
+    if (this.open.size + this.#guests.count >= limits.maxConnections) return this.#refuseForNumber();
+    if (!authenticator.isOn) return this.#begin(socket, format, OPEN_IDENTITY);
+    const address = addressKeyOf(new Uint8Array(socket.getRemoteAddress?.() ?? []));
+    if (!this.#addresses.enter(address, now())) return this.#refuseForNumber();
+    const guest = this.#guests.receive(socket, format, address, credential);
+    if (guest) return guest;
+    this.#addresses.leave(address);
+    return this.#refuseForNumber();
+  }
+
+  /** Several times a second: ends what took too long, and whose identity is not what it was. */
+  tick(): void {
+    const { authenticator } = this.#options;
+    if (!authenticator.isOn) return;
+    this.#guests.tick();
+    this.#recheckedPart = (this.#recheckedPart + 1) % RECHECK_PARTS;
+    for (const connection of this.open) {
+      if (connection.number % RECHECK_PARTS !== this.#recheckedPart) continue;
+      const { identity } = connection;
+      const present = authenticator.current(identity);
+      if (present === null) connection.endIdentity();
+      else if (present !== identity) connection.changeIdentity(present);
     }
+  }
+
+  #admit({ socket }: Guest, format: PlanFormat, identity: Identity): Connection | null {
+    try {
+      this.#options.accounts.of(identity.tenant).admitConnection(now());
+      return this.#begin(socket, format, identity);
+    } catch (error) {
+      if (!(error instanceof MdsError)) throw error;
+      const { code, message } = error;
+      const reconnectAfterMs = Math.round(Math.random() * LIMIT_SPREAD_MS);
+      const goodbye: GoodbyeFrame = { type: 'goodbye', code, message, reconnectAfterMs, edges: [] };
+      socket.send(JSON.stringify(goodbye), false, false);
+      this.#options.telemetry.onClosing(CLOSE_CODES.TENANT_LIMIT);
+      socket.end(CLOSE_CODES.TENANT_LIMIT, code);
+      return null;
+    }
+  }
+
+  #begin(socket: Socket, format: PlanFormat, identity: Identity): Connection {
+    const { accounts, telemetry } = this.#options;
     this.#lastNumber += 1;
-    const connection = new Connection(this.#context, socket, this.#lastNumber, format);
+    const number = this.#lastNumber;
+    const account = accounts.of(identity.tenant);
+    const connection = new Connection(this.#context, socket, { number, format, identity, account });
     this.open.add(connection);
     telemetry.onOpened();
     connection.welcome();
     return connection;
   }
+
+  #refuseForNumber(): Refusal {
+    return this.#refuse(CLOSE_CODES.TOO_MANY_CONNECTIONS, 'MDS_TOO_MANY_CONNECTIONS');
+  }
+
+  #refuse(closeCode: number, reason: string): Refusal {
+    this.#options.telemetry.onClosing(closeCode);
+    return { closeCode, reason };
+  }
+
+  #onUnexpected(error: unknown): string {
+    const reference = randomBytes(6).toString('hex');
+    this.#options.log.error({ err: error, reason: reasonOf(error), reference }, 'a client message failed unexpectedly');
+    return reference;
+  }
 }
 
-function refuse(telemetry: Telemetry, closeCode: number, reason: string): { closeCode: number; reason: string } {
-  telemetry.onClosing(closeCode);
-  return { closeCode, reason };
-}
+const now = (): number => performance.now();

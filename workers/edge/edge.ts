@@ -3,6 +3,8 @@
 
 import { randomBytes } from 'node:crypto';
 import { type HealthServer, startHealthServer } from '../../platform/health.ts';
+import type { Authenticator } from '../../platform/identity/authenticator.ts';
+import { createAuthenticator } from '../../platform/identity/create-authenticator.ts';
 import type { ProcessContext, RunningProcess } from '../../platform/lifecycle.ts';
 import { startManagement } from '../../platform/management/management-agent.ts';
 import { connectRedis, type Redis } from '../../platform/redis.ts';
@@ -44,6 +46,9 @@ import { pushReplayRequest } from './replay-queue.ts';
 import { SlowClients } from './slow-clients.ts';
 import { SubscriptionDoor } from './subscription-door.ts';
 import { type Levels, Telemetry } from './telemetry.ts';
+import { TenantAccounts } from './tenants/tenant-accounts.ts';
+import { Turns } from './tenants/turns.ts';
+import { UsageExchange } from './tenants/usage-exchange.ts';
 import { STREAM_PATH, startWebSocketServer, type WebSocketServer } from './websocket-server.ts';
 
 type Context = ProcessContext<EdgeConfig>;
@@ -54,13 +59,16 @@ const TICK_MS = 100;
 const LANE_TICK_MS = 50;
 /** The catalog is also read without a notice, since a notice can get lost. */
 const CATALOG_INTERVAL_MS = 2000;
+/** How far quotas may be exceeded in all follows from this: by what edges give in one interval. */
+const USAGE_INTERVAL_MS = 1000;
 const MAX_REPLAY_TRIES = 3;
 
 export async function startEdge(context: Context): Promise<RunningProcess> {
   const { config, metrics, health } = context;
   const http = await startHealthServer({ host: config.host, port: config.httpPort, health, metrics });
   const redis = await connectAll(context);
-  const parts = assemble(context, redis);
+  const authenticator = await createAuthenticator(context);
+  const parts = assemble(context, redis, authenticator);
   await parts.lane.start(redis.lane);
   await parts.catalogReader.start(redis.notices);
   await parts.durables.start(redis.notices);
@@ -73,7 +81,8 @@ export async function startEdge(context: Context): Promise<RunningProcess> {
     idleTimeoutMs: config.edgeIdleTimeoutMs,
     isOriginAllowed: (origin) => isOriginAllowed(origin, config.edgeAllowedOrigins),
     compresses: config.edgeCompression,
-    accept: (socket, format) => parts.connections.accept(socket, format),
+    mayConnect: (address) => parts.connections.mayConnect(address),
+    accept: (socket, format, credential) => parts.connections.accept(socket, format, credential),
   });
   const clockwork = new Clockwork(context, redis.commands, parts, identityOf(config, parts.edgeId, http, server));
   await clockwork.start();
@@ -83,6 +92,7 @@ export async function startEdge(context: Context): Promise<RunningProcess> {
       server.close();
       await clockwork.stop();
       await management.stop();
+      await authenticator.stop();
       for (const connection of Object.values(redis)) connection.disconnect();
       await http.close();
     },
@@ -116,12 +126,18 @@ interface Parts {
   readonly catalogReader: CatalogReader;
   readonly durables: Durables;
   readonly connections: Connections;
+  readonly accounts: TenantAccounts;
+  readonly usage: UsageExchange;
   readonly evacuation: Evacuation;
   readonly control: EdgeControl;
   readonly desk: ConnectionDesk;
 }
 
-function assemble({ config, log, metrics, health, errors, settings }: Context, { commands }: Connected): Parts {
+function assemble(
+  { config, log, metrics, health, errors, settings }: Context,
+  { commands }: Connected,
+  authenticator: Authenticator,
+): Parts {
   // New at every start, whatever the name: workers must never take this process for its predecessor.
   const edgeId = `${config.processId}-${randomBytes(3).toString('hex')}`;
   const keys = redisKeys(config.redisPrefix);
@@ -208,12 +224,39 @@ function assemble({ config, log, metrics, health, errors, settings }: Context, {
     },
     log,
   });
-  const connectionLimits = liveConnectionLimits(config, settings);
+  const accounts = new TenantAccounts({
+    rates: {
+      connectsPerSecond: config.edgeConnectsPerSecondPerTenant,
+      subscribesPerSecond: config.edgeSubscribesPerSecondPerTenant,
+    },
+    quotasOf: (tenant) => authenticator.quotasOf(tenant),
+    now: () => performance.now(),
+  });
+  const usage = new UsageExchange({
+    edgeId,
+    redis: commands,
+    prefix: config.redisPrefix,
+    accounts,
+    log,
+    sharedNow: () => clock.nowMs(),
+  });
   const connections = new Connections({
     edgeId,
-    limits: connectionLimits,
+    limits: liveConnectionLimits(config, settings),
     errors,
+    guestLimits: {
+      withinMs: config.edgeAuthTimeoutMs,
+      guests: config.edgeMaxUnauthenticated,
+      guestsPerAddress: config.edgeMaxUnauthenticatedPerAddress,
+    },
+    addressLimits: {
+      connectsPerSecond: config.edgeConnectsPerSecondPerAddress,
+      connections: config.edgeConnectionsPerAddress,
+    },
     heartbeatMs: config.edgeIdleTimeoutMs,
+    authenticator,
+    accounts,
+    turns: new Turns({ now: () => performance.now(), later: (delayMs, run) => void setTimeout(run, delayMs) }),
     door: new SubscriptionDoor({
       delivery,
       overflow: new OverflowDoor(delivery, catalog, overflow),
@@ -262,6 +305,8 @@ function assemble({ config, log, metrics, health, errors, settings }: Context, {
     catalogReader,
     durables,
     connections,
+    accounts,
+    usage,
     evacuation,
     control,
     desk,
@@ -292,6 +337,7 @@ class Clockwork {
       setInterval(() => void this.#beat(), HEARTBEAT_INTERVAL_MS),
       setInterval(() => void this.#parts.catalogReader.read(), CATALOG_INTERVAL_MS),
       setInterval(() => this.#parts.durables.tick(), DURABLE_TICK_MS),
+      setInterval(() => void this.#parts.usage.beat(), USAGE_INTERVAL_MS),
     ];
     this.#context.log.info(this.#identity, 'edge started');
   }
@@ -326,8 +372,10 @@ class Clockwork {
   }
 
   #tick(): void {
-    const { delivery, lane } = this.#parts;
+    const { delivery, lane, accounts, connections } = this.#parts;
     delivery.tick();
+    for (const tenant of accounts.tick()) delivery.suspend(tenant);
+    connections.tick();
     this.#parts.control.tick();
     this.#parts.audit.tick();
     const silent = delivery.silentTopics();

@@ -46,8 +46,10 @@ export class SubscriptionDoor {
     else subscription.end();
   }
 
-  #begin(client: Client, message: SubscribeMessage): ClientSubscription {
+  #begin(client: AskingClient, message: SubscribeMessage): ClientSubscription {
     const { overflow, delivery } = this.#parts;
-    return overflow.subscribe(client, message) ?? delivery.subscribe(client, message);
+    const reading = delivery.readingOf(client, message);
+    client.charge(message.id, reading.plan.cost);
+    return overflow.subscribe(client, message, reading) ?? delivery.subscribe(client, message, reading);
   }
 }
