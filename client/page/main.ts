@@ -1,6 +1,7 @@
 // The page: finds out who is there, asks for a key where that is wanted, and shows what happens.
 
 import { MdsError } from '../../schemas/errors.ts';
+import { showSignedOut } from './connection-panel.ts';
 import { byId } from './dom.ts';
 import { LiveView } from './live-view.ts';
 import { forgetKey, keptKey } from './session.ts';
@@ -29,6 +30,7 @@ const SIGNED_OUT = 'The key of this tab is not good any more: it has expired, or
 
 function leave(reason: string): void {
   forgetKey();
+  showSignedOut();
   byId('events-empty', HTMLParagraphElement).textContent = 'Nobody is signed in.';
   askForKey(reason);
 }

@@ -6,6 +6,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import t from 'tap';
+import { findChromium, startBrowser } from '../../browser/browser.ts';
 import { type Finished, runMds, startMds } from '../../client/command/run-mds.ts';
 import { freePortBase } from '../harness/stack.ts';
 import { until } from '../harness/until.ts';
@@ -90,6 +91,31 @@ t.test("the service's own telemetry arrives, and commands on it work", async (t)
     () => run.said,
   );
   t.notMatch(run.said, 'does not answer');
+});
+
+t.test('the page asks for the key, and shows what happens', async (t) => {
+  const chromium = findChromium();
+  if (chromium === null) throw new Error('there is no Chromium: run make setup-tests');
+  const browser = await startBrowser(chromium, { viewport: { width: 1280, height: 800 } });
+  t.teardown(() => browser.close());
+  const page = await browser.context.newPage();
+  page.setDefaultTimeout(ARRIVES_MS);
+  const troubles: string[] = [];
+  page.on('console', (message) => {
+    if (/Content Security Policy/.test(message.text())) troubles.push(message.text());
+  });
+  page.on('request', (request) => {
+    if (request.url().includes(operatorKey)) troubles.push(request.url());
+  });
+  await page.goto(service.MDS_API_URL);
+  await page.getByLabel('API key or token').fill(operatorKey);
+  await page.keyboard.press('Enter');
+  await page.waitForSelector('#connection[data-state="live"]');
+  await page.waitForSelector('.row');
+  t.match(await page.locator('#health-verdict').textContent(), /Events are/);
+  const directory = process.env.MDS_SCREENSHOTS;
+  if (directory !== undefined) await page.screenshot({ path: join(directory, 'make-run.png') });
+  t.same(troubles, []);
 });
 
 let publisher = '';
