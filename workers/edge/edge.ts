@@ -45,9 +45,10 @@ import { RepairLog } from './repair/repair-log.ts';
 import { ReplayClient } from './replay-client.ts';
 import { pushReplayRequest } from './replay-queue.ts';
 import { SlowClients } from './slow-clients.ts';
+import { STREAM_PATH } from './stream-path.ts';
 import { SubscriptionDoor } from './subscription-door.ts';
 import { type Levels, Telemetry } from './telemetry.ts';
-import { STREAM_PATH, startWebSocketServer, type WebSocketServer } from './websocket-server.ts';
+import { startWebSocketServer, type WebSocketServer } from './websocket-server.ts';
 
 type Context = ProcessContext<EdgeConfig>;
 

@@ -114,7 +114,7 @@ export class EventsDoor {
 
   #answerHead(exchange: Exchange, media: EventsMedia): void {
     const type = media === 'poll' ? 'application/json' : 'text/event-stream';
-    exchange.answer(200, { 'content-type': `${type}; charset=utf-8`, 'cache-control': 'no-store' });
+    exchange.answerHead(200, { 'content-type': `${type}; charset=utf-8`, 'cache-control': 'no-store' });
     this.#options.context.telemetry.onAnswer('events', 200);
   }
 
@@ -125,7 +125,8 @@ export class EventsDoor {
 
   /** What is to be planned, with what the grants of the identity demand. */
   async #messageFor({ message, start }: EventsRequest, identity: Identity): Promise<SubscribeMessage> {
-    const { topicId, filter } = await this.#options.readingOf(identity, message);
+    const asked = start.kind === 'behind' ? { ...message, resume: start.token } : message;
+    const { topicId, filter } = await this.#options.readingOf(identity, asked);
     switch (start.kind) {
       case 'now':
         return { ...message, filter };

@@ -10,7 +10,7 @@ import { MdsError, reasonOf } from '../../../schemas/errors.ts';
 import type { Catalog } from '../catalog.ts';
 import type { EdgeConfig } from '../config.ts';
 import type { Connections } from '../connections.ts';
-import { isLoopbackHost, isOriginAllowed } from '../origin-check.ts';
+import { isHostAllowed, isOriginAllowed } from '../origin-check.ts';
 import type { Outgoing } from '../outgoing.ts';
 import type { SlowClients } from '../slow-clients.ts';
 import type { SubscriptionDoor } from '../subscription-door.ts';
@@ -86,7 +86,7 @@ export function httpDoor(options: HttpPartsOptions): HttpParts {
   });
   const http = new HttpDoor({
     isOriginAllowed: (origin) => isOriginAllowed(origin, config.edgeAllowedOrigins),
-    isHostAllowed: (host) => authenticator.isOn || isLoopbackHost(host),
+    isHostAllowed: (host) => authenticator.isOn || isHostAllowed(host, config.edgeAllowedOrigins),
     events,
     tickets: new TicketsDoor(authenticator, tickets, telemetry),
     telemetry,

@@ -32,7 +32,7 @@ t.test('nothing is answered before the subscription has begun', async (t) => {
   t.equal(response.status, '200 OK');
   t.match(response.headers.get('content-type'), 'text/event-stream');
   t.match(read().messages, [{ type: 'subscribed' }]);
-  t.equal(read().retryMs, 500);
+  t.equal(read().retryMs, 1000, 'half of the spread on top of the least');
 });
 
 t.test('what makes a subscription impossible is an answer of its own', async (t) => {
@@ -135,6 +135,26 @@ t.test('a stalled reader is sent away even if nothing more comes for it', async 
   t.same(world.closings, [CLOSE_CODES.SLOW_CONSUMER]);
 });
 
+t.test('a reader that takes nothing is prodded, so that only the edge says when that has been too long', async (t) => {
+  const { response, stream, subscription, numbers } = setUp({ stallMs: 30_000 });
+  subscription.begin();
+  await flushed();
+  response.roomBytes = 10;
+  subscription.give(1, 1000);
+  await flushed();
+  subscription.give(1);
+  for (let nowMs = 1000; nowMs <= 20_000; nowMs += 1000) {
+    const before = response.writeCount;
+    stream.tick(nowMs);
+    t.ok(response.writeCount > before);
+  }
+  t.ok(response.keptBytes < 1500, `${response.keptBytes} bytes`);
+  response.roomBytes = 10_000; // there is room, but the network has not said so yet
+  stream.tick(21_000);
+  t.same(numbers(), [0, 1], 'what waited goes on');
+  t.equal(response.keptBytes, 0);
+});
+
 t.test('a silent stream says now and then that it is there', async (t) => {
   const { stream, subscription, read } = setUp({ keepAliveMs: 15_000 });
   subscription.begin();
@@ -152,8 +172,9 @@ t.test('an edge that empties itself says where to go, and ends the stream', asyn
   const { world, response, stream, subscription, read } = setUp();
   subscription.begin();
   subscription.give(1);
-  stream.close(CLOSE_CODES.DRAINING, new MdsError('MDS_SHUTTING_DOWN'), ['ws://other']);
-  t.match(JSON.parse(read().of('goodbye')[0]?.data ?? ''), { code: 'MDS_SHUTTING_DOWN', edges: ['ws://other'] });
+  stream.close(CLOSE_CODES.DRAINING, new MdsError('MDS_SHUTTING_DOWN'), ['wss://other/v1/stream']);
+  const goodbye = JSON.parse(read().of('goodbye')[0]?.data ?? '');
+  t.match(goodbye, { code: 'MDS_SHUTTING_DOWN', edges: ['https://other'] });
   t.equal(read().of('message').length, 1, 'what came before is written');
   t.ok(response.isEnded && response.closesConnection && subscription.isEnded);
   t.same(world.closings, [CLOSE_CODES.DRAINING]);
