@@ -138,7 +138,6 @@ export class EventStream implements SpokenClient, HttpClient, Writable, StreamSi
     const silenceMs = nowMs - this.#wroteMs;
     if (this.#keptBytes > 0) {
       if (silenceMs > stallMs) this.close(CLOSE_CODES.SLOW_CONSUMER, new MdsError('MDS_SLOW_CONSUMER'));
-      else this.#prod();
     } else if (silenceMs >= keepAliveMs) {
       this.message(KEEP_ALIVE);
     }
@@ -202,17 +201,6 @@ export class EventStream implements SpokenClient, HttpClient, Writable, StreamSi
     if (this.#queue.length === 0) this.#push(KEEP_ALIVE);
     this.#write();
     if (this.#keptBytes === 0) this.#advance();
-  }
-
-  /** uWebSockets.js cuts off whoever takes nothing for 10 s after a write that failed: how long to wait is for us to say. */
-  #prod(): void {
-    let isSaid = false;
-    const keptBytes = this.#exchange.write(() => {
-      if (isSaid) return null;
-      isSaid = true;
-      return KEEP_ALIVE;
-    });
-    if (keptBytes === 0) this.#onWritable();
   }
 
   #push(message: string): void {

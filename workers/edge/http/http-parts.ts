@@ -100,10 +100,13 @@ export function httpDoor(options: HttpPartsOptions): HttpParts {
   return { door: http, tick: () => events.tick(context.now()), endLingering: () => events.endLingering() };
 }
 
+/** uWebSockets.js cuts off, without a word, whoever takes nothing for 8 to 12 s behind a write that failed. */
+const STALL_MS = 6000;
+
 const httpLimits = (config: EdgeConfig): HttpLimits => ({
   maxBufferedBytes: config.edgeMaxBufferedBytes,
   keepAliveMs: config.edgeStreamKeepAliveMs,
-  stallMs: config.edgeIdleTimeoutMs,
+  stallMs: STALL_MS,
   reconnectSpreadMs: config.edgeReconnectSpreadMs,
   pollBytes: config.edgePollBytes,
   lingerBytes: Math.floor(config.edgeMaxBufferedBytes / 2),

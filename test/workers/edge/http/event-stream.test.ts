@@ -135,26 +135,6 @@ t.test('a stalled reader is sent away even if nothing more comes for it', async 
   t.same(world.closings, [CLOSE_CODES.SLOW_CONSUMER]);
 });
 
-t.test('a reader that takes nothing is prodded, so that only the edge says when that has been too long', async (t) => {
-  const { response, stream, subscription, numbers } = setUp({ stallMs: 30_000 });
-  subscription.begin();
-  await flushed();
-  response.roomBytes = 10;
-  subscription.give(1, 1000);
-  await flushed();
-  subscription.give(1);
-  for (let nowMs = 1000; nowMs <= 20_000; nowMs += 1000) {
-    const before = response.writeCount;
-    stream.tick(nowMs);
-    t.ok(response.writeCount > before);
-  }
-  t.ok(response.keptBytes < 1500, `${response.keptBytes} bytes`);
-  response.roomBytes = 10_000; // there is room, but the network has not said so yet
-  stream.tick(21_000);
-  t.same(numbers(), [0, 1], 'what waited goes on');
-  t.equal(response.keptBytes, 0);
-});
-
 t.test('a silent stream says now and then that it is there', async (t) => {
   const { stream, subscription, read } = setUp({ keepAliveMs: 15_000 });
   subscription.begin();
