@@ -20,7 +20,12 @@ const TOPIC: CatalogTopic = {
   schemaId: 1,
   schema: '{}',
 };
-const PLAN = { plan: { v: 1, filter: 'n > 1', fields: null, format: 'json', inputs: [] }, channel: CHANNEL } as const;
+/** With what the grants of its identity demand. */
+const PLAN = {
+  plan: { v: 1, filter: 'n > 1 && mine', fields: null, format: 'json', inputs: [] },
+  channel: CHANNEL,
+  cost: 1,
+} as const;
 const at = (offset: number, index = 0): Cursor => ({ offset, index });
 
 function setUp() {
@@ -31,6 +36,8 @@ function setUp() {
     id: 's',
     topic: TOPIC,
     plan: PLAN,
+    filter: 'n > 1',
+    assertReads: () => {},
   });
   const start = (replaying = false) => {
     subscription.onStart(
@@ -72,7 +79,7 @@ t.test('all that comes is passed on, each range whole and in order', (t) => {
   t.end();
 });
 
-t.test('it says where it begins, and what an operator is shown', (t) => {
+t.test('its client is told what it asked for, an operator what is planned', (t) => {
   const { client, start, give } = setUp();
   const subscription = start();
   const [first] = client.frames;
@@ -81,7 +88,7 @@ t.test('it says where it begins, and what an operator is shown', (t) => {
   give(0, -1, 4);
   t.match(subscription.view(), {
     topic: 'events',
-    filter: 'n > 1',
+    filter: 'n > 1 && mine',
     deliveredEvents: 4,
     droppedEvents: 0,
     latencyMs: 4,
@@ -99,6 +106,15 @@ t.test('a replay waits for room, live events do not', (t) => {
   t.ok(subscription.isFull, 'nothing of a replay is given now');
   give(0, -1, 1);
   t.same(typesOf(), ['subscribed', 'events']);
+  t.end();
+});
+
+t.test('what its tenant cannot be given now is paused', (t) => {
+  const { client, start } = setUp();
+  const subscription = start();
+  t.notOk(subscription.isPaused);
+  client.isThrottled = true;
+  t.ok(subscription.isPaused);
   t.end();
 });
 
