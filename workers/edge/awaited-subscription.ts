@@ -4,6 +4,7 @@
 
 import type { SubscriptionView } from '../../schemas/connection-control.ts';
 import { MdsError, type MdsErrorCode } from '../../schemas/errors.ts';
+import type { Identity } from '../../schemas/identity/identity.ts';
 import type { AskingClient, ClientSubscription } from './client.ts';
 
 export interface AwaitedOptions {
@@ -44,6 +45,10 @@ export class AwaitedSubscription implements ClientSubscription {
     return this.#begun?.view() ?? { ...NOTHING_YET, id: this.id };
   }
 
+  recheck(identity: Identity): void {
+    this.#begun?.recheck(identity);
+  }
+
   advance(): void {
     this.#begun?.advance();
   }
@@ -72,9 +77,12 @@ export class AwaitedSubscription implements ClientSubscription {
  *
  * @throws MdsError what trying throws the second time, or `MDS_DEPENDENCY_UNAVAILABLE` when nobody could look
  */
-export async function afterLook<Found>(tryIt: () => Found, lookAnew: () => Promise<boolean>): Promise<Found> {
+export async function afterLook<Found>(
+  tryIt: () => Found | Promise<Found>,
+  lookAnew: () => Promise<boolean>,
+): Promise<Found> {
   try {
-    return tryIt();
+    return await tryIt();
   } catch (error) {
     if (!mayBeMended(error)) throw error;
     if (!(await lookAnew())) throw catalogIsAway(error);

@@ -27,7 +27,7 @@ const TOPIC: CatalogTopic = {
 
 function planOf(filter: string): ChannelPlan {
   const plan = { v: 1, filter, fields: null, format: 'json', inputs: [] } as const;
-  return { plan, channel: channelIdOf(TOPIC_ID, plan) };
+  return { plan, channel: channelIdOf(TOPIC_ID, plan), cost: 1 };
 }
 
 /**
@@ -66,6 +66,7 @@ class World {
       topics: {
         topicNamed: () => TOPIC,
         planFor: (_topic, { filter = '' }) => planOf(filter),
+        schemaOf: () => t.fail('nobody here has a filter to obey') as never,
       },
       interest: {
         assertReachable: () => {},

@@ -6,6 +6,7 @@ import { type Cursor, compareCursors } from '../../../schemas/cursor.ts';
 import { MdsError } from '../../../schemas/errors.ts';
 import type { EventsFrame, GapFrame, SubscribedFrame, WireCursor } from '../../../schemas/frames.ts';
 import { parseServerFrame } from '../../../schemas/frames.ts';
+import { OPEN_IDENTITY } from '../../../schemas/identity/identity.ts';
 import { decodeResumeToken, encodeResumeToken } from '../../../schemas/resume-token.ts';
 import type { Client, FrameBytes } from '../../../workers/edge/client.ts';
 import type { Delivery } from '../../../workers/edge/delivery.ts';
@@ -15,7 +16,9 @@ import { TOPIC_ID } from './simulated-partition.ts';
 const cursorOf = ([offset, index]: WireCursor): Cursor => ({ offset, index });
 
 class SimulatedClient implements Client {
+  readonly identity = OPEN_IDENTITY;
   readonly format = 'json';
+  isThrottled = false;
   bufferedBytes = 0;
   isClosed = false;
   readonly subscriptions = new Set<Subscription>();

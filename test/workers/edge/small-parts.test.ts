@@ -57,16 +57,19 @@ t.test('the catalog keeps its last good copy', async (t) => {
   t.equal(catalog.update({ 1: topic('metrics') }), false);
   t.equal(catalog.update({}), false);
   t.throws(() => catalog.update({ 1: '{}' }), { code: 'MDS_COORDINATION_CORRUPT' });
-  t.equal(catalog.topicNamed('metrics').topicId, 1);
-  t.throws(() => catalog.topicNamed('metrisc'), { code: 'MDS_TOPIC_UNKNOWN', message: /did you mean metrics/ });
-  t.throws(() => catalog.topicNamed('something'), { code: 'MDS_TOPIC_UNKNOWN' });
+  t.equal(catalog.topicNamed('default', 'metrics').topicId, 1);
+  t.throws(() => catalog.topicNamed('default', 'metrisc'), {
+    code: 'MDS_TOPIC_UNKNOWN',
+    message: /did you mean metrics/,
+  });
+  t.throws(() => catalog.topicNamed('default', 'something'), { code: 'MDS_TOPIC_UNKNOWN' });
 });
 
 t.test('topics of other tenants are not there, and equal requests give the same plan', async (t) => {
   const catalog = new Catalog();
   catalog.update({ 1: topic('metrics'), 2: topic('secret', { topicId: 2, tenant: 'other' }) });
-  t.throws(() => catalog.topicNamed('secret'), { code: 'MDS_TOPIC_UNKNOWN' });
-  const metrics = catalog.topicNamed('metrics');
+  t.throws(() => catalog.topicNamed('default', 'secret'), { code: 'MDS_TOPIC_UNKNOWN' });
+  const metrics = catalog.topicNamed('default', 'metrics');
   t.equal(catalog.planFor(metrics, { filter: 'n > 1' }, 'json'), catalog.planFor(metrics, { filter: 'n > 1' }, 'json'));
   t.throws(() => catalog.planFor(metrics, { filter: 'm > 1' }, 'json'), { code: 'MDS_FILTER_UNKNOWN_FIELD' });
   t.throws(() => catalog.planFor({ ...metrics, schema: '"string"' }, {}, 'json'), { code: 'MDS_SCHEMA_NOT_RECORD' });

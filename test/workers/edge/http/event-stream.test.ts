@@ -3,13 +3,13 @@ import { CLOSE_CODES } from '../../../../schemas/close-codes.ts';
 import { MdsError } from '../../../../schemas/errors.ts';
 import { EventStream } from '../../../../workers/edge/http/event-stream.ts';
 import type { HttpLimits } from '../../../../workers/edge/http/http-client.ts';
-import { anExchange, flushed, HttpWorld, IDENTITY, PlayedSubscription } from './http-world.ts';
+import { anExchange, aSeat, flushed, HttpWorld, PlayedSubscription } from './http-world.ts';
 import { StreamReader } from './stream-reader.ts';
 
 function setUp(limits: Partial<HttpLimits> = {}) {
   const world = new HttpWorld(limits);
   const { exchange, response } = anExchange();
-  const stream = new EventStream(world.context, exchange, 1, IDENTITY);
+  const stream = new EventStream(world.context, exchange, aSeat());
   const subscription = new PlayedSubscription(stream.output);
   stream.start(() => subscription);
   const read = (): StreamReader => {
@@ -38,7 +38,7 @@ t.test('nothing is answered before the subscription has begun', async (t) => {
 t.test('what makes a subscription impossible is an answer of its own', async (t) => {
   const world = new HttpWorld();
   const { exchange, response } = anExchange();
-  const stream = new EventStream(world.context, exchange, 1, IDENTITY);
+  const stream = new EventStream(world.context, exchange, aSeat());
   stream.start(() => {
     throw new MdsError('MDS_TOPIC_UNKNOWN', { topic: 't' });
   });

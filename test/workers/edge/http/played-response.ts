@@ -74,6 +74,10 @@ export class PlayedResponse implements RawResponse {
     return new TextEncoder().encode('127.0.0.1').buffer;
   }
 
+  getRemoteAddress(): ArrayBuffer {
+    return Uint8Array.of(127, 0, 0, 1).buffer;
+  }
+
   /** The reader takes so much more, and the network says so. What is kept goes on only with the next write, as it really is. */
   drain(bytes: number): void {
     this.roomBytes += bytes;
