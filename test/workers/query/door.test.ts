@@ -105,7 +105,7 @@ async function aServer(t: Test) {
   const current = AUTHENTICATOR.current;
   const live = new LiveQueries({ rollups, service, current, ...limits, now, onBug: (error) => t.fail(String(error)) });
   const recent = new RecentService({ readers: [], schema: async () => null, now });
-  const named = (of: string, name: string): CatalogTopic => {
+  const named = async (of: string, name: string): Promise<CatalogTopic> => {
     if (of === tenant && name === TOPIC.name) return TOPIC;
     throw new MdsError('MDS_TOPIC_UNKNOWN', { topic: name, hint: '' });
   };

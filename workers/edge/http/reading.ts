@@ -1,12 +1,12 @@
 // What somebody may read of what they ask for over HTTP: the topic, and the filter that is planned.
 
+import { afterLook } from '../../../platform/catalog-look.ts';
 import type { AvroRecord } from '../../../schemas/avro/avro-type.ts';
 import type { CatalogTopic } from '../../../schemas/coordination.ts';
 import { MdsError } from '../../../schemas/errors.ts';
 import type { SubscribeMessage } from '../../../schemas/frames.ts';
 import { type Identity, mayDo } from '../../../schemas/identity/identity.ts';
 import { readingFilter } from '../../../schemas/identity/reading-filter.ts';
-import { afterLook } from '../awaited-subscription.ts';
 
 export interface ReadTopics {
   /** @throws MdsError `MDS_TOPIC_UNKNOWN` */
