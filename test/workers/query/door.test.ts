@@ -100,7 +100,7 @@ async function aServer(t: Test) {
   const rollup = aRollup();
   const rollups = { of: async () => rollup };
   const now = (): number => NOW_MS;
-  const service = new AggregateService({ rollups, maxRows: 1000, maxAnswerBytes: 100_000, now });
+  const service = new AggregateService({ rollups, maxRows: 1000, maxAnswerBytes: 100_000, maxKnownRows: 1000, now });
   const limits = { maxReaders: 9, maxReadersPerTenant: 3, maxRows: 100 };
   const current = AUTHENTICATOR.current;
   const live = new LiveQueries({ rollups, service, current, ...limits, now, onBug: (error) => t.fail(String(error)) });
