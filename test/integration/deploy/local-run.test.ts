@@ -131,7 +131,7 @@ t.test('a tenant is made, its admin logs in, and gives keys that can do one thin
   publisher = await good(lead.mds('keys', 'create', 'shop', '--grant', 'publish:orders', '--expires', '1d'));
   const onlySre = ['--grant', 'subscribe:orders', '--filter', 'labels["team"] == "sre"'];
   reader = await good(lead.mds('keys', 'create', 'screens', ...onlySre));
-  t.match(await lead.mds('keys'), { stdout: /\nmds_\w+ +screens +valid +subscribe:orders/ });
+  t.match(await lead.mds('keys'), { stdout: /\nmds_\w+ +screens +valid +subscribe:orders \(filtered\)/ });
 });
 
 t.test('what is published arrives, as far as the mandatory filter lets it', async (t) => {
