@@ -3,6 +3,7 @@
 
 import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
+import { Redis } from 'ioredis';
 import t from 'tap';
 import { decodeResumeToken } from '../../../schemas/resume-token.ts';
 import { settled, startEventStream } from '../harness/event-stream.ts';
@@ -56,6 +57,27 @@ t.test(
     }
   },
 );
+
+t.test('a ticket is good once, and Redis has nothing that could be used', async (t) => {
+  const make = async (): Promise<string> => {
+    const response = await fetch(`${url}/v1/tickets`, { method: 'POST' });
+    t.equal(response.status, 201);
+    return (await response.json()).ticket;
+  };
+  const use = async (ticket: string): Promise<number> =>
+    (await fetch(eventsOf(topic.name, { ticket }), { method: 'HEAD' })).status;
+  const ticket = await make();
+  t.equal(await use(ticket), 200);
+  t.equal(await use(ticket), 401, 'a second time');
+  t.equal(await use('x'.repeat(32)), 401, 'one that nobody made');
+  const unused = await make();
+  const redis = new Redis(service.stack.env.MDS_REDIS_URL ?? '');
+  t.teardown(() => redis.disconnect());
+  const keys = await redis.keys(`${service.namespace.env.MDS_REDIS_PREFIX}:ticket:*`);
+  t.equal(keys.length, 1);
+  t.notMatch(`${keys} ${await redis.mget(keys)}`, unused);
+  t.ok((await redis.pttl(keys[0] ?? '')) <= 30_000);
+});
 
 t.test('HEAD and a page that asks first are answered, and nobody has to wait for it', async (t) => {
   const head = await fetch(eventsOf(topic.name), { method: 'HEAD' });
