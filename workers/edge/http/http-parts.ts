@@ -1,13 +1,13 @@
 // Puts the parts of the HTTP door together, on what the edge has anyway: its subscriptions, its connections, its limits.
 
 import { randomBytes } from 'node:crypto';
+import { afterLook } from '../../../platform/catalog-look.ts';
 import type { Authenticator } from '../../../platform/identity/authenticator.ts';
 import type { Logger } from '../../../platform/log.ts';
 import type { ErrorBook } from '../../../platform/management/error-book.ts';
 import type { Metrics } from '../../../platform/metrics.ts';
 import type { Redis } from '../../../platform/redis.ts';
 import { MdsError, reasonOf } from '../../../schemas/errors.ts';
-import { afterLook } from '../awaited-subscription.ts';
 import type { EdgeConfig } from '../config.ts';
 import type { Connections } from '../connections.ts';
 import type { Delivery } from '../delivery.ts';

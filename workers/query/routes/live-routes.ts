@@ -3,7 +3,7 @@
 import { GRANT } from '../../../platform/http-door/access.ts';
 import type { App } from '../../../platform/rest-app.ts';
 import type { TopicCatalog } from '../../../platform/topic-catalog.ts';
-import { LiveQuery } from '../../../schemas/api/live.ts';
+import { LiveQuery, StreamedMessage } from '../../../schemas/api/live.ts';
 import { asMdsError } from '../http-server.ts';
 import type { LiveQueries, LiveSubscription } from '../live/live-queries.ts';
 import { endMessage } from '../live/live-query.ts';
@@ -30,12 +30,12 @@ export function liveRoutes(app: App, { catalog, live }: LiveRouteParts): void {
       params: ByTopic,
       querystring: LiveQuery,
       response: {
-        200: { description: 'A stream of events.', content: { 'text/event-stream': { schema: { type: 'string' } } } },
+        200: { description: 'A stream of events.', content: { 'text/event-stream': { schema: StreamedMessage } } },
         ...problemsOf(...AGGREGATE_CODES, 'MDS_LIVE_TOO_MANY'),
       },
     },
     handler: async ({ identity, params, query }, reply) => {
-      const topic = catalog.named(identity.tenant, params.topic);
+      const topic = await catalog.named(identity.tenant, params.topic);
       const { raw } = reply;
       let subscription: LiveSubscription | undefined;
       const sink = eventStreamSink(raw, () => subscription?.resume());
@@ -65,7 +65,7 @@ export function liveRoutes(app: App, { catalog, live }: LiveRouteParts): void {
       socket.on('message', () => sink.end(endMessage(SPOKEN_TO)));
       try {
         const { identity, params, query } = request;
-        const topic = catalog.named(identity.tenant, params.topic);
+        const topic = await catalog.named(identity.tenant, params.topic);
         subscription = await live.subscribe(identity, topic, query, sink);
         const { leave } = subscription;
         if (socket.readyState !== socket.OPEN) leave();
