@@ -74,7 +74,7 @@ t.test('a tenant that has all it may have is told so, and others are not', async
   const late = WireSubscriber.knock(url, { header: beta.credential });
   t.match(await late.frame('goodbye'), { code: 'MDS_QUOTA_EXCEEDED' });
   const response = await fetch(`${httpUrl}/v1/topics/metrics/events`, {
-    headers: { accept: 'text/event-stream', authorization: `Bearer ${beta.credential}` },
+    headers: { accept: 'application/json', authorization: `Bearer ${beta.credential}` },
   });
   t.equal(response.status, 429);
   t.ok(response.headers.has('retry-after'));
