@@ -1,7 +1,9 @@
 // What Last-Event-ID can be besides right: corrupt, of another topic, older than what Kafka holds. And long polls by curl alone,
-// over kills of the edge.
+// and a reader with nothing but fetch, over kills of the edge.
 
-import { execFile } from 'node:child_process';
+import { execFile, spawn } from 'node:child_process';
+import { createInterface } from 'node:readline';
+import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { Redis } from 'ioredis';
 import t from 'tap';
@@ -16,6 +18,7 @@ import { until } from '../harness/until.ts';
 import { deleteRecords } from '../stream/delete-records.ts';
 
 const run = promisify(execFile);
+const EXAMPLE = fileURLToPath(new URL('../../../docs/examples/event-stream.ts', import.meta.url));
 const TIMEOUT_MS = 60_000;
 const EVENTS = 300;
 const DELETED = 200;
@@ -166,5 +169,31 @@ t.test('curl in a loop, while the edge is killed, gets each event once', async (
   await stream.stop();
   const ledger = await settled({ stream, filter: FILTER, received, after: start });
   t.comment(`curl, ${polls} polls, ${KILLS} kills -9 of the edge: ${ledgerText(ledger)}`);
+  t.same(faultsOf(ledger), NO_FAULTS);
+});
+
+t.test('the example that reads with fetch gets each event once over a kill of the edge', async (t) => {
+  const example = spawn(
+    process.execPath,
+    [EXAMPLE, eventsOf(other.name, { filter: FILTER.cel, lastEventId: await idOf(other.name) })],
+    {
+      stdio: ['ignore', 'pipe', 'ignore'],
+    },
+  );
+  t.teardown(() => example.kill());
+  const received: ReceivedEvent[] = [];
+  createInterface(example.stdout).on('line', (line) => {
+    const { cursor, event } = JSON.parse(line);
+    received.push({ partition: cursor[0], offset: cursor[1], index: cursor[2], data: event });
+  });
+  const start = decodeResumeToken(await idOf(other.name)).position;
+  const stream = await startEventStream({ brokers, topic: other, eventsPerSecond: EVENTS_PER_SECOND });
+  t.teardown(() => stream.close());
+  await until('events', TIMEOUT_MS, () => received.length >= 200);
+  await service.edge(0).end('SIGKILL');
+  await service.edge(0).start();
+  await stream.stop();
+  const ledger = await settled({ stream, filter: FILTER, received, after: start });
+  t.comment(`fetch, a kill -9 of the edge: ${ledgerText(ledger)}`);
   t.same(faultsOf(ledger), NO_FAULTS);
 });
