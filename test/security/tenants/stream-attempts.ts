@@ -21,8 +21,8 @@ export function messagesOf({ topicId }: Pick<Victim, 'topicId'>): Readonly<Recor
       { type: 'subscribe', id: 'd', topic, overflow: 'drop' },
     ],
     consume: ({ subscription }) => [{ type: 'consume', id: 'a', subscription, consumer: 'thief' }],
-    ack: ({ subscription }) => [{ type: 'ack', id: subscription, seq: 1, upTo: [[0, 0, 0]] }],
-    nack: ({ subscription }) => [{ type: 'nack', id: subscription, seq: 1, events: [[0, 0, 0]] }],
+    ack: ({ subscription }) => [{ type: 'ack', id: subscription, seq: 1, upTo: [[0, 1, 0]] }],
+    nack: ({ subscription }) => [{ type: 'nack', id: subscription, seq: 1, cursors: [[0, 1, 0]] }],
     unsubscribe: ({ subscription }) => [{ type: 'unsubscribe', id: subscription }],
     ping: ({ topic }) => [{ type: 'ping', id: topic.slice(0, 8) }],
     auth: ({ key }) => [{ type: 'auth', credential: `mds_${key}_${'x'.repeat(43)}` }],
@@ -32,7 +32,7 @@ export function messagesOf({ topicId }: Pick<Victim, 'topicId'>): Readonly<Recor
 /** Long enough for an edge that looks into Redis before it calls a topic unknown. */
 const QUIET_MS = 1500;
 
-/** @returns what was seen, until the answer to a ping that was sent behind them, or the end */
+/** @returns the words of all answers but to the ping that was sent behind them, until that or the end */
 export async function tryMessages(
   client: RawWebSocket,
   messages: readonly object[],
@@ -45,5 +45,9 @@ export async function tryMessages(
   if (isKnown) await client.until(() => client.isEnded || client.seen.includes('answer:behind'), 'the answer behind');
   const deadlineMs = performance.now() + QUIET_MS;
   while (!client.isEnded && answers().length < messages.length && performance.now() < deadlineMs) await sleep(20);
-  return [...client.seen].sort();
+  const errors = client.messages
+    .map((one) => JSON.parse(one))
+    .filter(({ type }) => type === 'error')
+    .map(({ code, message: words }) => `${code} ${words}`);
+  return [...client.seen.filter((what) => !what.startsWith('error')), ...errors].sort();
 }

@@ -37,7 +37,7 @@ const doors: readonly Door[] = [
   httpDoor('ingest door', ingest.httpUrl, 'POST', events, [{ id: 'a' }]),
   httpDoor('query process', query.httpUrl, 'GET', `/v1/topics/${topic}/latest`),
   httpDoor('event stream', edgeUrl, 'GET', events, undefined, { accept: 'text/event-stream' }),
-  httpDoor('long poll', edgeUrl, 'GET', `${events}?wait=0s`),
+  httpDoor('long poll', edgeUrl, 'GET', `${events}?wait=0s`, undefined, { accept: 'application/json' }),
   httpDoor('tickets', edgeUrl, 'POST', '/v1/tickets'),
   ...streamDoors(guarded.service.edge(0)),
 ];
