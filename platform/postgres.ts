@@ -117,7 +117,11 @@ async function rollBack(client: pg.PoolClient): Promise<Error | undefined> {
 export function asPostgresError(error: unknown): unknown {
   if (error instanceof MdsError) return error;
   if (error instanceof Error && 'code' in error && NOT_STORABLE.has(error.code)) {
-    return new MdsError('MDS_REQUEST_INVALID', { problems: ['no text may have the character U+0000'] }, { cause: error });
+    return new MdsError(
+      'MDS_REQUEST_INVALID',
+      { problems: ['no text may have the character U+0000'] },
+      { cause: error },
+    );
   }
   if (!isConnectionError(error)) return error;
   return new MdsError(

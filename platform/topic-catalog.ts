@@ -4,6 +4,7 @@
 import { CatalogTopic, type RedisKeys, readMessage } from '../schemas/coordination.ts';
 import { MdsError, reasonOf } from '../schemas/errors.ts';
 import { nearestName } from '../schemas/nearest-name.ts';
+import { afterLook, CatalogLook } from './catalog-look.ts';
 import type { Logger } from './log.ts';
 import { type Redis, subscribeAtStart } from './redis.ts';
 
@@ -22,6 +23,7 @@ export class TopicCatalog {
   readonly #options: TopicCatalogOptions;
   #texts: ReadonlyMap<string, CatalogTopic> = new Map();
   #byName: ReadonlyMap<string, CatalogTopic> = new Map();
+  readonly #newLook = new CatalogLook(() => this.#hasRead());
   #timer: NodeJS.Timeout | undefined;
 
   constructor(options: TopicCatalogOptions) {
@@ -35,10 +37,10 @@ export class TopicCatalog {
   /** @param notices a connection of its own; it is in subscriber mode afterwards */
   async start(notices: Redis): Promise<void> {
     notices.on('message', (channel: string) => {
-      if (channel === this.#options.keys.notifyCatalog) this.#look();
+      if (channel === this.#options.keys.notifyCatalog) void this.#hasRead();
     });
     await subscribeAtStart(notices, 'subscribe', [this.#options.keys.notifyCatalog]);
-    this.#timer = setInterval(() => this.#look(), LOOK_INTERVAL_MS);
+    this.#timer = setInterval(() => void this.#hasRead(), LOOK_INTERVAL_MS);
     await this.read();
   }
 
@@ -46,8 +48,20 @@ export class TopicCatalog {
     clearInterval(this.#timer);
   }
 
-  /** @throws MdsError `MDS_TOPIC_UNKNOWN`, the same for another tenant's topic and for one that is not there */
-  named(tenant: string, name: string): CatalogTopic {
+  /**
+   * Reads the topics as they are now before it says that there is no such one.
+   *
+   * @throws MdsError `MDS_TOPIC_UNKNOWN`, the same for another tenant's topic and for one that is not there; or
+   *   `MDS_DEPENDENCY_UNAVAILABLE` when it could not be looked
+   */
+  named(tenant: string, name: string): Promise<CatalogTopic> {
+    return afterLook(
+      () => this.#named(tenant, name),
+      () => this.#newLook.anew(),
+    );
+  }
+
+  #named(tenant: string, name: string): CatalogTopic {
     const known = this.#byName.get(`${tenant}/${name}`);
     if (known) return known;
     const names = this.topics.flatMap((topic) => (topic.tenant === tenant ? [topic.name] : []));
@@ -56,11 +70,11 @@ export class TopicCatalog {
     throw new MdsError('MDS_TOPIC_UNKNOWN', { topic: name, hint, ...(didYouMean === undefined ? {} : { didYouMean }) });
   }
 
-  /** @throws when Redis is away */
-  async read(): Promise<void> {
+  /** @returns whether there were topics @throws when Redis is away */
+  async read(): Promise<boolean> {
     const { redis, keys, log, onChange } = this.#options;
     const found = Object.values(await redis.hgetall(keys.catalog));
-    if (found.length === 0) return;
+    if (found.length === 0) return false;
     const texts = new Map<string, CatalogTopic>();
     for (const text of found) {
       try {
@@ -73,11 +87,16 @@ export class TopicCatalog {
     this.#texts = texts;
     this.#byName = new Map([...texts.values()].map((topic) => [`${topic.tenant}/${topic.name}`, topic]));
     if (isChanged) onChange?.();
+    return true;
   }
 
-  #look(): void {
-    this.read().catch((error: unknown) => {
-      this.#options.log.debug({ reason: reasonOf(error) }, 'the catalog could not be read'); // read again soon
-    });
+  /** Never rejects: the last good copy serves on, and it is read again soon. */
+  async #hasRead(): Promise<boolean> {
+    try {
+      return await this.read();
+    } catch (error) {
+      this.#options.log.debug({ reason: reasonOf(error) }, 'the catalog could not be read');
+      return false;
+    }
   }
 }

@@ -36,7 +36,7 @@ export interface ConnectOptions {
    * Who the client is: an API key or a token, for edges and, with `api`, for the control plane. A function is asked before
    * each connect, and again before what it gave expires, which the service learns on the same connection.
    */
-  readonly credential?: Credential;
+  readonly credential?: Credential | undefined;
   /** The credential could not be renewed; the connection stays as long as the present one is valid, and it is tried again. */
   readonly onCredentialError?: (error: MdsError) => void;
   readonly onStateChange?: (state: ClientState) => void;

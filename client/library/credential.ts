@@ -2,6 +2,7 @@
 // before the last one expires.
 
 import { MdsError, reasonOf } from '../../schemas/errors.ts';
+import { withCredential } from './bearer-fetch.ts';
 import type { Clock, Fetch } from './runtime.ts';
 
 /** An API key or a token (JWT), without `Bearer`. */
@@ -59,12 +60,8 @@ const UNAUTHORIZED = 401;
 
 /** Shows the credential with each request; one that is refused is got anew, once. */
 export function authorizedFetch(fetch: Fetch, credentials: CredentialSource): Fetch {
-  const send = (url: string, init: RequestInit | undefined, credential: string | null): Promise<Response> => {
-    if (credential === null) return fetch(url, init);
-    const headers = new Headers(init?.headers);
-    headers.set('authorization', `Bearer ${credential}`);
-    return fetch(url, { ...init, headers });
-  };
+  const send = (url: string, init: RequestInit | undefined, credential: string | null): Promise<Response> =>
+    fetch(url, withCredential(init, credential));
   return async (url, init) => {
     const response = await send(url, init, await credentials.latest());
     if (response.status !== UNAUTHORIZED || !credentials.isRenewable) return response;

@@ -168,7 +168,9 @@ export class MdsClient {
   #onNoEdge(error: unknown): void {
     if (this.#state.state === 'closed') return;
     if (!(error instanceof MdsError)) throw error;
-    this.#retry(error, null);
+    // the control plane has refused what was got just now
+    if (error.code === 'MDS_UNAUTHENTICATED') this.#close(error);
+    else this.#retry(error, null);
   }
 
   #onWelcome(url: string, { edge, connection, identity }: WelcomeFrame): void {

@@ -8,7 +8,14 @@ export type AggregateFunction = (typeof FUNCTIONS)[number];
 
 const QUANTILES: Readonly<Record<'p50' | 'p90' | 'p99', number>> = { p50: 0.5, p90: 0.9, p99: 0.99 };
 
-export class Aggregate {
+/** What can say a quantile of values that it has counted. */
+export interface Quantiles {
+  /** @param q 0 to 1 @param total of all counts, above 0 */
+  quantile(q: number, total: number): number;
+}
+
+/** All but the sketch. */
+export class Numbers {
   /** Events, with a value or without. */
   count = 0;
   /** Events with a finite value: what all but `count` and `rate` are about. */
@@ -20,6 +27,37 @@ export class Aggregate {
   lastMicros = 0;
   /** Value of that event; 0 when `values` is 0. */
   last = 0;
+
+  mergeNumbers(
+    count: number,
+    values: number,
+    sum: number,
+    min: number,
+    max: number,
+    lastMicros: number,
+    last: number,
+  ): void {
+    this.takeLast(values, lastMicros, last);
+    this.count += count;
+    this.values += values;
+    this.sum += sum;
+    if (min < this.min) this.min = min;
+    if (max > this.max) this.max = max;
+  }
+
+  /** Of two events of the same microsecond the larger value wins: an order that needs no history. */
+  protected takeLast(values: number, micros: number, last: number): void {
+    if (values === 0) {
+      if (this.values === 0 && micros > this.lastMicros) this.lastMicros = micros;
+      return;
+    }
+    if (this.values > 0 && (micros < this.lastMicros || (micros === this.lastMicros && last <= this.last))) return;
+    this.lastMicros = micros;
+    this.last = last;
+  }
+}
+
+export class Aggregate extends Numbers {
   readonly sketch = new Sketch();
 
   /** @param value null, or not finite: the event counts, its value does not */
@@ -29,7 +67,7 @@ export class Aggregate {
       if (this.values === 0 && micros > this.lastMicros) this.lastMicros = micros;
       return;
     }
-    this.#takeLast(1, micros, value);
+    this.takeLast(1, micros, value);
     this.values += 1;
     this.sum += value;
     if (value < this.min) this.min = value;
@@ -41,39 +79,13 @@ export class Aggregate {
     this.mergeNumbers(other.count, other.values, other.sum, other.min, other.max, other.lastMicros, other.last);
     this.sketch.merge(other.sketch.keys, other.sketch.counts, 0, other.sketch.size);
   }
-
-  /** All but the sketch. */
-  mergeNumbers(
-    count: number,
-    values: number,
-    sum: number,
-    min: number,
-    max: number,
-    lastMicros: number,
-    last: number,
-  ): void {
-    this.#takeLast(values, lastMicros, last);
-    this.count += count;
-    this.values += values;
-    this.sum += sum;
-    if (min < this.min) this.min = min;
-    if (max > this.max) this.max = max;
-  }
-
-  /** Of two events of the same microsecond the larger value wins: an order that needs no history. */
-  #takeLast(values: number, micros: number, last: number): void {
-    if (values === 0) {
-      if (this.values === 0 && micros > this.lastMicros) this.lastMicros = micros;
-      return;
-    }
-    if (this.values > 0 && (micros < this.lastMicros || (micros === this.lastMicros && last <= this.last))) return;
-    this.lastMicros = micros;
-    this.last = last;
-  }
 }
 
-/** @returns null where there is no value to speak of */
-export function resultOf(name: AggregateFunction, of: Aggregate, windowMs: number): number | null {
+/**
+ * @param bins of the same values
+ * @returns null where there is no value to speak of
+ */
+export function resultOf(name: AggregateFunction, of: Numbers, bins: Quantiles, windowMs: number): number | null {
   if (name === 'count') return of.count;
   if (name === 'rate') return of.count / (windowMs / 1000);
   if (of.values === 0) return null;
@@ -87,6 +99,6 @@ export function resultOf(name: AggregateFunction, of: Aggregate, windowMs: numbe
     case 'max':
       return of.max;
     default:
-      return Math.min(of.max, Math.max(of.min, of.sketch.quantile(QUANTILES[name], of.values)));
+      return Math.min(of.max, Math.max(of.min, bins.quantile(QUANTILES[name], of.values)));
   }
 }

@@ -34,7 +34,7 @@ export function keyOf(value: number): number {
 }
 
 /** The value in the middle of a bin, by the sketch's own measure. */
-function middleOf(key: number): number {
+export function middleOf(key: number): number {
   if (key === 0) return 0;
   const middle = (2 * GAMMA ** (Math.abs(key) - KEY_OFFSET)) / (GAMMA + 1);
   return key < 0 ? -middle : middle;

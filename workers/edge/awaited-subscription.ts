@@ -2,8 +2,8 @@
 // grown, and its notice was lost. Only what Redis holds now can say that there is no such topic, since a client gives up
 // over that answer.
 
+import { catalogIsAway, mayBeMended } from '../../platform/catalog-look.ts';
 import type { SubscriptionView } from '../../schemas/connection-control.ts';
-import { MdsError, type MdsErrorCode } from '../../schemas/errors.ts';
 import type { Identity } from '../../schemas/identity/identity.ts';
 import type { AskingClient, ClientSubscription } from './client.ts';
 
@@ -72,24 +72,6 @@ export class AwaitedSubscription implements ClientSubscription {
   }
 }
 
-/**
- * The same for one who can wait: tries, and once more after a look.
- *
- * @throws MdsError what trying throws the second time, or `MDS_DEPENDENCY_UNAVAILABLE` when nobody could look
- */
-export async function afterLook<Found>(
-  tryIt: () => Found | Promise<Found>,
-  lookAnew: () => Promise<boolean>,
-): Promise<Found> {
-  try {
-    return await tryIt();
-  } catch (error) {
-    if (!mayBeMended(error)) throw error;
-    if (!(await lookAnew())) throw catalogIsAway(error);
-    return tryIt();
-  }
-}
-
 const NOTHING_YET: Omit<SubscriptionView, 'id'> = {
   kind: 'shared',
   topic: '',
@@ -102,17 +84,3 @@ const NOTHING_YET: Omit<SubscriptionView, 'id'> = {
   inFlightEvents: 0,
   latencyMs: null,
 };
-
-const MENDED_BY_A_LOOK: ReadonlySet<MdsErrorCode> = new Set([
-  'MDS_TOPIC_UNKNOWN',
-  'MDS_TOKEN_WRONG_TOPIC', // deleted and created anew
-  'MDS_TOPIC_BEHIND',
-]);
-
-/** Whether an old copy of the catalog may be the reason. */
-export const mayBeMended = (error: unknown): boolean => error instanceof MdsError && MENDED_BY_A_LOOK.has(error.code);
-
-function catalogIsAway(cause: unknown): MdsError {
-  const reason = 'it could not be read from Redis';
-  return new MdsError('MDS_DEPENDENCY_UNAVAILABLE', { dependency: 'The topic catalog', reason }, { cause });
-}

@@ -1,7 +1,7 @@
 // Reads the topic catalog from Redis into the edge's copy: when there is a notice, now and then without one, and when
 // somebody asks for a topic that the copy lacks.
 
-import { setTimeout as delay } from 'node:timers/promises';
+import { CatalogLook } from '../../platform/catalog-look.ts';
 import type { Health } from '../../platform/health.ts';
 import type { Logger } from '../../platform/log.ts';
 import { type Redis, subscribeAtStart } from '../../platform/redis.ts';
@@ -18,14 +18,9 @@ export interface CatalogReaderOptions {
   readonly onChange: () => void;
 }
 
-/** Clients that ask for topics which do not exist cost a reading each tenth of a second, however many they are. */
-const LOOK_INTERVAL_MS = 100;
-
 export class CatalogReader {
   readonly #options: CatalogReaderOptions;
-  /** A reading that has not begun yet. */
-  #nextLook: Promise<boolean> | null = null;
-  #lastLookMs = Number.NEGATIVE_INFINITY;
+  readonly #look = new CatalogLook(() => this.read());
   /** So that the same problem is logged once. */
   #lastProblem = '';
 
@@ -49,15 +44,7 @@ export class CatalogReader {
    * @returns whether there were topics; false: Redis is away, or has forgotten them
    */
   lookAnew(): Promise<boolean> {
-    this.#nextLook ??= this.#look();
-    return this.#nextLook;
-  }
-
-  async #look(): Promise<boolean> {
-    await delay(Math.max(0, this.#lastLookMs + LOOK_INTERVAL_MS - performance.now()));
-    this.#nextLook = null;
-    this.#lastLookMs = performance.now();
-    return this.read();
+    return this.#look.anew();
   }
 
   /**

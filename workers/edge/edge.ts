@@ -45,13 +45,14 @@ import { RepairLog } from './repair/repair-log.ts';
 import { ReplayClient } from './replay-client.ts';
 import { pushReplayRequest } from './replay-queue.ts';
 import { SlowClients } from './slow-clients.ts';
+import { STREAM_PATH } from './stream-path.ts';
 import { SubscriptionDoor } from './subscription-door.ts';
 import { type Levels, Telemetry } from './telemetry.ts';
 import type { TenantRates } from './tenants/tenant-account.ts';
 import { TenantAccounts } from './tenants/tenant-accounts.ts';
 import { Turns } from './tenants/turns.ts';
 import { UsageExchange } from './tenants/usage-exchange.ts';
-import { STREAM_PATH, startWebSocketServer, type WebSocketServer } from './websocket-server.ts';
+import { startWebSocketServer, type WebSocketServer } from './websocket-server.ts';
 
 type Context = ProcessContext<EdgeConfig>;
 

@@ -1,7 +1,8 @@
 // Where a client's wish goes: to the channel it shares with others, or to a follower of its own.
 
+import { mayBeMended } from '../../platform/catalog-look.ts';
 import type { ConsumeMessage, SubscribeMessage } from '../../schemas/frames.ts';
-import { AwaitedSubscription, mayBeMended } from './awaited-subscription.ts';
+import { AwaitedSubscription } from './awaited-subscription.ts';
 import type { AskingClient, Client, ClientSubscription } from './client.ts';
 import type { SpokenClient } from './client-output.ts';
 import type { Delivery } from './delivery.ts';

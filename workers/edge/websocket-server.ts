@@ -11,8 +11,8 @@ import type { PlanFormat } from '../../schemas/plan/plan.ts';
 import type { Socket } from './connection.ts';
 import { readUpgrade } from './entry/upgrade-credential.ts';
 import type { RawRequest, RawResponse } from './http/exchange.ts';
+import { STREAM_PATH } from './stream-path.ts';
 
-export const STREAM_PATH = '/v1/stream';
 /** A message above the limit but below this many times it is read, so that its sender can be told what was wrong. */
 const READ_LIMIT_FACTOR = 16;
 /** A websocket may not idle for less (uWebSockets.js counts in steps of 4 s). */

@@ -29,9 +29,9 @@ export class Admission {
   }
 
   /** @throws MdsError `MDS_FORBIDDEN`, `MDS_TOPIC_UNKNOWN`, `MDS_QUOTA_EXCEEDED` or `MDS_INGEST_BUSY` */
-  admit(identity: Identity, topic: string): Admitted {
+  async admit(identity: Identity, topic: string): Promise<Admitted> {
     const { limit, quota } = this.#options;
-    const known = this.known(identity, topic);
+    const known = await this.known(identity, topic);
     quota.check(identity.tenant);
     if (this.#inFlight >= limit) throw new MdsError('MDS_INGEST_BUSY', { limit });
     this.#inFlight++;
@@ -44,12 +44,12 @@ export class Admission {
   }
 
   /** For what the operator's configuration allows. @throws MdsError `MDS_TOPIC_UNKNOWN` */
-  topic(tenant: string, topic: string): KnownTopic {
+  topic(tenant: string, topic: string): Promise<KnownTopic> {
     return this.#options.topics.named(tenant, topic);
   }
 
   /** @throws MdsError `MDS_FORBIDDEN`, whether or not there is such a topic, or `MDS_TOPIC_UNKNOWN` */
-  known(identity: Identity, topic: string): KnownTopic {
+  async known(identity: Identity, topic: string): Promise<KnownTopic> {
     demandAction(identity, 'publish', topic);
     return this.#options.topics.named(identity.tenant, topic);
   }

@@ -83,7 +83,7 @@ function addDoor(
   app.post<{ Params: { topic: string }; Body: Buffer | undefined }>(door.path, {
     config: { access: GRANT('publish', { param: 'topic' }) },
     onRequest: async ({ raw, params, identity }, reply) => {
-      const entry = admission.admit(identity, params.topic);
+      const entry = await admission.admit(identity, params.topic);
       if (reply.raw.destroyed) entry.leave();
       else reply.raw.once('close', entry.leave);
       admitted.set(raw, entry);

@@ -1,6 +1,7 @@
 // The topics that events may be sent to, as the control plane writes them into Redis, each with the reader of its schema.
 // The last good copy is kept while Redis is empty or away.
 
+import { afterLook, CatalogLook } from '../../platform/catalog-look.ts';
 import type { Logger } from '../../platform/log.ts';
 import { type Redis, subscribeAtStart } from '../../platform/redis.ts';
 import { CatalogTopic, type RedisKeys, readMessage } from '../../schemas/coordination.ts';
@@ -27,6 +28,7 @@ export class TopicReaders {
   readonly #options: TopicReadersOptions;
   readonly #byText = new Map<string, KnownTopic>();
   #byName: ReadonlyMap<string, KnownTopic> = new Map();
+  readonly #newLook = new CatalogLook(() => this.#hasRead());
   #timer: NodeJS.Timeout | undefined;
 
   constructor(options: TopicReadersOptions) {
@@ -35,48 +37,52 @@ export class TopicReaders {
 
   /** @param notices a connection of its own; it is in subscriber mode afterwards */
   async start(notices: Redis): Promise<void> {
-    notices.on('message', () => this.#look());
+    notices.on('message', () => void this.#hasRead());
     await subscribeAtStart(notices, 'subscribe', [this.#options.keys.notifyCatalog]);
-    this.#timer = setInterval(() => this.#look(), LOOK_INTERVAL_MS);
-    await this.#readOrWait();
+    this.#timer = setInterval(() => void this.#hasRead(), LOOK_INTERVAL_MS);
+    await this.#hasRead();
   }
 
   stop(): void {
     clearInterval(this.#timer);
   }
 
-  /** @throws MdsError `MDS_TOPIC_UNKNOWN`; or `MDS_DEPENDENCY_UNAVAILABLE` while no topics are known at all */
-  named(tenant: string, name: string): KnownTopic {
+  /**
+   * Reads the topics as they are now before it says that there is no such one.
+   *
+   * @throws MdsError `MDS_TOPIC_UNKNOWN`; or `MDS_DEPENDENCY_UNAVAILABLE` when there are no topics at all, or it could not be
+   *   looked: a sender that is told "unknown" gives up, and this passes
+   */
+  named(tenant: string, name: string): Promise<KnownTopic> {
+    return afterLook(
+      () => this.#named(tenant, name),
+      () => this.#newLook.anew(),
+    );
+  }
+
+  #named(tenant: string, name: string): KnownTopic {
     const known = this.#byName.get(`${tenant}/${name}`);
     if (known) return known;
-    if (this.#byName.size === 0) {
-      // a sender that is told "unknown" gives up, and this passes
-      const details = { dependency: 'The list of topics (control plane, Redis)', reason: 'it is empty so far' };
-      throw new MdsError('MDS_DEPENDENCY_UNAVAILABLE', details);
-    }
     const names = [...this.#byName.values()].flatMap(({ topic }) => (topic.tenant === tenant ? [topic.name] : []));
     const didYouMean = nearestName(name, names);
     const hint = didYouMean === undefined ? '' : ` (did you mean ${didYouMean}?)`;
     throw new MdsError('MDS_TOPIC_UNKNOWN', { topic: name, hint, ...(didYouMean === undefined ? {} : { didYouMean }) });
   }
 
-  #look(): void {
-    void this.#readOrWait();
-  }
-
-  /** Never rejects: it is read again soon. */
-  async #readOrWait(): Promise<void> {
+  /** Never rejects: it is read again soon. @returns whether there were topics */
+  async #hasRead(): Promise<boolean> {
     try {
-      await this.#read();
+      return await this.#read();
     } catch (error) {
       this.#options.log.debug({ reason: reasonOf(error) }, 'the catalog could not be read');
+      return false;
     }
   }
 
-  async #read(): Promise<void> {
+  async #read(): Promise<boolean> {
     const { redis, keys, log, maxEvents } = this.#options;
     const texts = Object.values(await redis.hgetall(keys.catalog));
-    if (texts.length === 0) return;
+    if (texts.length === 0) return false;
     const byName = new Map<string, KnownTopic>();
     for (const text of texts) {
       let known = this.#byText.get(text);
@@ -94,5 +100,6 @@ export class TopicReaders {
     }
     for (const text of this.#byText.keys()) if (!texts.includes(text)) this.#byText.delete(text);
     this.#byName = byName;
+    return true;
   }
 }

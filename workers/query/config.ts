@@ -43,6 +43,13 @@ export const queryConfig = Type.Object({
     unit: 'bytes',
     description: 'Answers that are kept for whoever asks the same again before something new was stored.',
   }),
+  queryKnownRows: Type.Integer({
+    default: 200_000,
+    minimum: 0,
+    maximum: 50_000_000,
+    description:
+      'Rows of windows that are kept for whoever asks the same after new events: only the windows they fall into are made anew. 200,000 take about 60 MB.',
+  }),
   queryReaders: Type.Integer({
     default: 4,
     minimum: 1,

@@ -51,6 +51,7 @@ export async function startQuery(context: ProcessContext<QueryConfig>): Promise<
     rollups,
     maxRows: config.queryMaxRows,
     maxAnswerBytes: config.queryAnswerCacheBytes,
+    maxKnownRows: config.queryKnownRows,
     now: Date.now,
   });
   const live = new LiveQueries({

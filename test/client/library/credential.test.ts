@@ -206,6 +206,15 @@ t.test('the control plane is shown it too, and once more anew when it refuses', 
   client.close();
 });
 
+t.test('a control plane that refuses what was got just now is the end', async (t) => {
+  const fetch = async (): Promise<Response> => Response.json({ code: 'MDS_UNAUTHENTICATED' }, { status: 401 });
+  for (const credential of [undefined, 'secret', aSource().credential]) {
+    const { client } = await aClient({ api: 'http://api.test', credential }, aWorld({ fetch }));
+    await settle();
+    t.match(client.state, { state: 'closed', error: { code: 'MDS_UNAUTHENTICATED' } });
+  }
+});
+
 t.test('a function that never answers, or gives no text, counts as one that fails', async (t) => {
   const clock = new FakeClock();
   const silent = new CredentialSource(() => new Promise<string>(() => {}), clock).renew();

@@ -6,7 +6,6 @@ import type { TestProcess } from '../harness/processes.ts';
 import type { TopicInfo } from '../harness/rest-client.ts';
 import { startService, type TestService } from '../harness/service.ts';
 import { readEvents, type StoredEvent } from '../harness/topic-events.ts';
-import { until } from '../harness/until.ts';
 
 export interface MonitoringEvent {
   readonly id: string;
@@ -24,8 +23,7 @@ export interface MonitoringEvent {
   readonly traceId: string | null;
 }
 
-const KNOWN_TIMEOUT_MS = 20_000;
-const SCHEMA = JSON.parse(readFileSync('schemas/avro/events/MonitoringEvent.avsc', 'utf8'));
+export const SCHEMA = JSON.parse(readFileSync('schemas/avro/events/MonitoringEvent.avsc', 'utf8'));
 
 export class IngestStage {
   readonly service: TestService;
@@ -51,18 +49,9 @@ export class IngestStage {
     return this.service.stack.env.MDS_KAFKA_BROKERS ?? '';
   }
 
-  /** A topic of MonitoringEvents that the door knows. */
-  async topic(name: string, schema: unknown = SCHEMA): Promise<TopicInfo> {
-    const topic = await this.service.api.createTopic({
-      name: `${name}-${this.service.namespace.id}`,
-      partitions: 2,
-      schema,
-    });
-    await until('the door to know the topic', KNOWN_TIMEOUT_MS, async () => {
-      const answer = await this.post(`/v1/topics/${topic.name}/events`, '[]', { 'content-type': 'application/json' });
-      return answer.status === 200;
-    });
-    return topic;
+  /** A topic of MonitoringEvents. */
+  topic(name: string, schema: unknown = SCHEMA): Promise<TopicInfo> {
+    return this.service.api.createTopic({ name: `${name}-${this.service.namespace.id}`, partitions: 2, schema });
   }
 
   async post(path: string, body: string | Uint8Array, headers: Readonly<Record<string, string>>): Promise<Answer> {

@@ -74,12 +74,12 @@ t.test('functions say what they are about', async (t) => {
     { value: null, micros: 2 },
     { value: 8, micros: 3 },
   ]);
-  t.equal(resultOf('count', of, 1000), 3, 'events, with a value or without');
-  t.equal(resultOf('rate', of, 60_000), 0.05, 'events a second');
-  t.equal(resultOf('avg', of, 1000), 6, 'of the values alone');
-  t.ok(Math.abs((resultOf('p99', of, 1000) ?? 0) - 8) <= 0.08, 'of two values the larger one');
+  t.equal(resultOf('count', of, of.sketch, 1000), 3, 'events, with a value or without');
+  t.equal(resultOf('rate', of, of.sketch, 60_000), 0.05, 'events a second');
+  t.equal(resultOf('avg', of, of.sketch, 1000), 6, 'of the values alone');
+  t.ok(Math.abs((resultOf('p99', of, of.sketch, 1000) ?? 0) - 8) <= 0.08, 'of two values the larger one');
   t.equal(of.last, 8);
   const none = aggregateOf([{ value: null, micros: 7 }]);
-  t.equal(resultOf('max', none, 1000), null, 'no values, no maximum');
+  t.equal(resultOf('max', none, none.sketch, 1000), null, 'no values, no maximum');
   t.equal(none.lastMicros, 7);
 });

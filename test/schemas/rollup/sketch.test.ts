@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import fc from 'fast-check';
 import t from 'tap';
+import { DenseBins } from '../../../schemas/rollup/dense-bins.ts';
 import { RELATIVE_ERROR, Sketch } from '../../../schemas/rollup/sketch.ts';
 import { RUNS } from '../damage.ts';
 
@@ -43,6 +44,23 @@ t.test('merged sketches are the sketch of all values, in whatever order and grou
       }
       assert.deepEqual(binsOf(merged), binsOf(sketchOf(parts.flat())));
     }),
+    { numRuns: RUNS },
+  );
+});
+
+t.test('dense bins say what the sketch of all values says, each time they are used again', async () => {
+  const bins = new DenseBins();
+  fc.assert(
+    fc.property(
+      fc.array(fc.array(anyValue, { minLength: 1, maxLength: 30 }), { minLength: 1, maxLength: 8 }),
+      fc.double({ min: 0, max: 1, noNaN: true }),
+      (parts, q) => {
+        const all = parts.flat();
+        for (const part of parts) bins.add(sketchOf(part));
+        assert.equal(bins.quantile(q, all.length), sketchOf(all).quantile(q, all.length));
+        bins.clear();
+      },
+    ),
     { numRuns: RUNS },
   );
 });

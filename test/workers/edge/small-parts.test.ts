@@ -4,7 +4,7 @@ import t from 'tap';
 import type { ReplayRequest } from '../../../schemas/coordination.ts';
 import { Catalog } from '../../../workers/edge/catalog.ts';
 import { LatencyWindow } from '../../../workers/edge/latency-window.ts';
-import { isOriginAllowed } from '../../../workers/edge/origin-check.ts';
+import { isHostAllowed, isOriginAllowed } from '../../../workers/edge/origin-check.ts';
 import { ReplayClient, type ReplayListener } from '../../../workers/edge/replay-client.ts';
 import { TokenBucket } from '../../../workers/edge/token-bucket.ts';
 
@@ -23,6 +23,16 @@ t.test('origins: none, loopback and the listed ones may connect', async (t) => {
     t.notOk(isOriginAllowed(origin, ['https://ok.example']), origin);
   }
   t.ok(isOriginAllowed('https://evil.example', ['*']));
+});
+
+t.test('a name that was bent to this machine is none of its own', (t) => {
+  const allowed = ['https://ok.example'];
+  for (const host of ['localhost:9411', '127.0.0.1', '[::1]:9411', 'ok.example'])
+    t.ok(isHostAllowed(host, allowed), host);
+  for (const host of ['', 'rebound.example', 'localhost@rebound.example', 'ok.example:9411', 'a b']) {
+    t.notOk(isHostAllowed(host, allowed), host);
+  }
+  t.end();
 });
 
 t.test('the window forgets what is older than ten seconds', async (t) => {

@@ -123,7 +123,7 @@ function anAdmission({ identity = OPEN_IDENTITY, limit = 1, quota = null as numb
     now: () => world.nowMs,
   });
   const topics = {
-    named: (tenant: string, name: string) => {
+    named: async (tenant: string, name: string) => {
       if (tenant !== identity.tenant || name !== 't') throw new MdsError('MDS_TOPIC_UNKNOWN', { topic: name });
       return { topic: { tenant, name } } as never;
     },
@@ -134,30 +134,30 @@ function anAdmission({ identity = OPEN_IDENTITY, limit = 1, quota = null as numb
 t.test('only who may publish to the topic is let in, and others are not told whether there is one', async (t) => {
   const reader: Identity = { ...OPEN_IDENTITY, roles: [], grants: [{ actions: ['subscribe'], topics: ['*'] }] };
   const { admission } = anAdmission({ identity: reader });
-  t.throws(() => admission.admit(reader, 't'), { code: 'MDS_FORBIDDEN' });
-  t.throws(() => admission.admit(reader, 'other'), { code: 'MDS_FORBIDDEN' });
-  t.throws(() => admission.admit(OPEN_IDENTITY, 'other'), { code: 'MDS_TOPIC_UNKNOWN' });
-  t.throws(() => admission.admit({ ...OPEN_IDENTITY, tenant: 'shop' }, 't'), { code: 'MDS_TOPIC_UNKNOWN' });
+  await t.rejects(admission.admit(reader, 't'), { code: 'MDS_FORBIDDEN' });
+  await t.rejects(admission.admit(reader, 'other'), { code: 'MDS_FORBIDDEN' });
+  await t.rejects(admission.admit(OPEN_IDENTITY, 'other'), { code: 'MDS_TOPIC_UNKNOWN' });
+  await t.rejects(admission.admit({ ...OPEN_IDENTITY, tenant: 'shop' }, 't'), { code: 'MDS_TOPIC_UNKNOWN' });
 });
 
 t.test('there is room for so many requests, and what leaves makes room once', async (t) => {
   const { admission, identity } = anAdmission();
-  const entry = admission.admit(identity, 't');
-  t.throws(() => admission.admit(identity, 't'), { code: 'MDS_INGEST_BUSY' });
+  const entry = await admission.admit(identity, 't');
+  await t.rejects(admission.admit(identity, 't'), { code: 'MDS_INGEST_BUSY' });
   entry.leave();
   entry.leave();
-  admission.admit(identity, 't');
-  t.throws(() => admission.admit(identity, 't'), { code: 'MDS_INGEST_BUSY' });
+  await admission.admit(identity, 't');
+  await t.rejects(admission.admit(identity, 't'), { code: 'MDS_INGEST_BUSY' });
 });
 
 t.test('a tenant may bring a large batch, and pays for it by waiting', async (t) => {
   const { admission, events, world, identity } = anAdmission({ quota: 100, limit: 100 });
   t.match(events.headers('default'), { 'ratelimit-policy': '"events";q=100;w=1' });
   await events.charge('default', 350);
-  t.throws(() => admission.admit(identity, 't'), { code: 'MDS_QUOTA_EXCEEDED', details: { retryAfterMs: 2500 } });
+  await t.rejects(admission.admit(identity, 't'), { code: 'MDS_QUOTA_EXCEEDED', details: { retryAfterMs: 2500 } });
   await t.rejects(events.charge('default', 1), { code: 'MDS_QUOTA_EXCEEDED' });
   t.match(events.headers('default'), { ratelimit: '"events";r=0;t=3' });
   world.nowMs = 2501;
-  admission.admit(identity, 't');
+  await admission.admit(identity, 't');
   await events.charge('default', 1);
 });

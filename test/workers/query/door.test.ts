@@ -100,12 +100,12 @@ async function aServer(t: Test) {
   const rollup = aRollup();
   const rollups = { of: async () => rollup };
   const now = (): number => NOW_MS;
-  const service = new AggregateService({ rollups, maxRows: 1000, maxAnswerBytes: 100_000, now });
+  const service = new AggregateService({ rollups, maxRows: 1000, maxAnswerBytes: 100_000, maxKnownRows: 1000, now });
   const limits = { maxReaders: 9, maxReadersPerTenant: 3, maxRows: 100 };
   const current = AUTHENTICATOR.current;
   const live = new LiveQueries({ rollups, service, current, ...limits, now, onBug: (error) => t.fail(String(error)) });
   const recent = new RecentService({ readers: [], schema: async () => null, now });
-  const named = (of: string, name: string): CatalogTopic => {
+  const named = async (of: string, name: string): Promise<CatalogTopic> => {
     if (of === tenant && name === TOPIC.name) return TOPIC;
     throw new MdsError('MDS_TOPIC_UNKNOWN', { topic: name, hint: '' });
   };

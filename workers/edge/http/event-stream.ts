@@ -13,23 +13,17 @@ import type { ClientOutput, SpokenClient } from '../client-output.ts';
 import { endOfIdentity } from '../entry/identity-rules.ts';
 import type { Writable } from '../outgoing.ts';
 import type { TenantAccount } from '../tenants/tenant-account.ts';
+import { httpUrlOfEdge } from './edge-url.ts';
 import { SUBSCRIPTION_ID } from './events-request.ts';
 import type { Exchange } from './exchange.ts';
 import { HeldSubscription } from './held-subscription.ts';
-import { type Failure, type HttpClient, type HttpContext, reconnectAfterMs, type Seat } from './http-client.ts';
-import { answerProblem } from './problem-answer.ts';
+import { type Failure, type HttpClient, type HttpContext, retryMs, type Seat } from './http-client.ts';
+import { answerProblem, STREAM_HEADERS } from './problem-answer.ts';
 import { KEEP_ALIVE, retryLine, streamMessage } from './stream-message.ts';
 import { StreamOutput, type StreamSink } from './stream-output.ts';
 
 /** 64 KiB: about what one system call takes anyway, and all that can be kept below us. */
 const PIECE_BYTES = 65_536;
-
-/** Compression and buffering by proxies would hold messages back. */
-const HEADERS = {
-  'content-type': 'text/event-stream; charset=utf-8',
-  'cache-control': 'no-store, no-transform',
-  'x-accel-buffering': 'no',
-};
 
 export class EventStream implements SpokenClient, HttpClient, Writable, StreamSink {
   readonly format = 'json';
@@ -113,9 +107,9 @@ export class EventStream implements SpokenClient, HttpClient, Writable, StreamSi
   begin(): void {
     if (this.#isBegun || this.#isOver) return;
     this.#isBegun = true;
-    this.#exchange.begin(200, HEADERS, () => this.#onWritable());
+    this.#exchange.begin(200, STREAM_HEADERS, () => this.#onWritable());
     this.#context.telemetry.onAnswer('events', 200);
-    this.message(`${retryLine(reconnectAfterMs(this.#context))}\n`);
+    this.message(`${retryLine(retryMs(this.#context))}\n`);
   }
 
   message(message: Buffer | string): void {
@@ -187,7 +181,7 @@ export class EventStream implements SpokenClient, HttpClient, Writable, StreamSi
     this.#context.onError(error, this);
     const { code, message, retryable, details } = error;
     if (this.#isBegun) {
-      const after = retryable ? retryLine(reconnectAfterMs(this.#context)) : '';
+      const after = retryable ? retryLine(retryMs(this.#context)) : '';
       this.#end(`${after}${streamMessage('error', { code, message, retryable, details })}`, code);
     } else {
       this.#refuse(error instanceof MdsError ? error : new MdsError(code, details));
@@ -201,8 +195,8 @@ export class EventStream implements SpokenClient, HttpClient, Writable, StreamSi
     if (this.#isBegun && isResumable(closeCode)) {
       this.#context.onError(error, this);
       const { code, message } = error;
-      const afterMs = reconnectAfterMs(this.#context);
-      const data = { code, message, reconnectAfterMs: afterMs, edges };
+      const afterMs = retryMs(this.#context);
+      const data = { code, message, reconnectAfterMs: afterMs, edges: edges.map(httpUrlOfEdge) };
       this.#end(`${retryLine(afterMs)}${streamMessage('goodbye', data)}`, code);
     } else {
       this.fail(error);

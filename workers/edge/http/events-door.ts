@@ -126,7 +126,7 @@ export class EventsDoor {
 
   #answerHead(exchange: Exchange, media: EventsMedia): void {
     const type = media === 'poll' ? 'application/json' : 'text/event-stream';
-    exchange.answer(200, { 'content-type': `${type}; charset=utf-8`, 'cache-control': 'no-store' });
+    exchange.answerHead(200, { 'content-type': `${type}; charset=utf-8`, 'cache-control': 'no-store' });
     this.#options.context.telemetry.onAnswer('events', 200);
   }
 
@@ -136,7 +136,8 @@ export class EventsDoor {
   }
 
   async #wishOf({ message, start }: EventsRequest, identity: Identity): Promise<Wish> {
-    const reading = await this.#options.readingOf(identity, message);
+    const asked = start.kind === 'behind' ? { ...message, resume: start.token } : message;
+    const reading = await this.#options.readingOf(identity, asked);
     switch (start.kind) {
       case 'now':
         return { message, reading };

@@ -108,6 +108,16 @@ export class Exchange {
     this.#onOver = onOver;
   }
 
+  /** A whole response that never has a body: to OPTIONS, or to HEAD where a body would have no known length. */
+  answerHead(status: number, headers: Headers): void {
+    if (this.#isOver) return;
+    this.#finish();
+    this.#response.cork(() => {
+      this.#writeHead(status, headers);
+      this.#response.endWithoutBody();
+    });
+  }
+
   /** A whole response at once. To HEAD, the same without its body. */
   answer(status: number, headers: Headers, body = '', closes = false): void {
     if (this.#isOver) return;

@@ -68,3 +68,9 @@ export interface HttpClient extends OpenConnection {
 
 export const reconnectAfterMs = ({ random, limits }: HttpContext): number =>
   Math.round(random() * limits.reconnectSpreadMs);
+
+/** 500 ms: a browser keeps to what it was told last, also while nobody answers, for as long as that takes. */
+const MIN_RETRY_MS = 500;
+
+/** After which time a browser should come back when its stream has ended, for whatever reason. */
+export const retryMs = (context: HttpContext): number => MIN_RETRY_MS + reconnectAfterMs(context);

@@ -74,7 +74,7 @@ export class HttpDoor {
     const { methods } = route;
     if (method === 'OPTIONS') {
       const headers = { ...preflightHeaders(origin, methods), allow: [...methods, 'OPTIONS'].join(', ') };
-      exchange.answer(204, headers);
+      exchange.answerHead(204, headers);
       this.#options.telemetry.onAnswer(route.name, 204);
     } else if (!methods.includes(method)) {
       throw new MdsError('MDS_METHOD_NOT_ALLOWED', { method, path, allowed: methods.join(' or ') });

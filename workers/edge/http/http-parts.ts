@@ -1,19 +1,20 @@
 // Puts the parts of the HTTP door together, on what the edge has anyway: its subscriptions, its connections, its limits.
 
 import { randomBytes } from 'node:crypto';
+import { afterLook } from '../../../platform/catalog-look.ts';
 import type { Authenticator } from '../../../platform/identity/authenticator.ts';
 import type { Logger } from '../../../platform/log.ts';
 import type { ErrorBook } from '../../../platform/management/error-book.ts';
 import type { Metrics } from '../../../platform/metrics.ts';
 import type { Redis } from '../../../platform/redis.ts';
 import { MdsError, reasonOf } from '../../../schemas/errors.ts';
-import { afterLook } from '../awaited-subscription.ts';
 import type { EdgeConfig } from '../config.ts';
 import type { Connections } from '../connections.ts';
 import type { Delivery } from '../delivery.ts';
-import { isLoopbackHost, isOriginAllowed } from '../origin-check.ts';
+import { isHostAllowed, isOriginAllowed } from '../origin-check.ts';
 import type { Outgoing } from '../outgoing.ts';
 import type { Reading } from '../reading.ts';
+import { readResumePosition } from '../resume-position.ts';
 import type { SlowClients } from '../slow-clients.ts';
 import type { SubscriptionDoor } from '../subscription-door.ts';
 import type { Telemetry } from '../telemetry.ts';
@@ -85,7 +86,11 @@ export function httpDoor(options: HttpPartsOptions): HttpParts {
     identification: new Identification(authenticator, tickets),
     readingOf: (identity, message) => {
       accounts.of(identity.tenant).admitPlanning(context.now());
-      const plan = (): Reading => delivery.readingOf({ identity, format: 'json' }, message);
+      const plan = (): Reading => {
+        const reading = delivery.readingOf({ identity, format: 'json' }, message);
+        if (message.resume !== undefined) readResumePosition(message.resume, reading.topic);
+        return reading;
+      };
       return afterLook(() => turns.taken(identity.tenant, plan), lookAnew);
     },
     follow: (client, message, reading) => door.follow(client, message, reading),
@@ -99,7 +104,7 @@ export function httpDoor(options: HttpPartsOptions): HttpParts {
   });
   const http = new HttpDoor({
     isOriginAllowed: (origin) => isOriginAllowed(origin, config.edgeAllowedOrigins),
-    isHostAllowed: (host) => authenticator.isOn || isLoopbackHost(host),
+    isHostAllowed: (host) => authenticator.isOn || isHostAllowed(host, config.edgeAllowedOrigins),
     countRequest: (address) => connections.countRequest(address),
     events,
     tickets: new TicketsDoor(authenticator, tickets, telemetry),
@@ -114,10 +119,13 @@ export function httpDoor(options: HttpPartsOptions): HttpParts {
   return { door: http, tick: () => events.tick(context.now()), endLingering: () => events.endLingering() };
 }
 
+/** uWebSockets.js cuts off, without a word, whoever takes nothing for 8 to 12 s behind a write that failed. */
+const STALL_MS = 6000;
+
 const httpLimits = (config: EdgeConfig): HttpLimits => ({
   maxBufferedBytes: config.edgeMaxBufferedBytes,
   keepAliveMs: config.edgeStreamKeepAliveMs,
-  stallMs: config.edgeIdleTimeoutMs,
+  stallMs: STALL_MS,
   reconnectSpreadMs: config.edgeReconnectSpreadMs,
   pollBytes: config.edgePollBytes,
   lingerBytes: Math.floor(config.edgeMaxBufferedBytes / 2),

@@ -43,8 +43,13 @@ export interface PollSessionOptions {
 
 interface Waiting extends WaitingPoll {
   isTimeUp: boolean;
-  readonly cancelTimer: () => void;
+  /** Its replay, which has brought nothing, has had its further time too. */
+  isPatienceOver: boolean;
+  cancelTimer: () => void;
 }
+
+/** 4 s: with the default wait this stays below the 30 s of the strictest usual proxies. */
+const REPLAY_PATIENCE_MS = 4000;
 
 export class PollSession implements SpokenClient, HttpClient, Writable {
   readonly format = 'json';
@@ -126,8 +131,13 @@ export class PollSession implements SpokenClient, HttpClient, Writable {
     const waiting: Waiting = {
       ...poll,
       isTimeUp: false,
+      isPatienceOver: false,
       cancelTimer: this.#options.later(poll.waitMs, () => {
         waiting.isTimeUp = true;
+        waiting.cancelTimer = this.#options.later(REPLAY_PATIENCE_MS, () => {
+          waiting.isPatienceOver = true;
+          this.#onChange();
+        });
         this.#onChange();
       }),
     };
@@ -206,12 +216,15 @@ export class PollSession implements SpokenClient, HttpClient, Writable {
     }
   }
 
-  /** A replay is gathered until an answer is full: the next poll would have to begin it anew. */
-  #isReady({ maxEvents, isTimeUp }: Waiting): boolean {
+  /**
+   * A replay is gathered until an answer is full: at another edge the next poll would have to begin it anew. One that finds
+   * nothing is answered in time all the same: whoever gave up instead would begin it anew each time, and never get further.
+   */
+  #isReady({ maxEvents, isTimeUp, isPatienceOver }: Waiting): boolean {
     const { hasNews, isBegun, isReplaying, eventCount, byteLength } = this.output;
     if (!isBegun) return false;
     if (eventCount >= maxEvents || byteLength >= this.#options.context.limits.pollBytes) return true;
-    return isReplaying ? isTimeUp && hasNews : isTimeUp || hasNews;
+    return isReplaying ? isPatienceOver || (isTimeUp && hasNews) : isTimeUp || hasNews;
   }
 
   #answer({ exchange, maxEvents }: Waiting): void {

@@ -145,13 +145,13 @@ function writerFor({ config, admission, authenticator, intake }: StartSyslogOpti
   return async (token: string | null) => {
     if (!config.ingestSyslogToken) {
       return async (events: readonly unknown[]) => {
-        const known = admission.topic(settings.tenant, settings.topic);
+        const known = await admission.topic(settings.tenant, settings.topic);
         return intake.takeObjects('syslog', known, events);
       };
     }
     const identity = await authenticator.authenticate(token);
     return async (events: readonly unknown[]) => {
-      const known = admission.known(identity, settings.topic);
+      const known = await admission.known(identity, settings.topic);
       return intake.takeObjects('syslog', known, events);
     };
   };

@@ -20,6 +20,7 @@ import { type DimensionValue, dimensionNamed } from './dimension.ts';
 import { type Readable, readableSeries } from './readable.ts';
 import type { Bucket } from './rollup-memory.ts';
 import type { AskedRollup, Rollups } from './rollups.ts';
+import { SpanCache } from './span-cache.ts';
 import { bucketsOf, MINUTE_MS, type Windows, windowsOf } from './windows.ts';
 
 const DAY_MS = 86_400_000;
@@ -29,6 +30,8 @@ export interface AggregateServiceOptions {
   readonly rollups: Pick<Rollups, 'of'>;
   readonly maxRows: number;
   readonly maxAnswerBytes: number;
+  /** Rows of windows that are kept for whoever asks the same after the next flush. */
+  readonly maxKnownRows: number;
   readonly now: () => number;
 }
 
@@ -38,10 +41,12 @@ type Group = Readonly<Record<string, DimensionValue>>;
 export class AggregateService {
   readonly #options: AggregateServiceOptions;
   readonly #cache: AnswerCache;
+  readonly #spans: SpanCache;
 
   constructor(options: AggregateServiceOptions) {
     this.#options = options;
     this.#cache = new AnswerCache(options.maxAnswerBytes);
+    this.#spans = new SpanCache(options.maxKnownRows);
   }
 
   /** @throws MdsError as the API says */
@@ -67,7 +72,12 @@ export class AggregateService {
   async answer(topic: string, rollup: AskedRollup, wish: AggregateWish, windows: Windows): Promise<AggregateAnswer> {
     const { functions, groupBy, readable } = wish;
     const { grouping, numbers, buckets } = await this.#read(rollup, windows, wish);
-    const { rows, leftOutEvents } = aggregate(windows, functions, numbers, buckets, grouping);
+    const { rows, leftOutEvents } = aggregate(
+      { windows, functions, grouping },
+      numbers,
+      buckets,
+      this.#spans.of(wish.key),
+    );
     const limit = this.#options.maxRows;
     if (rows.length > limit) throw new MdsError('MDS_ANSWER_TOO_LARGE', { limit });
     return {

@@ -1,7 +1,12 @@
 // From the aggregates of series to the rows of an answer: one for each window and group. Pure.
+//
+//   buckets  │ 12:00 │ 12:01 │ … │ 12:04 │ 12:05 │ …        span: the longer one of a window and a bucket. What a span gives
+//   span     │──── a window of 5 min ────│                   changes only with its buckets, so it is made once for each of
+//                                                            their states, whatever range is asked
 
-import type { AggregateFunction } from '../../../schemas/rollup/aggregate.ts';
-import { Aggregate, resultOf } from '../../../schemas/rollup/aggregate.ts';
+import type { AggregateFunction, Quantiles } from '../../../schemas/rollup/aggregate.ts';
+import { type Aggregate, Numbers, resultOf } from '../../../schemas/rollup/aggregate.ts';
+import { DenseBins } from '../../../schemas/rollup/dense-bins.ts';
 import type { DimensionValue } from './dimension.ts';
 import type { Bucket } from './rollup-memory.ts';
 import { bucketMs, type Windows } from './windows.ts';
@@ -33,65 +38,145 @@ export interface Aggregated {
   readonly leftOutEvents: number;
 }
 
+/** The rows of one window. */
+interface WindowRows extends Aggregated {
+  readonly startMs: number;
+}
+
+/** What was made of a span. */
+export interface Span {
+  /** Of the newest of its buckets' states. */
+  readonly stamp: number;
+  readonly windows: readonly WindowRows[];
+  readonly size: number;
+}
+
+/** Spans of one question, by start. */
+export interface KnownSpans {
+  get(startMs: number): Span | undefined;
+  set(startMs: number, span: Span): void;
+}
+
 const QUANTILES: readonly AggregateFunction[] = ['p50', 'p90', 'p99'];
+/** Emptied after each use. */
+const BINS = new DenseBins();
+
+export interface Question {
+  readonly windows: Windows;
+  readonly functions: readonly AggregateFunction[];
+  readonly grouping: Grouping;
+}
 
 /**
- * @param numbers of the buckets, in the same order
+ * @param numbers of the buckets, in the same order, ascending
+ * @param known what was made before for the same functions, grouping and length of windows
  */
 export function aggregate(
-  windows: Windows,
-  functions: readonly AggregateFunction[],
+  question: Question,
   numbers: readonly number[],
   buckets: readonly Bucket[],
-  grouping: Grouping,
+  known: KnownSpans,
 ): Aggregated {
-  const { windowMs, fromMs, toMs, level } = windows;
-  const withSketch = functions.some((name) => QUANTILES.includes(name));
-  /** By window, then by group. */
-  const merged = new Map<number, Map<number, Aggregate>>();
+  const { windowMs, fromMs, toMs, level } = question.windows;
+  const spanMs = Math.max(windowMs, bucketMs(level));
+  const rows: AggregateRow[] = [];
   let leftOutEvents = 0;
-  for (const [i, { table }] of buckets.entries()) {
-    const bucketStartMs = (numbers[i] ?? 0) * bucketMs(level);
-    table.forEach((series, slot, cell) => {
-      const atMs = bucketStartMs + slot * SECOND_MS;
-      if (atMs < fromMs || atMs >= toMs) return;
-      const group = series === OVERFLOW ? grouping.overflowGroup : grouping.groupOf(series);
-      if (group === null) leftOutEvents += cell.count;
-      if (group === null || group === NOT_ASKED) return;
-      mergeInto(merged, Math.floor(atMs / windowMs), group, cell, withSketch);
-    });
+  for (let at = 0; at < buckets.length; ) {
+    const startMs = Math.floor(((numbers[at] ?? 0) * bucketMs(level)) / spanMs) * spanMs;
+    const end = Math.min(buckets.length, (startMs + spanMs) / bucketMs(level) - (numbers[0] ?? 0));
+    for (const window of spanOf(question, numbers, buckets, at, end, known, startMs).windows) {
+      if (window.startMs < fromMs || window.startMs >= toMs) continue;
+      leftOutEvents += window.leftOutEvents;
+      for (const row of window.rows) rows.push(row);
+    }
+    at = end;
   }
-  const rows = [...merged]
-    .sort(([a], [b]) => a - b)
-    .flatMap(([window, byGroup]) =>
-      [...byGroup].map(([group, cell]) => ({
-        startMs: window * windowMs,
-        group: grouping.groups[group] ?? [],
-        values: Object.fromEntries(functions.map((name) => [name, resultOf(name, cell, windowMs)])),
-      })),
-    );
   return { rows, leftOutEvents };
 }
 
-function mergeInto(
-  merged: Map<number, Map<number, Aggregate>>,
-  window: number,
-  group: number,
-  cell: Aggregate,
-  withSketch: boolean,
-): void {
-  let byGroup = merged.get(window);
-  if (!byGroup) {
-    byGroup = new Map();
-    merged.set(window, byGroup);
+/** Of the buckets `from` to `to`. */
+function spanOf(
+  question: Question,
+  numbers: readonly number[],
+  buckets: readonly Bucket[],
+  from: number,
+  to: number,
+  known: KnownSpans,
+  startMs: number,
+): Span {
+  let stamp = 0;
+  for (let i = from; i < to; i++) stamp = Math.max(stamp, buckets[i]?.table.stamp ?? 0);
+  const before = known.get(startMs);
+  if (before?.stamp === stamp) return before;
+  const { windowMs, level } = question.windows;
+  const gathered = new Map<number, Gathered>();
+  for (let i = from; i < to; i++) {
+    const bucketStartMs = (numbers[i] ?? 0) * bucketMs(level);
+    buckets[i]?.table.forEach((series, slot, cell) => {
+      const window = Math.floor((bucketStartMs + slot * SECOND_MS) / windowMs);
+      let into = gathered.get(window);
+      if (!into) {
+        into = { cells: [], leftOutEvents: 0 };
+        gathered.set(window, into);
+      }
+      gather(question.grouping, into, series, cell);
+    });
   }
-  let into = byGroup.get(group);
-  if (!into) {
-    into = new Aggregate();
-    byGroup.set(group, into);
+  const windows = [...gathered]
+    .sort(([a], [b]) => a - b)
+    .map(([window, { cells, leftOutEvents }]) => {
+      const windowStartMs = window * windowMs;
+      return { startMs: windowStartMs, rows: rowsOf(question, windowStartMs, cells), leftOutEvents };
+    });
+  const span = { stamp, windows, size: windows.reduce((sum, { rows }) => sum + rows.length, 1) };
+  known.set(startMs, span);
+  return span;
+}
+
+/** Of one window. */
+interface Gathered {
+  /** By group. */
+  readonly cells: (Aggregate[] | undefined)[];
+  leftOutEvents: number;
+}
+
+function gather(grouping: Grouping, into: Gathered, series: number, cell: Aggregate): void {
+  const group = series === OVERFLOW ? grouping.overflowGroup : grouping.groupOf(series);
+  if (group === null) into.leftOutEvents += cell.count;
+  if (group === null || group === NOT_ASKED) return;
+  const known = into.cells[group];
+  if (known) known.push(cell);
+  else into.cells[group] = [cell];
+}
+
+function rowsOf(
+  { functions, grouping, windows: { windowMs } }: Question,
+  startMs: number,
+  byGroup: readonly (readonly Aggregate[] | undefined)[],
+): AggregateRow[] {
+  const withBins = functions.some((name) => QUANTILES.includes(name));
+  const rows: AggregateRow[] = [];
+  for (let group = 0; group < byGroup.length; group++) {
+    const cells = byGroup[group];
+    if (!cells) continue;
+    const [first] = cells;
+    const numbers = cells.length === 1 && first ? first : mergedNumbers(cells);
+    const bins: Quantiles = cells.length === 1 && first ? first.sketch : BINS;
+    if (withBins && bins === BINS) for (const { sketch } of cells) BINS.add(sketch);
+    const values: Partial<Record<AggregateFunction, number | null>> = {};
+    for (const name of functions) values[name] = resultOf(name, numbers, bins, windowMs);
+    rows.push({ startMs, group: grouping.groups[group] ?? [], values });
+    if (withBins && bins === BINS) BINS.clear();
   }
-  if (withSketch) into.merge(cell);
-  else into.mergeNumbers(cell.count, cell.values, cell.sum, cell.min, cell.max, cell.lastMicros, cell.last);
+  return rows;
+}
+
+function mergedNumbers(cells: readonly Aggregate[]): Numbers {
+  const merged = new Numbers();
+  for (const { count, values, sum, min, max, lastMicros, last } of cells) {
+    merged.mergeNumbers(count, values, sum, min, max, lastMicros, last);
+  }
+  return merged;
 }
 
 export interface LatestRow {
@@ -103,14 +188,14 @@ export interface LatestRow {
 
 /** The latest value of each group. */
 export function latest(buckets: readonly Bucket[], grouping: Grouping): readonly LatestRow[] {
-  const byGroup = new Map<number, Aggregate>();
+  const byGroup = new Map<number, Numbers>();
   for (const { table } of buckets) {
     table.forEach((series, _slot, cell) => {
       const group = series === OVERFLOW ? NOT_ASKED : grouping.groupOf(series);
       if (group === NOT_ASKED) return;
       let known = byGroup.get(group);
       if (!known) {
-        known = new Aggregate();
+        known = new Numbers();
         byGroup.set(group, known);
       }
       known.mergeNumbers(cell.count, cell.values, cell.sum, cell.min, cell.max, cell.lastMicros, cell.last);

@@ -174,6 +174,7 @@ function addFlush(
     if (bucketOf(level, minute) !== number) continue;
     for (const cell of decodeBlock(block, minute * MINUTE_MICROS)) table.add(cell, level === 'second');
   }
+  table.changed();
 }
 
 const bucketOf = (level: Level, minute: number): number => Math.floor((minute * MINUTE_MS) / bucketMs(level));

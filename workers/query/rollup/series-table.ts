@@ -5,8 +5,13 @@ import type { Cell } from '../../../schemas/rollup/series-block.ts';
 
 const SLOTS = 60;
 
+let lastStamp = 0;
+
 export class SeriesTable {
   readonly #cells = new Map<number, Aggregate>();
+
+  /** Of its state: another one after each change, and greater than that of any table before. */
+  stamp = ++lastStamp;
 
   /** The greatest number of a series here. */
   lastSeries = 0;
@@ -25,6 +30,11 @@ export class SeriesTable {
       this.#cells.set(place, known);
     }
     known.merge(aggregate);
+  }
+
+  /** After cells were added. */
+  changed(): void {
+    this.stamp = ++lastStamp;
   }
 
   forEach(visit: (series: number, slot: number, aggregate: Aggregate) => void): void {

@@ -35,7 +35,7 @@ export function liveRoutes(app: App, { catalog, live }: LiveRouteParts): void {
       },
     },
     handler: async ({ identity, params, query }, reply) => {
-      const topic = catalog.named(identity.tenant, params.topic);
+      const topic = await catalog.named(identity.tenant, params.topic);
       const { raw } = reply;
       let subscription: LiveSubscription | undefined;
       const sink = eventStreamSink(raw, () => subscription?.resume());
@@ -65,7 +65,7 @@ export function liveRoutes(app: App, { catalog, live }: LiveRouteParts): void {
       socket.on('message', () => sink.end(endMessage(SPOKEN_TO)));
       try {
         const { identity, params, query } = request;
-        const topic = catalog.named(identity.tenant, params.topic);
+        const topic = await catalog.named(identity.tenant, params.topic);
         subscription = await live.subscribe(identity, topic, query, sink);
         const { leave } = subscription;
         if (socket.readyState !== socket.OPEN) leave();

@@ -33,7 +33,7 @@ export function recentRoutes(app: App, { catalog, recent }: RecentRouteParts): v
       },
     },
     async ({ identity, params, query }, reply) => {
-      const topic = catalog.named(identity.tenant, params.topic);
+      const topic = await catalog.named(identity.tenant, params.topic);
       const { contentType, body, cursor } = await recent.recent(identity, topic, query);
       if (cursor !== null) reply.header('mds-next-cursor', cursor);
       return reply.type(contentType).serializer(String).send(body);

@@ -52,7 +52,7 @@ export function rollupRoutes(app: App, { catalog, service }: RollupRouteParts): 
       },
     },
     async ({ identity, params, query }, reply) => {
-      const topic = catalog.named(identity.tenant, params.topic);
+      const topic = await catalog.named(identity.tenant, params.topic);
       const { contentType, body } = await service.aggregate(identity, topic, aggregateRequestOf(query));
       return reply.type(contentType).serializer(String).send(body);
     },
@@ -71,7 +71,7 @@ export function rollupRoutes(app: App, { catalog, service }: RollupRouteParts): 
       },
     },
     async ({ identity, params, body: wish }, reply) => {
-      const topic = catalog.named(identity.tenant, params.topic);
+      const topic = await catalog.named(identity.tenant, params.topic);
       const { contentType, body } = await service.aggregate(identity, topic, wish);
       return reply.type(contentType).serializer(String).send(body);
     },
@@ -90,7 +90,7 @@ export function rollupRoutes(app: App, { catalog, service }: RollupRouteParts): 
       },
     },
     async ({ identity, params, query }, reply) => {
-      const topic = catalog.named(identity.tenant, params.topic);
+      const topic = await catalog.named(identity.tenant, params.topic);
       const { contentType, body } = await service.latest(identity, topic, query);
       return reply.type(contentType).serializer(String).send(body);
     },

@@ -107,6 +107,7 @@ t.test('a browser that asks first is told what its page may do', async (t) => {
   t.equal(response.headers.get('access-control-allow-origin'), PAGE.origin);
   t.match(response.headers.get('access-control-allow-headers'), 'authorization');
   t.match(response.headers.get('access-control-allow-methods'), 'GET');
+  t.notOk(response.headers.has('content-length'), '204 has none');
 });
 
 t.test('an answer names the page that may read it, and no other', async (t) => {
@@ -124,6 +125,7 @@ t.test('HEAD says what GET would, and begins nothing', async (t) => {
   t.equal(response.status, '200 OK');
   t.match(response.headers.get('content-type'), 'text/event-stream');
   t.equal(response.text, '');
+  t.notOk(response.headers.has('content-length'), 'a stream has no length');
   t.same(asked, []);
 });
 
@@ -158,6 +160,20 @@ t.test('an edge that is full says so', async (t) => {
   t.equal(response.status, '503 Service Unavailable');
   t.ok(response.headers.has('retry-after'));
 });
+
+t.test(
+  'a browser, which never comes back from another status, is told in a stream what passes by itself',
+  async (t) => {
+    const accept = { accept: 'text/event-stream' };
+    const full = await setUp({ isFull: true }).ask({ url: EVENTS, headers: accept });
+    t.equal(full.status, '200 OK');
+    t.match(full.text, /^retry: [12]\d{3}\nevent: error\ndata: .*"MDS_TOO_MANY_CONNECTIONS".*"retryable":true.*\n\n$/);
+    t.notMatch(full.text, /^id:/m, 'it keeps the id that it has');
+    t.ok(full.isEnded);
+    const refused = await setUp().ask({ url: '/v1/topics/x/events', headers: accept });
+    t.equal(refused.status, '404 Not Found', 'what does not pass is a status, from which nobody comes back');
+  },
+);
 
 t.test('a bug is logged and says its reference, and nothing else', async (t) => {
   const { ask, unexpected } = setUp();

@@ -52,7 +52,8 @@ export class PlayedResponse implements RawResponse {
     this.closesConnection = closeConnection;
   }
 
-  endWithoutBody(): void {
+  endWithoutBody(reportedContentLength?: number): void {
+    if (reportedContentLength !== undefined) this.headers.set('content-length', String(reportedContentLength));
     this.end();
   }
 

@@ -74,6 +74,25 @@ t.test('a poll that waits for nothing still gets what lies behind its token', as
   t.same(numbersOf(response.text), [0, 1]);
 });
 
+t.test('a replay that finds nothing is answered in time, and is there for the next poll', async (t) => {
+  const { world, response, session, subscription, answered, again } = setUp({ waitMs: 10_000, maxEvents: 100 });
+  subscription.begin(true);
+  world.pass(10_000);
+  await flushed();
+  t.equal(response.status, '', 'it may be about to find something');
+  world.pass(4000);
+  await flushed();
+  t.match(JSON.parse(response.text), { events: [], more: true });
+  t.same(answered, [JSON.parse(response.text).next]);
+  t.notOk(session.isOver || subscription.isEnded);
+  const next = again();
+  subscription.give(2);
+  subscription.live();
+  await flushed();
+  t.same(numbersOf(next.text), [0, 1]);
+  t.equal(world.waitingTimers, 0);
+});
+
 t.test('a replay is gathered until it is complete or an answer is full', async (t) => {
   const { response, subscription } = setUp({ maxEvents: 3 });
   subscription.begin(true);
