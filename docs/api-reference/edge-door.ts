@@ -23,6 +23,8 @@ const EVENTS_CODES: readonly MdsErrorCode[] = [
   'MDS_FILTER_SYNTAX',
   'MDS_FILTER_TYPE',
   'MDS_FILTER_UNKNOWN_FIELD',
+  'MDS_QUOTA_EXCEEDED',
+  'MDS_RATE_LIMITED',
   'MDS_INTERNAL',
   'MDS_DEPENDENCY_UNAVAILABLE',
   'MDS_SHUTTING_DOWN',
@@ -33,6 +35,7 @@ const EVENTS_CODES: readonly MdsErrorCode[] = [
 const TICKET_CODES: readonly MdsErrorCode[] = [
   'MDS_UNAUTHENTICATED',
   'MDS_ORIGIN_REFUSED',
+  'MDS_RATE_LIMITED',
   'MDS_INTERNAL',
   'MDS_DEPENDENCY_UNAVAILABLE',
 ];
@@ -63,13 +66,13 @@ const MEANINGS: Readonly<Record<string, readonly [meaning: string, example: unkn
   fields: ['Only these fields, with commas between.', 'host,value'],
   overflow: ['What happens when the reader does not keep up: `resume` (default), `latest` or `drop`.', 'latest'],
   key: ['Of `latest`: the fields that make two events the same thing.', 'host,name'],
-  maxRate: ['Of `latest` and `drop`: events a second at most.', 20],
+  maxRate: ['Of `latest` and `drop`: events a second at most.', '20'],
   from: ['Where to begin without an id: `now` (default), `earliest`, or a resume token.', 'earliest'],
   ticket: ['One of `POST /v1/tickets`, for a page that cannot set headers.', 'q8w2Zt0nVd3mYk5sXb7cRf9hLj1pGu4e'],
   lastEventId: ['An event stream alone: where to go on, for a reader that cannot set the header.', TOKEN],
   after: ['A long poll alone: `next` of the answer before.', TOKEN],
   wait: ['A long poll alone: how long to wait for an event, 60s at most; 25s.', '25s'],
-  max: ['A long poll alone: events of one answer, 10,000 at most; 500.', 500],
+  max: ['A long poll alone: events of one answer, 10,000 at most; 500.', '500'],
 };
 
 // Problem responses with the reference as it stands in a whole document.

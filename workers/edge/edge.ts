@@ -137,6 +137,7 @@ interface Parts {
   readonly connections: Connections;
   readonly http: HttpParts;
   readonly accounts: TenantAccounts;
+  readonly turns: Turns;
   readonly usage: UsageExchange;
   readonly evacuation: Evacuation;
   readonly control: EdgeControl;
@@ -240,7 +241,11 @@ function assemble(
     consume: (client, message) => durables.consume(client, message),
     lookAnew: () => catalogReader.lookAnew(),
   });
-  const turns = new Turns({ now: () => performance.now(), later: (delayMs, run) => void setTimeout(run, delayMs) });
+  const turns = new Turns({
+    now: () => performance.now(),
+    later: (delayMs, run) => void setTimeout(run, delayMs),
+    ...(authenticator.isOn ? {} : { workMs: Number.POSITIVE_INFINITY }),
+  });
   const accounts = new TenantAccounts({
     rates: authenticator.isOn ? tenantRates(config) : OPEN_RATES,
     quotasOf: (tenant) => authenticator.quotasOf(tenant),
@@ -334,6 +339,7 @@ function assemble(
     connections,
     http,
     accounts,
+    turns,
     usage,
     evacuation,
     control,
@@ -437,7 +443,7 @@ class Clockwork {
   }
 
   #levels(): Levels {
-    const { connections, delivery, replays } = this.#parts;
+    const { connections, delivery, replays, turns, accounts } = this.#parts;
     return {
       connections: connections.open.size,
       subscriptions: delivery.subscriptionCount,
@@ -446,6 +452,9 @@ class Clockwork {
       replaysOutstanding: replays.outstandingCount,
       replaysWaiting: replays.waitingCount,
       repairs: delivery.repairCount,
+      unauthenticated: connections.guestCount,
+      waitingForTurn: turns.waitingCount,
+      throttledTenants: accounts.throttledCount,
     };
   }
 }

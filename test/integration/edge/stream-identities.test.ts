@@ -79,6 +79,28 @@ t.test(
   },
 );
 
+t.test('a ticket stands for a credential once, for what that may read, and no longer than that is valid', async (t) => {
+  const key = await scene.reader('ms');
+  const aTicket = async (): Promise<string> => {
+    const headers = { authorization: `Bearer ${key.credential}` };
+    const response = await fetch(`${scene.httpUrl}/v1/tickets`, { method: 'POST', headers });
+    t.equal(response.status, 201);
+    return (await response.json()).ticket;
+  };
+  const ticket = await aTicket();
+  const subscriber = new StreamSubscriber(topic.name, { ticket });
+  t.teardown(() => subscriber.close());
+  await subscriber.open(scene.httpUrl);
+  t.equal((await ask(null, { ticket })).status, 401, 'it is used up');
+  const late = await aTicket();
+  const sinceMs = performance.now();
+  await scene.api.delete(`/v1/keys/${key.id}`);
+  await until('the stream to end', EFFECTIVE_MS + TIMEOUT_MS, () => !subscriber.isOpen);
+  t.ok(performance.now() - sinceMs < EFFECTIVE_MS + SLACK_MS);
+  t.match(subscriber.goodbyes, [{ code: 'MDS_UNAUTHENTICATED' }]);
+  t.equal((await ask(null, { ticket: late })).status, 401, 'its key was revoked');
+});
+
 t.test('a topic that may not be read is refused, and that of another tenant is unknown', async (t) => {
   const narrow = await scene.reader('ms', { topics: ['elsewhere'] });
   t.match(await (await ask(narrow.credential)).json(), { code: 'MDS_FORBIDDEN', status: 403 });

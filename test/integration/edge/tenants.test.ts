@@ -6,6 +6,7 @@ import { faultsOf, ledgerText, NO_FAULTS } from '../harness/ledger.ts';
 import { LibrarySubscriber } from '../harness/library-subscriber.ts';
 import { MEASUREMENT_SCHEMA } from '../harness/measurement.ts';
 import type { TopicInfo } from '../harness/rest-client.ts';
+import { StreamSubscriber } from '../harness/stream-subscriber.ts';
 import { until } from '../harness/until.ts';
 import { WireSubscriber } from '../harness/wire-subscriber.ts';
 import { IdentityScene } from './identity-scene.ts';
@@ -13,6 +14,7 @@ import { IdentityScene } from './identity-scene.ts';
 const TIMEOUT_MS = 30_000;
 /** Distinct filters, each of which has to be planned. */
 const FLOOD = 600;
+const DELIVERIES_PER_SECOND = 500;
 
 t.setTimeout(240_000);
 const scene = await IdentityScene.start(t);
@@ -74,7 +76,7 @@ t.test('a tenant that has all it may have is told so, and others are not', async
   const late = WireSubscriber.knock(url, { header: beta.credential });
   t.match(await late.frame('goodbye'), { code: 'MDS_QUOTA_EXCEEDED' });
   const response = await fetch(`${httpUrl}/v1/topics/metrics/events`, {
-    headers: { accept: 'text/event-stream', authorization: `Bearer ${beta.credential}` },
+    headers: { accept: 'application/json', authorization: `Bearer ${beta.credential}` },
   });
   t.equal(response.status, 429);
   t.ok(response.headers.has('retry-after'));
@@ -82,6 +84,37 @@ t.test('a tenant that has all it may have is told so, and others are not', async
   const unaffected = await WireSubscriber.connect(url, { header: acme.credential });
   t.ok(await unaffected.subscribe({ id: 's', topic: 'metrics' }));
   for (const subscriber of [held, ...others, unaffected]) subscriber.close();
+});
+
+t.test('a tenant beyond its deliveries a second gets the rest later, in order and whole, at both doors', async (t) => {
+  const slow = await scene.tenant('slow', { deliveriesPerSecond: DELIVERIES_PER_SECOND });
+  const theirs = await topicOf(slow.credential, 'metrics');
+  await scene.service.assigned('metrics');
+  const library = new LibrarySubscriber({ connect: { url: scene.url, credential: slow.credential }, topic: 'metrics' });
+  const overHttp = new StreamSubscriber('metrics', {}, slow.credential);
+  t.teardown(() => library.close());
+  t.teardown(() => overHttp.close());
+  await library.open();
+  await overHttp.open(scene.httpUrl);
+  const startedMs = performance.now();
+  const stream = await scene.stream(theirs, 2 * DELIVERIES_PER_SECOND);
+  await until('enough events', TIMEOUT_MS, () => stream.producer.produced.length >= 4 * DELIVERIES_PER_SECOND);
+  await stream.stop();
+  const filter = { cel: '', matches: () => true };
+  const ledgers = [
+    await settled({ stream, filter, received: library.received, after: library.start }),
+    await settled({ stream, filter, received: overHttp.received, after: overHttp.start ?? new Map() }),
+  ];
+  const tookSeconds = (performance.now() - startedMs) / 1000;
+  for (const ledger of ledgers) {
+    t.comment(`in ${Math.round(tookSeconds)} s: ${ledgerText(ledger)}`);
+    t.same(faultsOf(ledger), NO_FAULTS);
+  }
+  const delivered = library.received.length + overHttp.received.length;
+  // A burst of a second, what one tick lets through, and the last answers are not counted against it.
+  t.ok(delivered / tookSeconds < 2 * DELIVERIES_PER_SECOND, `${Math.round(delivered / tookSeconds)} a second`);
+  t.equal(library.reconnects, 0);
+  t.equal(overHttp.ends, 0);
 });
 
 t.test('one tenant floods an edge with connects and filters; the other gets every event', async (t) => {

@@ -30,8 +30,6 @@ export class Identification {
     const credential = credentialOf(request);
     const ticket = new URLSearchParams(request.query).get('ticket');
     if (ticket === null || credential !== null) return this.#authenticator.authenticate(credential);
-    const current = this.#authenticator.current(await this.#tickets.use(ticket));
-    if (current === null) throw new MdsError('MDS_UNAUTHENTICATED');
-    return current;
+    return this.#authenticator.authenticate(await this.#tickets.use(ticket));
   }
 }

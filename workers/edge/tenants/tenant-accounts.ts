@@ -26,6 +26,13 @@ export class TenantAccounts {
     return this.#accounts.values();
   }
 
+  /** Tenants whose clients are to be given nothing more for now. */
+  get throttledCount(): number {
+    let count = 0;
+    for (const { isThrottled } of this.#accounts.values()) if (isThrottled) count += 1;
+    return count;
+  }
+
   /** As many as there are tenants, at most. */
   of(tenant: string): TenantAccount {
     let account = this.#accounts.get(tenant);

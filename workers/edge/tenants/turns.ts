@@ -10,6 +10,8 @@ export interface TurnsOptions {
   /** ms of any origin; never goes back. */
   readonly now: () => number;
   readonly later: (delayMs: number, run: () => void) => void;
+  /** Of each window; Infinity: everything is done at once. Default: a fifth. */
+  readonly workMs?: number;
 }
 
 /** A fifth of the loop: one window's worth of it delays a frame by 2 ms, and 10,000 known plans are made in a second. */
@@ -67,7 +69,7 @@ export class Turns {
       this.#windowStartMs = nowMs;
       this.#spentMs = 0;
     }
-    return this.#spentMs < WORK_MS;
+    return this.#spentMs < (this.#options.workMs ?? WORK_MS);
   }
 
   #do(work: () => void): void {

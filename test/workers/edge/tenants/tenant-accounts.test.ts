@@ -137,6 +137,7 @@ t.test(
     for (const account of accounts.all) account.deliveries += 1000;
     t.same(tick(), ['busy']);
     t.equal(accounts.of('quiet').isThrottled, false);
+    t.equal(accounts.throttledCount, 1);
     t.equal(busy.hasQuotas, true);
     t.equal(accounts.of('quiet').hasQuotas, false);
     for (let i = 0; i < 120; i++) tick();

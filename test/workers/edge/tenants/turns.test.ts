@@ -35,9 +35,10 @@ t.test('whoever puts in what, nobody waits for more than one piece of each other
   t.pass();
 });
 
-function aLoop() {
+function aLoop(workMs?: number) {
   const loop = { nowMs: 0, log: [] as string[], planned: [] as (() => void)[] };
   const turns = new Turns({
+    ...(workMs === undefined ? {} : { workMs }),
     now: () => loop.nowMs,
     later: (delayMs, run) => {
       loop.planned.push(() => {
@@ -59,6 +60,12 @@ t.test('work is done at once while there is time for it', async (t) => {
   t.equal(turns.take('b', work('b', 1)), true);
   t.same(loop.log, ['a@1', 'b@2']);
   t.equal(turns.waitingCount, 0);
+});
+
+t.test('nobody waits where there is nobody to be protected', async (t) => {
+  const { loop, turns, work } = aLoop(Number.POSITIVE_INFINITY);
+  for (let i = 0; i < 100; i++) t.equal(turns.take('only', work(`${i}`, 1)), true);
+  t.equal(loop.nowMs, 100);
 });
 
 t.test('a flood waits for later windows, and does not keep others waiting', async (t) => {
