@@ -11,7 +11,6 @@ import { until } from '../../integration/harness/until.ts';
 import { ask, GuardedService, UNLIMITED } from '../harness/guarded-service.ts';
 import { RawWebSocket, text } from '../websocket/raw-websocket.ts';
 import { type Attempt, attemptsOf } from './attempts.ts';
-import { withEdge } from './edge-paths.ts';
 import { EVENT, isAggregated, makeVictim } from './victim.ts';
 
 const MARK = `excluded${randomBytes(8).toString('hex')}`;
@@ -57,7 +56,7 @@ const edgeUrl = service.edge(0).clientUrl.replace('ws:', 'http:');
 const urls: Readonly<Record<string, string>> = { ingest: ingest.httpUrl, query: query.httpUrl, edge: edgeUrl };
 const document: ApiDocument = await guarded.must('GET', '/openapi.json');
 const isShowing = ({ method, operation }: Attempt): boolean => method === 'GET' || SHOWING_POSTS.has(operation);
-const attempts = attemptsOf(withEdge(document)).filter(isShowing);
+const attempts = attemptsOf(document).filter(isShowing);
 const asked = ({ door, method, path, body, contentType }: Attempt, credential: string) => {
   const headers = { 'content-type': contentType };
   const url = door === undefined ? guarded.url : (urls[door] ?? '');

@@ -9,7 +9,6 @@ import type { ClientMessage } from '../../../schemas/frames.ts';
 import { type Answer, ask, GuardedService, UNLIMITED } from '../harness/guarded-service.ts';
 import { RawWebSocket } from '../websocket/raw-websocket.ts';
 import { type Attempt, attemptsOf, type Ids, RESOURCES } from './attempts.ts';
-import { withEdge } from './edge-paths.ts';
 import { type Knocker, makeKnockers } from './kinds.ts';
 import { ownersTurns } from './owners-turns.ts';
 import { OWNERS_ANSWERS } from './requests.ts';
@@ -43,7 +42,7 @@ const edgePort = Number(new URL(guarded.service.edge(0).clientUrl).port);
 const messages = messagesOf(victim);
 const MESSAGE_TYPES = Object.keys(messages) as ClientMessage['type'][]; // of its keys
 const document: ApiDocument = await guarded.must('GET', '/openapi.json');
-const attempts = attemptsOf(withEdge(document));
+const attempts = attemptsOf(document);
 t.comment(`${attempts.length} attempts, ${knockers.length} kinds of identity`);
 
 function asked({ door, method, path, body, contentType }: Attempt, ids: Ids, { credential }: Knocker): Promise<Answer> {
