@@ -59,8 +59,10 @@ function asked({ door, method, path, body, contentType }: Attempt, ids: Ids, { c
 function neutral({ status, text }: Answer, path: string, ids: Ids): string {
   let bare = text;
   for (const [at, resource] of RESOURCES.entries()) {
-    if (/^\d+$/.test(ids[resource]) && !path.split('/').includes(ids[resource])) continue; // a number may mean anything
-    bare = bare.replaceAll(new RegExp(`(?<![\\w-])${ids[resource]}(?![\\w-])`, 'g'), `x${at}x`); // beside a letter no id is found
+    const isNumber = /^\d+$/.test(ids[resource]);
+    if (isNumber && !path.split('/').includes(ids[resource])) continue; // it may mean anything, also another one's number
+    const whole = new RegExp(`(?<![\\w-])${ids[resource]}(?![\\w-])`, 'g'); // beside a letter no id is found
+    bare = bare.replaceAll(whole, isNumber ? 'x#x' : `x${at}x`);
   }
   const byItself = /"reference":"[^"]*"|"redrive-[0-9a-f-]{36}"|"\d{4}-\d\d-\d\dT[\d:.]+Z"/g;
   return `${status} ${bare.replaceAll(byItself, '')}`;
