@@ -77,7 +77,7 @@ const withoutExamples = (content: Readonly<Record<string, object>>) =>
   Object.fromEntries(
     Object.entries(content).map(([type, media]) => [
       type,
-      type.endsWith('json') ? media : { ...media, example: undefined },
+      /[/+]json$/.test(type) ? media : { ...media, example: undefined },
     ]),
   );
 

@@ -75,6 +75,8 @@ t.test('errors that say "later" are told from those that say "wrong"', async (t)
   t.notOk(isConnectionError('text'));
   const own = new MdsError('MDS_NOT_FOUND');
   t.equal(asPostgresError(own), own);
+  for (const code of ['22021', '22P05'])
+    t.match(asPostgresError(withCode(code)), { code: 'MDS_REQUEST_INVALID', retryable: false }, 'U+0000 in a text');
 });
 
 /** A registry that answers everything with the same status. */

@@ -1,5 +1,6 @@
 // S8: secrets are planted wherever there are any, things are made to go wrong with them, and then they are searched for in all
-// that the run wrote or said: logs, metrics, the audit log, errors, settings, and every answer but the one that makes a key.
+// that the run wrote or said: logs, metrics, everything in Postgres, errors, settings, and every answer but the one that makes a
+// key or a ticket.
 
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -9,6 +10,7 @@ import { until } from '../../integration/harness/until.ts';
 import { ask, GuardedService, UNLIMITED } from '../harness/guarded-service.ts';
 import { makeIssuer } from '../tokens/bad-credentials.ts';
 import { RawWebSocket, text } from '../websocket/raw-websocket.ts';
+import { everyRow } from './every-row.ts';
 import { Planted } from './planted.ts';
 
 const PASSWORD = 'planted-password-0123456789';
@@ -18,6 +20,9 @@ const SHOWN = [
   ...['/v1/status', '/v1/keys', '/v1/tenants', '/v1/issuers', '/v1/connections', '/v1/audit', '/v1/errors'],
   ...['/v1/configuration', '/v1/workers', '/v1/edges', '/v1/whoami', '/openapi.json', '/v1/health/distribution'],
 ];
+
+/** Some processes go on trying. */
+const PATIENCE_MS = 5000;
 
 t.setTimeout(120_000);
 const planted = new Planted();
@@ -40,6 +45,7 @@ const { service } = guarded;
 const [ingest, query] = [await service.addIngest(), await service.addQuery()];
 await Promise.all([ingest.start(), query.start()]);
 const edge = service.edge(0);
+const edgeUrl = edge.clientUrl.replace('ws:', 'http:');
 
 const keep = async (...request: Parameters<typeof ask>): Promise<number> => {
   const { status, headers, text: answer } = await ask(...request);
@@ -67,14 +73,19 @@ t.test('credentials are used, misused and put where they do not belong', async (
   for (const [at, credential] of credentials.entries()) planted.plant(`credential ${at}`, credential);
 
   for (const credential of credentials) {
-    for (const process of [service.controlPlane, ingest, query, edge]) {
-      const { httpUrl } = process;
+    for (const httpUrl of [service.controlPlane.httpUrl, ingest.httpUrl, query.httpUrl, edge.httpUrl, edgeUrl]) {
       await keep(httpUrl, 'GET', '/v1/topics/none', { credential });
       await keep(httpUrl, 'POST', '/v1/topics/none/events', { credential, body: { password: credential } });
       await keep(httpUrl, 'GET', `/v1/topics?access_token=${credential}&filter=${credential}`);
-      await keep(httpUrl, 'GET', `/v1/${credential}/none`).then((status) => t.ok(status >= 400, process.name));
+      await keep(httpUrl, 'GET', `/v1/${credential}/none`).then((status) => t.ok(status >= 400, httpUrl));
       await keep(httpUrl, 'GET', '/v1/topics', { headers: { authorization: `Basic ${credential}` } });
       await keep(httpUrl, 'GET', '/v1/topics', { headers: { cookie: `session=${credential}` } });
+    }
+    const ticket = await ask(edgeUrl, 'POST', '/v1/tickets', { credential });
+    if (ticket.status === 201) planted.plant('a ticket', JSON.parse(ticket.text).ticket);
+    for (const used of [credential, ticket.status === 201 ? JSON.parse(ticket.text).ticket : 'none']) {
+      await keep(edgeUrl, 'GET', `/v1/topics/none/events?ticket=${used}`);
+      await keep(edgeUrl, 'GET', `/v1/topics/none/events?ticket=${used}&lastEventId=${used}`);
     }
     const port = Number(new URL(edge.clientUrl).port);
     const offered = `mds.v1.json, mds.auth.${Buffer.from(credential).toString('base64url')}`;
@@ -92,7 +103,7 @@ t.test('credentials are used, misused and put where they do not belong', async (
   }
 });
 
-t.test('a process that cannot start says why, and not with what', async (t) => {
+t.test('a process that finds nobody where it should says why, and not with what', async (t) => {
   const broken: readonly (readonly [ProcessKind, Readonly<Record<string, string>>])[] = [
     [
       'control-plane',
@@ -103,6 +114,10 @@ t.test('a process that cannot start says why, and not with what', async (t) => {
     ['edge', { MDS_REDIS_URL: `redis://:${PASSWORD}@127.0.0.1:1`, MDS_CONNECT_TIMEOUT_MS: '500' }],
     ['edge', { MDS_AUTH_SECRET: `short-${PASSWORD}` }],
     ['ingest', { MDS_REGISTRY_URL: `ftp://user:${PASSWORD}@127.0.0.1` }],
+    ['ingest', { MDS_REGISTRY_URL: `http://user:${PASSWORD}@127.0.0.1:1/x` }],
+    ['stream', { MDS_REDIS_URL: `redis://default:${PASSWORD}@127.0.0.1:1`, MDS_CONNECT_TIMEOUT_MS: '500' }],
+    ['query', { MDS_POSTGRES_URL: `postgres://mds:${PASSWORD}@127.0.0.1:1/mds`, MDS_CONNECT_TIMEOUT_MS: '500' }],
+    ['stream', { MDS_KAFKA_BROKERS: `SASL_SSL://user:${PASSWORD}@127.0.0.1:1`, MDS_CONNECT_TIMEOUT_MS: '500' }],
   ];
   for (const [at, [kind, env]] of broken.entries()) {
     const process = await TestProcess.create({
@@ -113,8 +128,10 @@ t.test('a process that cannot start says why, and not with what', async (t) => {
     });
     t.teardown(() => process.dispose());
     await process.start({ ready: false });
-    await until(`${kind} to end`, 30_000, () => !process.isRunning);
+    const patientUntilMs = performance.now() + PATIENCE_MS;
+    await until('its end', 30_000, () => !process.isRunning || performance.now() > patientUntilMs);
     t.pass(`${kind} with ${Object.keys(env)[0]}`);
+    await process.dispose();
   }
 });
 
@@ -130,6 +147,10 @@ t.test('none of them is in any log, metric, setting, audit entry or answer', asy
   for (const log of logs) {
     const found = planted.foundIn(readFileSync(join(service.directory, 'logs', log), 'utf8'));
     t.same(found, [], log);
+  }
+  for (const [table, rows] of await everyRow(service.namespace.env.MDS_POSTGRES_URL ?? '')) {
+    const found = rows.flatMap((row) => planted.foundIn(row));
+    t.same([...new Set(found)], [], `${rows.length} rows of ${table}`);
   }
   t.same([...new Set(said.flatMap((one) => planted.foundIn(one)))], [], 'answers');
 });

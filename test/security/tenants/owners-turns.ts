@@ -5,11 +5,21 @@ import type { Attempt } from './attempts.ts';
 
 /** Earlier ones leave things as they are, later ones less and less. */
 const METHODS = ['GET', 'POST', 'PUT', 'PATCH', 'DELETE'];
-const LAST = ['DELETE /v1/topics/{name}', 'DELETE /v1/keys/{id}', 'DELETE /v1/tenants/{id}'];
+/** Behind all of them, in this order. */
+const LAST = [
+  'POST /v1/connections/disconnect',
+  'POST /v1/edges/{id}/evacuate',
+  'DELETE /v1/edges/{id}/evacuate',
+  'DELETE /v1/topics/{name}',
+  'POST /v1/keys/{id}/rotate',
+  'DELETE /v1/keys/{id}',
+  'DELETE /v1/tenants/{id}',
+];
 
 /** Of each operation the attempt that names most. */
 export function ownersTurns(attempts: readonly Attempt[]): Attempt[] {
   const byOperation = new Map(attempts.map((attempt) => [attempt.operation, attempt]));
-  const rank = ({ method, operation }: Attempt): number => METHODS.indexOf(method) + LAST.indexOf(operation) + 1;
+  const rank = ({ method, operation }: Attempt): number =>
+    LAST.includes(operation) ? METHODS.length + LAST.indexOf(operation) : METHODS.indexOf(method);
   return [...byOperation.values()].sort((a, b) => rank(a) - rank(b));
 }

@@ -34,6 +34,4 @@ export const QUERIES: Readonly<Record<string, string>> = {
 export const OWNERS_ANSWERS: Readonly<Record<string, number>> = {
   'DELETE /v1/tenants/{id}': 409, // it still has a topic
   'POST /v1/topics/{name}/schemas': 409, // the example goes on from another schema
-  'GET /v1/connections/{edgeId}/{number}': 404,
-  'DELETE /v1/connections/{edgeId}/{number}': 404,
 };

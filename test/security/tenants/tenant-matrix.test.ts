@@ -1,16 +1,18 @@
-// S5: every operation of the OpenAPI document, at whichever process answers it, tried by every kind of identity on another
-// tenant's things. Whoever is nobody learns nothing; whoever is somebody else gets, letter by letter, the answer that
+// S5: every operation of the OpenAPI document, at whichever process answers it, and every message of the WebSocket protocol,
+// tried by every kind of identity on another tenant's things. Whoever is nobody learns nothing; whoever is somebody else gets, letter by letter, the answer that
 // they get for things that do not exist. Nothing of the victim shows in any answer, and nothing it has is changed.
 
 import { setTimeout as sleep } from 'node:timers/promises';
 import t, { type Test } from 'tap';
 import type { ApiDocument } from '../../../platform/openapi/complete-document.ts';
-import type { TestProcess } from '../../integration/harness/processes.ts';
+import type { ClientMessage } from '../../../schemas/frames.ts';
 import { type Answer, ask, GuardedService, UNLIMITED } from '../harness/guarded-service.ts';
+import { RawWebSocket } from '../websocket/raw-websocket.ts';
 import { type Attempt, attemptsOf, type Ids, RESOURCES } from './attempts.ts';
 import { type Knocker, makeKnockers } from './kinds.ts';
 import { ownersTurns } from './owners-turns.ts';
 import { OWNERS_ANSWERS } from './requests.ts';
+import { messagesOf, tryMessages } from './stream-attempts.ts';
 import { holdingsOf, isAggregated, makeVictim, phantomOf } from './victim.ts';
 
 const AT_ONCE = 8;
@@ -27,31 +29,40 @@ const guarded = await GuardedService.start(t, UNLIMITED);
 const [ingest, query] = [await guarded.service.addIngest(), await guarded.service.addQuery()];
 const rollup = await guarded.service.addRollup();
 await Promise.all([ingest.start(), query.start(), rollup.start()]);
-const doors: Readonly<Record<string, TestProcess>> = { ingest, query, edge: guarded.service.edge(0) };
+const urls: Readonly<Record<string, string>> = {
+  ...{ ingest: ingest.httpUrl, query: query.httpUrl },
+  edge: guarded.service.edge(0).clientUrl.replace('ws:', 'http:'),
+};
 const victim = await makeVictim(guarded);
 await isAggregated(query, victim);
 const attacker = await guarded.newTenant('attacker');
 const knockers = await makeKnockers(guarded, attacker);
 const phantoms = phantomOf(victim.ids);
+const edgePort = Number(new URL(guarded.service.edge(0).clientUrl).port);
+const messages = messagesOf(victim);
+const MESSAGE_TYPES = Object.keys(messages) as ClientMessage['type'][]; // of its keys
 const document: ApiDocument = await guarded.must('GET', '/openapi.json');
 const attempts = attemptsOf(document);
 t.comment(`${attempts.length} attempts, ${knockers.length} kinds of identity`);
 
 function asked({ door, method, path, body, contentType }: Attempt, ids: Ids, { credential }: Knocker): Promise<Answer> {
-  const process = door === undefined ? guarded.service.controlPlane : doors[door];
-  if (!process) throw new Error(`no ${door} runs here`);
+  const url = door === undefined ? guarded.url : urls[door];
+  if (url === undefined) throw new Error(`no ${door} runs here`);
   const headers = { 'content-type': contentType };
-  return ask(process.httpUrl, method, path(ids), {
+  return ask(url, method, path(ids), {
     credential,
     ...(body === null ? {} : { body: body(ids), headers }),
   });
 }
 
 /** Without what a request itself brought along, and what is of the moment. */
-function neutral({ status, text }: Answer, ids: Ids): string {
+function neutral({ status, text }: Answer, path: string, ids: Ids): string {
   let bare = text;
   for (const [at, resource] of RESOURCES.entries()) {
-    bare = bare.replaceAll(new RegExp(`(?<![\\w-])${ids[resource]}(?![\\w-])`, 'g'), `x${at}x`); // beside a letter no id is found
+    const isNumber = /^\d+$/.test(ids[resource]);
+    if (isNumber && !path.split('/').includes(ids[resource])) continue; // it may mean anything, also another one's number
+    const whole = new RegExp(`(?<![\\w-])${ids[resource]}(?![\\w-])`, 'g'); // beside a letter no id is found
+    bare = bare.replaceAll(whole, isNumber ? 'x#x' : `x${at}x`);
   }
   const byItself = /"reference":"[^"]*"|"redrive-[0-9a-f-]{36}"|"\d{4}-\d\d-\d\dT[\d:.]+Z"/g;
   return `${status} ${bare.replaceAll(byItself, '')}`;
@@ -62,7 +73,10 @@ async function isToldApart(attempt: Attempt, knocker: Knocker, first: Answer): P
   let answer = first;
   for (let left = TRIES; ; left--) {
     const control = await asked(attempt, phantoms, knocker);
-    const [theirs, nobodys] = [neutral(answer, victim.ids), neutral(control, phantoms)];
+    const [theirs, nobodys] = [
+      neutral(answer, attempt.path(victim.ids), victim.ids),
+      neutral(control, attempt.path(phantoms), phantoms),
+    ];
     if (theirs === nobodys) return null;
     if (left === 0) return `${theirs} and not ${nobodys}`;
     await sleep(SETTLING_MS);
@@ -106,6 +120,46 @@ t.test('no operation of the REST API lets anybody at the things of another tenan
     }
   }
   t.same(await holdingsOf(guarded, victim), before, 'what the victim has is as it was');
+});
+
+const withoutIds = (said: readonly string[], ids: Ids): string[] =>
+  said.map((one) => Object.values(ids).reduce((bare, id) => (/^\d+$/.test(id) ? bare : bare.replaceAll(id, '')), one));
+
+/** @returns what is seen when the messages are about things of these ids */
+async function streamed(type: ClientMessage['type'], ids: Ids, knocker: Knocker): Promise<string[]> {
+  const { credential, isKnown } = knocker;
+  const headers = credential === null ? {} : { Authorization: `Bearer ${credential}` };
+  const client = await RawWebSocket.open({ port: edgePort, headers });
+  const said = await tryMessages(client, messages[type](ids), isKnown);
+  client.destroy();
+  return withoutIds(said, ids);
+}
+
+t.test('no message of the WebSocket protocol lets anybody at the things of another tenant', async (t) => {
+  for (const knocker of knockers) {
+    const { kind, credential, isKnown } = knocker;
+    if (credential !== null) await guarded.isKnownAtEdge(credential, isKnown);
+    for (const type of MESSAGE_TYPES) {
+      const [seen, control] = await Promise.all([
+        streamed(type, victim.ids, knocker),
+        streamed(type, phantoms, knocker),
+      ]);
+      t.same(seen, control, `${kind}: ${type} is answered as for what does not exist: ${seen.join(', ')}`);
+      t.notOk(seen.some((what) => /^(subscribed|consuming|events|live)/.test(what)));
+    }
+  }
+});
+
+t.test('the owner is served by the same messages', async (t) => {
+  await guarded.isKnownAtEdge(victim.credential, true);
+  const own = { kind: 'the admin', credential: victim.credential, isKnown: true };
+  for (const type of ['subscribe', 'consume'] as const) {
+    const seen = await streamed(type, victim.ids, own);
+    t.ok(
+      seen.some((what) => /^(subscribed|consuming)/.test(what)),
+      `${type}: ${seen.join(', ')}`,
+    );
+  }
 });
 
 /** @returns what the owner was answered, and whether it succeeded */

@@ -6,6 +6,7 @@ import { TestProducer } from '../../integration/harness/producer.ts';
 import type { TopicInfo } from '../../integration/harness/rest-client.ts';
 import { until } from '../../integration/harness/until.ts';
 import { ask, type GuardedService } from '../harness/guarded-service.ts';
+import { RawWebSocket } from '../websocket/raw-websocket.ts';
 import type { Ids } from './attempts.ts';
 
 const { monitoringEvent } = await readKnownSchemas();
@@ -17,7 +18,7 @@ const schemaOf = (tenant: string) => ({
   fields: [...(monitoringEvent as { fields: object[] }).fields, { name: 'amount', type: 'long', default: 0 }],
 });
 
-const EVENT = {
+export const EVENT = {
   ...{ id: 'order-7', tenant: 'x', service: 'shop', host: 'web-1', kind: 'CHANGE', name: 'order', severity: 'INFO' },
   ...{ value: 1, unit: '', timestamp: Date.now() * 1000, labels: {}, message: null, traceId: null, amount: 1 },
 };
@@ -52,7 +53,8 @@ export async function makeVictim(guarded: GuardedService): Promise<Victim> {
     keys: { jwksUrl: 'https://127.0.0.1:1/jwks' },
     tenant: { fixed: tenant },
   });
-  const { items: edges } = await guarded.must('GET', '/v1/edges');
+  await isRouted(guarded, target, key.credential);
+  const connection = await aConnection(guarded, key.credential);
   return {
     tenant,
     credential: key.credential,
@@ -67,10 +69,29 @@ export async function makeVictim(guarded: GuardedService): Promise<Victim> {
         issuer: issuer.id,
         schema: String(topic.schemaId),
       },
-      ...{ edge: edges[0].edgeId, connection: '1000000000', worker: 'worker-1', component: 'edge' },
+      ...{ edge: connection.edgeId, connection: String(connection.number), worker: 'worker-1', component: 'edge' },
     },
     marks: [tenant, subscription.id, route.id, redrive.id, key.id, issuer.id],
   };
+}
+
+/** The route gives its target the schema that it writes with. */
+async function isRouted(guarded: GuardedService, { name, schemaId }: TopicInfo, credential: string): Promise<void> {
+  await until('the route to have written', LETTER_TIMEOUT_MS, async () => {
+    const topic = await guarded.must('GET', `/v1/topics/${name}`, undefined, credential);
+    return topic.schemaId !== schemaId;
+  });
+}
+
+/** A client of its own, which stays until it is closed. */
+async function aConnection(guarded: GuardedService, credential: string): Promise<{ edgeId: string; number: number }> {
+  await guarded.isKnownAtEdge(credential, true);
+  const port = Number(new URL(guarded.service.edge(0).clientUrl).port);
+  await RawWebSocket.open({ port, headers: { Authorization: `Bearer ${credential}` } });
+  return until('the connection to be listed', LETTER_TIMEOUT_MS, async () => {
+    const { items } = await guarded.must('GET', '/v1/connections', undefined, credential);
+    return items.at(-1);
+  });
 }
 
 /** An event behind a record that nobody can read. @returns the id of that one */

@@ -5,7 +5,7 @@ import t from 'tap';
 import { until } from '../../integration/harness/until.ts';
 import { ask, GuardedService, UNLIMITED } from '../harness/guarded-service.ts';
 import { badKeys, badTokens, makeIssuer } from './bad-credentials.ts';
-import { type Door, httpDoor } from './doors.ts';
+import { type Door, httpDoor, streamDoors } from './doors.ts';
 
 /** The promise is 5 s; a busy machine has longer. */
 const EFFECTIVE_MS = 15_000;
@@ -30,11 +30,16 @@ await guarded.must('POST', '/v1/issuers', {
   grants: everything,
 });
 
+const edgeUrl = guarded.service.edge(0).clientUrl.replace('ws:', 'http:');
 const events = `/v1/topics/${topic}/events`;
 const doors: readonly Door[] = [
   httpDoor('control plane', guarded.url, 'GET', `/v1/topics/${topic}`),
   httpDoor('ingest door', ingest.httpUrl, 'POST', events, [{ id: 'a' }]),
   httpDoor('query process', query.httpUrl, 'GET', `/v1/topics/${topic}/latest`),
+  httpDoor('event stream', edgeUrl, 'GET', events, undefined, { accept: 'text/event-stream' }),
+  httpDoor('long poll', edgeUrl, 'GET', `${events}?wait=0s`, undefined, { accept: 'application/json' }),
+  httpDoor('tickets', edgeUrl, 'POST', '/v1/tickets'),
+  ...streamDoors(guarded.service.edge(0)),
 ];
 
 t.test('a good key and a good token open every door', async (t) => {
@@ -59,6 +64,7 @@ t.test('nothing else opens any, and no reason is told from another', async (t) =
   for (const door of doors) {
     const said = new Set<string>();
     for (const [what, header] of headers) {
+      if (door.isBare && what === 'no scheme') continue;
       // What was revoked a moment ago is refused within 5 s.
       await until(`${door.name} to refuse ${what}`, EFFECTIVE_MS, async () => !(await door.knock(header)).isOpen);
       said.add((await door.knock(header)).said);

@@ -66,6 +66,8 @@ export const close = (code: number | null, reason: Uint8Array | string = ''): Bu
 export interface OpenOptions {
   readonly port: number;
   readonly headers?: Readonly<Record<string, string>>;
+  /** To come from; this machine has 127.0.0.0/8. */
+  readonly localAddress?: string;
 }
 
 const ACCEPT_GUID = '258EAFA5-E914-47DA-95CA-C5AB0DC85B11'; // RFC 6455 §1.3
@@ -82,6 +84,7 @@ export class RawWebSocket {
   readonly #socket: Socket;
   #unread = Buffer.alloc(0);
   #isOpen = false;
+  #refusal = '';
   #wake: () => void = () => {};
   readonly #accept: string;
 
@@ -95,12 +98,12 @@ export class RawWebSocket {
   }
 
   /** Resolves when the handshake is answered with 101. @throws Error with the answer's first line otherwise */
-  static async open({ port, headers = {} }: OpenOptions): Promise<RawWebSocket> {
+  static async open({ port, headers = {}, localAddress = '127.0.0.1' }: OpenOptions): Promise<RawWebSocket> {
     const key = randomBytes(16).toString('base64');
     const accept = createHash('sha1')
       .update(key + ACCEPT_GUID)
       .digest('base64');
-    const client = new RawWebSocket(connect(port, '127.0.0.1'), accept);
+    const client = new RawWebSocket(connect({ port, host: '127.0.0.1', localAddress }), accept);
     const lines = Object.entries({
       Host: `127.0.0.1:${port}`,
       Upgrade: 'websocket',
@@ -111,7 +114,7 @@ export class RawWebSocket {
     }).map(([name, value]) => `${name}: ${value}\r\n`);
     client.#socket.write(`GET /v1/stream HTTP/1.1\r\n${lines.join('')}\r\n`);
     await client.until(() => client.#isOpen || client.isEnded, 'the handshake');
-    if (!client.#isOpen) throw new Error('the handshake was refused');
+    if (!client.#isOpen) throw new Error(`the handshake was refused: ${client.#refusal}`);
     return client;
   }
 
@@ -168,6 +171,7 @@ export class RawWebSocket {
     const head = this.#unread.subarray(0, end).toString('latin1');
     this.#unread = this.#unread.subarray(end + 4);
     const header = (name: string): string => new RegExp(`^${name}: (.*)$`, 'im').exec(head)?.[1]?.trim() ?? '';
+    this.#refusal = head.split('\r\n', 1)[0] ?? '';
     if (!head.startsWith('HTTP/1.1 101') || header('sec-websocket-accept') !== this.#accept) {
       this.#socket.destroy();
       return false;

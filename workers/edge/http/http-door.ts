@@ -3,6 +3,8 @@
 //   GET  /v1/topics/{topic}/events   an event stream, or a long poll, as Accept says
 //   POST /v1/tickets                 a ticket for a page that cannot set headers
 
+import { withoutSecrets } from '../../../platform/management/redact.ts';
+import { noRoute } from '../../../platform/problem-details.ts';
 import { MdsError } from '../../../schemas/errors.ts';
 import { corsHeaders, preflightHeaders } from './cors.ts';
 import type { EventsDoor } from './events-door.ts';
@@ -70,7 +72,7 @@ export class HttpDoor {
     if (length > MAX_URL_CHARS) throw new MdsError('MDS_URL_TOO_LONG', { length, limit: MAX_URL_CHARS });
     if (!this.#options.isHostAllowed(host)) throw new MdsError('MDS_ORIGIN_REFUSED', { origin: host });
     if (!this.#options.isOriginAllowed(origin)) throw new MdsError('MDS_ORIGIN_REFUSED', { origin });
-    if (route === null) throw new MdsError('MDS_NO_ROUTE', { method, path: path.slice(0, MAX_QUOTED_CHARS) });
+    if (route === null) throw noRoute(method, withoutSecrets(path).slice(0, MAX_QUOTED_CHARS));
     const { methods } = route;
     if (method === 'OPTIONS') {
       const headers = { ...preflightHeaders(origin, methods), allow: [...methods, 'OPTIONS'].join(', ') };
