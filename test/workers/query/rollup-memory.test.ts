@@ -64,10 +64,8 @@ function catchUp(memory: RollupMemory, store: PlayedStore): void {
 
 function eventsIn(buckets: readonly Bucket[]): number {
   let events = 0;
-  for (const { table } of buckets) {
-    table.forEach((_series, _slot, { count }) => {
-      events += count;
-    });
+  for (const { columns } of buckets.map(({ table }) => table)) {
+    for (let cell = 0; cell < columns.size; cell++) events += columns.countOf(cell);
   }
   return events;
 }
