@@ -40,9 +40,12 @@ export class CatalogLook {
  * @param lookAnew reads the topics as they are now. Gives false when they could not be read
  * @throws MdsError what trying throws the second time, or `MDS_DEPENDENCY_UNAVAILABLE` when nobody could look
  */
-export async function afterLook<Found>(tryIt: () => Found, lookAnew: () => Promise<boolean>): Promise<Found> {
+export async function afterLook<Found>(
+  tryIt: () => Found | Promise<Found>,
+  lookAnew: () => Promise<boolean>,
+): Promise<Found> {
   try {
-    return tryIt();
+    return await tryIt();
   } catch (error) {
     if (!mayBeMended(error)) throw error;
     if (!(await lookAnew())) throw catalogIsAway(error);

@@ -113,15 +113,26 @@ async function rollBack(client: pg.PoolClient): Promise<Error | undefined> {
   }
 }
 
-/** What is thrown when the database is away becomes an MdsError; anything else stays as it is. */
+/** What is thrown when the database is away, or cannot hold a text, becomes an MdsError; anything else stays as it is. */
 export function asPostgresError(error: unknown): unknown {
-  if (error instanceof MdsError || !isConnectionError(error)) return error;
+  if (error instanceof MdsError) return error;
+  if (error instanceof Error && 'code' in error && NOT_STORABLE.has(error.code)) {
+    return new MdsError(
+      'MDS_REQUEST_INVALID',
+      { problems: ['no text may have the character U+0000'] },
+      { cause: error },
+    );
+  }
+  if (!isConnectionError(error)) return error;
   return new MdsError(
     'MDS_DEPENDENCY_UNAVAILABLE',
     { dependency: 'Postgres', reason: reasonOf(error) },
     { cause: error },
   );
 }
+
+/** U+0000, in text and in JSON: nothing else that JavaScript sends is no text for Postgres. */
+const NOT_STORABLE: ReadonlySet<unknown> = new Set(['22021', '22P05']);
 
 /** Class 08: connection exceptions; 57P01-57P03: shut down, crashed, starting; 53300: too many connections. */
 const CONNECTION_STATES = /^(08...|57P0[123]|53300)$/;

@@ -14,6 +14,10 @@ export const CLOSE_CODES = {
   INTERNAL: 4004,
   /** The edge is at its connection limit; another may have room. */
   TOO_MANY_CONNECTIONS: 4005,
+  /** The credential has expired; connect with a new one. */
+  CREDENTIAL_EXPIRED: 4006,
+  /** The tenant has all the connections it may have, or connects too often; come back later. */
+  TENANT_LIMIT: 4007,
   /** An operator closed it; it may come back and resume. */
   DISCONNECTED: 4010,
 
@@ -25,6 +29,8 @@ export const CLOSE_CODES = {
   RATE_LIMITED: 4502,
   /** None of the offered subprotocols is spoken here. */
   SUBPROTOCOL: 4503,
+  /** No credential came in time, or it is not valid (any more). */
+  UNAUTHENTICATED: 4504,
   /** An operator closed it for good. */
   DISCONNECTED_FOR_GOOD: 4510,
 } as const;

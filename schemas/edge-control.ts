@@ -37,6 +37,7 @@ const Count = Type.Integer({ minimum: 0 });
 
 export const SlowClient = Type.Object({
   connection: Type.String(),
+  tenant: Type.String({ description: 'To which the client belongs.' }),
   peer: Type.String({ description: 'Network address of the client.' }),
   bufferedBytes: Type.Integer({ minimum: 0, description: 'Sent to it and not read yet.' }),
   worstBufferedBytes: Count,

@@ -57,6 +57,10 @@ export const ERROR_ADVICE: Readonly<Record<MdsErrorCode, string>> = {
   MDS_UNAUTHENTICATED:
     'See which door and address it comes from; a key may have expired or been revoked, or somebody tries.',
   MDS_FORBIDDEN: 'Give the key or token a grant for it, if it is meant to have one.',
+  MDS_CREDENTIAL_EXPIRED:
+    'Nothing, when it comes back: clients whose credential is a function get a new one by themselves.',
+  MDS_IDENTITY_CHANGED: 'The client mixes credentials of several owners; have it open a connection for each.',
+  MDS_GRANTS_CHANGED: 'Nothing: the client resumes under its new grants by itself.',
   MDS_ORIGIN_REFUSED:
     "A web page of another origin called the API, or a name that is not this machine's while authentication is off; list it in MDS_HTTP_ALLOWED_ORIGINS if it is meant.",
   MDS_QUOTA_EXCEEDED: 'Find what the tenant has too much of, or raise its quota.',

@@ -112,6 +112,21 @@ export const ERROR_KINDS = {
     false,
     'Pages of {origin} may not use this API; add it to MDS_HTTP_ALLOWED_ORIGINS (at an edge MDS_EDGE_ALLOWED_ORIGINS), or open the page from the API itself.',
   ),
+  MDS_CREDENTIAL_EXPIRED: kind(
+    401,
+    false,
+    'The API key or token of this connection has expired; connect again with a new one and resume.',
+  ),
+  MDS_IDENTITY_CHANGED: kind(
+    409,
+    false,
+    'The new credential belongs to {subject} of {tenant}: a connection stays with whom it began. Open another one for it.',
+  ),
+  MDS_GRANTS_CHANGED: kind(
+    409,
+    true,
+    'What this identity may read of {topic} has changed; subscribe again with the last resume token.',
+  ),
   MDS_QUOTA_EXCEEDED: kind(
     429,
     true,
@@ -151,7 +166,7 @@ export const ERROR_KINDS = {
   MDS_UNKNOWN_MESSAGE_TYPE: kind(
     400,
     false,
-    'There is no message type {type}; use subscribe, consume, ack, nack, unsubscribe or ping.',
+    'There is no message type {type}; use auth, subscribe, consume, ack, nack, unsubscribe or ping.',
   ),
   MDS_TOPIC_UNKNOWN: kind(404, false, 'There is no topic {topic}{hint}.'),
   MDS_SUBSCRIPTION_ID_IN_USE: kind(409, false, 'This connection already has a subscription with the id {id}.'),

@@ -14,6 +14,8 @@ export const ExplainRequest = Type.Object({
   topicId: Count,
   channel: Type.String({ pattern: '^[0-9a-f]{32}$' }),
   plan: Type.Unknown(),
+  /** Of a mandatory filter: whoever asks may read those events alone, so the others are as if they were not there. */
+  mandatory: Type.Optional(Type.Unknown()),
   /** How many of the last events. */
   events: Type.Integer({ minimum: 1 }),
   /** Nobody waits for the answer any longer than this, ms since 1970. */

@@ -2,6 +2,8 @@
 // Every message is one JSON object with a `type`. A cursor travels as [offset, index].
 //
 //   client                                edge
+//     │ ◀───────────── authenticate {within}   while authentication is on and no credential came with the upgrade
+//     │ auth {credential} ───────────────▶ │
 //     │ ◀──────────────────────── welcome  │
 //     │ subscribe {id, topic, filter} ───▶ │
 //     │ ◀── subscribed {id, channel, position}   from `position` on nothing is missing
@@ -13,12 +15,23 @@
 //     │ ◀── events {sub: id, attempts, …}  │   each one again, later, until it is acknowledged
 //     │ ack / nack {id, seq, …} ─────────▶ │
 //     │ ◀── acked {id, seq}                │   stored: these acknowledgements outlive every process
+//
+//     │ auth {credential} ───────────────▶ │   a new credential of the same owner, before the old one expires
+//     │ ◀── authenticated {expiresInMs}    │   nothing that goes on is disturbed
+//
+// A credential is an API key or a token. It may come with the upgrade instead: as `Authorization: Bearer …`, or, from a
+// browser, as a subprotocol `mds.auth.<base64url of it>` offered beside the one to speak, which the edge never picks. Until it
+// is accepted nothing else is answered but with MDS_UNAUTHENTICATED. One that is refused, at any time, closes with 4504 (final);
+// one that runs out closes with 4006 (resumable: connect with a new one); another owner's is refused with an error alone.
 
 import { MdsError, type MdsErrorCode, reasonOf } from './errors.ts';
 
 export const SUBPROTOCOL_JSON = 'mds.v1.json';
 /** The same, except that `events` frames are binary and carry raw Avro: schemas/frames-avro.ts. */
 export const SUBPROTOCOL_AVRO = 'mds.v1.avro';
+
+/** Offered beside one of those: carries a credential, base64url without padding. */
+export const SUBPROTOCOL_AUTH_PREFIX = 'mds.auth.';
 
 export type WireCursor = readonly [offset: number, index: number];
 /** Where an event is in its topic. */
@@ -90,11 +103,19 @@ export interface UnsubscribeMessage {
   readonly type: 'unsubscribe';
   readonly id: string;
 }
+/** Says who the client is: first thing, or again in the middle. Messages behind it are handled when it is answered. */
+export interface AuthMessage {
+  readonly type: 'auth';
+  /** An API key or a token, without `Bearer`. */
+  readonly credential: string;
+  readonly id?: undefined;
+}
 export interface PingMessage {
   readonly type: 'ping';
   readonly id?: string;
 }
 export type ClientMessage =
+  | AuthMessage
   | SubscribeMessage
   | ConsumeMessage
   | AckMessage
@@ -102,6 +123,23 @@ export type ClientMessage =
   | UnsubscribeMessage
   | PingMessage;
 
+/** Who the client is to the edge. */
+export interface ShownIdentity {
+  readonly tenant: string;
+  readonly subject: string;
+  /** Counted from when the frame was sent, since clocks differ; null: it does not expire by itself. */
+  readonly expiresInMs: number | null;
+}
+
+/** Nothing is served before the client has sent `auth`. */
+export interface AuthenticateFrame {
+  readonly type: 'authenticate';
+  readonly withinMs: number;
+}
+/** A new credential was accepted, and stands from now on. */
+export interface AuthenticatedFrame extends ShownIdentity {
+  readonly type: 'authenticated';
+}
 export interface WelcomeFrame {
   readonly type: 'welcome';
   readonly connection: string;
@@ -112,6 +150,8 @@ export interface WelcomeFrame {
     readonly messageBytes: number;
     readonly messagesPerSecond: number;
   };
+  /** Absent while authentication is off. */
+  readonly identity?: ShownIdentity;
 }
 export interface SubscribedFrame {
   readonly type: 'subscribed';
@@ -243,6 +283,8 @@ export interface GoodbyeFrame {
   readonly edges: readonly string[];
 }
 export type ServerFrame =
+  | AuthenticateFrame
+  | AuthenticatedFrame
   | WelcomeFrame
   | SubscribedFrame
   | EventsFrame
@@ -316,6 +358,13 @@ export function parseClientMessage(text: string): ClientMessage {
         `reason must be a string of at most ${MAX_REASON_CHARS} characters`,
       );
       break;
+    case 'auth':
+      want(
+        isString(message.credential) && message.credential !== '' && message.credential.length <= MAX_CREDENTIAL_CHARS,
+        `credential must be a string of 1-${MAX_CREDENTIAL_CHARS} characters`,
+      );
+      delete message.id; // it is answered by itself
+      break;
     case 'unsubscribe':
       want(isId(message.id), `id must be a string of 1-${MAX_ID_CHARS} characters`);
       break;
@@ -329,6 +378,8 @@ export function parseClientMessage(text: string): ClientMessage {
   return message as unknown as ClientMessage; // checked above, field by field
 }
 
+/** 16 KiB: tokens with many claims have some thousand; more than that is no token. */
+export const MAX_CREDENTIAL_CHARS = 16_384;
 /** A key of more parts than this is a whole event. */
 const MAX_KEY_PATHS = 8;
 /** One event in 10 s, and a million a second: below and above, a filter is what is meant. */
@@ -346,8 +397,14 @@ const quoteType = (type: unknown): string =>
 type Check = (frame: Readonly<Record<string, unknown>>) => boolean;
 
 const FRAME_CHECKS: Readonly<Record<ServerFrame['type'], Check>> = {
+  authenticate: (frame) => isCount(frame.withinMs),
+  authenticated: (frame) => isShownIdentity(frame),
   welcome: (frame) =>
-    isString(frame.connection) && isString(frame.edge) && isCount(frame.heartbeatMs) && isLimits(frame.limits),
+    isString(frame.connection) &&
+    isString(frame.edge) &&
+    isCount(frame.heartbeatMs) &&
+    isLimits(frame.limits) &&
+    isOptional(frame.identity, isShownIdentity),
   subscribed: (frame) =>
     isString(frame.id) &&
     isString(frame.channel) &&
@@ -453,6 +510,11 @@ const isCursor = (value: unknown): boolean =>
 const isCursorList = (value: unknown): boolean =>
   Array.isArray(value) && value.length <= MAX_ACK_CURSORS && value.every(isEventCursor);
 const isEventCursor = (value: unknown): boolean => Array.isArray(value) && value.length === 3 && value.every(isCount);
+const isShownIdentity = (value: unknown): boolean =>
+  isObject(value) &&
+  isString(value.tenant) &&
+  isString(value.subject) &&
+  (value.expiresInMs === null || isCount(value.expiresInMs));
 const isAttempts = (value: unknown): boolean => Array.isArray(value) && value.every(isCount);
 const isKey = (value: unknown): boolean =>
   isStringArray(value) && Array.isArray(value) && value.length > 0 && value.length <= MAX_KEY_PATHS;

@@ -2,15 +2,15 @@
 // processes' config checker takes longer (0.4 s of CPU on a small machine) than most commands take altogether.
 
 import { MdsError } from '../../schemas/errors.ts';
-import { credentialFor } from './credentials.ts';
+import { credentialFor, type FoundCredential } from './credentials.ts';
 
 export interface CommandConfig {
   /** Base URL of the control plane. */
   readonly apiUrl: string;
   /** Kafka brokers, host:port with commas between; only `publish` talks to them. */
   readonly kafkaBrokers: string;
-  /** API key or token; null: there is none, which is enough where authentication is off. */
-  readonly credential: string | null;
+  /** Null: there is none, which is enough where authentication is off. */
+  readonly credential: FoundCredential | null;
 }
 
 /** What `make run` starts. */

@@ -59,7 +59,7 @@ export function consumeCommand(): Command {
 }
 
 async function consume(
-  { rest, output }: CommandContext,
+  { rest, output, config }: CommandContext,
   subscription: string,
   { count, ack, consumer, maxInFlight, withCursor, edge }: ConsumeFlags,
 ): Promise<ExitCode | undefined> {
@@ -67,6 +67,7 @@ async function consume(
   if (edge === undefined) await rest.edges();
   const client = connect({
     ...(edge === undefined ? { api: rest.api } : { url: edge }),
+    ...(config.credential === null ? {} : { credential: config.credential.value }),
     reconnect: { maxAttempts: MAX_ATTEMPTS },
     onStateChange: (state) => noteState(output.note.bind(output), state),
   });

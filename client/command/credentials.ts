@@ -13,7 +13,7 @@ const CHECKOUT = fileURLToPath(new URL('../../', import.meta.url));
 /** Others on the machine may not read it. */
 const PRIVATE_FILE = 0o600;
 const PRIVATE_DIRECTORY = 0o700;
-const READABLE_BY_OTHERS = 0o077;
+const OPEN_TO_OTHERS = 0o077;
 
 /** Where `mds login` keeps keys. */
 export function loginFile(env: Environment): string {
@@ -21,44 +21,53 @@ export function loginFile(env: Environment): string {
 }
 
 /** Where `make run` keeps the key of its operator. */
-const localFile = (env: Environment): string =>
-  join(env.MDS_HOME ? resolve(env.MDS_HOME) : join(CHECKOUT, '.mds'), 'auth', 'credentials.json');
+export const localCredentialsFile = (home: string): string => join(home, 'auth', 'credentials.json');
+
+const localHome = ({ MDS_HOME: home }: Environment): string => (home ? resolve(home) : join(CHECKOUT, '.mds'));
+
+export interface FoundCredential {
+  /** An API key or a token. */
+  readonly value: string;
+  /** In words. */
+  readonly from: string;
+}
 
 /**
  * @returns null when there is none: enough where authentication is off
- * @throws MdsError `MDS_CONFIG_INVALID` for a file that others can read, or that is none
+ * @throws MdsError `MDS_CONFIG_INVALID` for a file that others can read, or that is none, and for a text that is no key
  */
-export function credentialFor(apiUrl: string, env: Environment): string | null {
-  if (env.MDS_API_KEY) return env.MDS_API_KEY;
+export function credentialFor(apiUrl: string, env: Environment): FoundCredential | null {
+  const given = env.MDS_API_KEY?.trim();
+  if (given) return { value: checked(given, 'MDS_API_KEY'), from: 'MDS_API_KEY' };
   const address = addressOf(apiUrl);
-  for (const file of [loginFile(env), localFile(env)]) {
+  for (const file of [loginFile(env), localCredentialsFile(localHome(env))]) {
     const found = readCredentials(file)[address];
-    if (found !== undefined) return found;
+    if (found !== undefined) return { value: checked(found, file), from: file };
   }
   return null;
 }
 
-/** Keeps it for the control plane at this address; null forgets it. */
-export function keepCredential(file: string, apiUrl: string, credential: string | null): void {
-  const { [addressOf(apiUrl)]: _old, ...others } = readCredentials(file);
-  const kept = credential === null ? others : { ...others, [addressOf(apiUrl)]: credential };
-  mkdirSync(dirname(file), { recursive: true, mode: PRIVATE_DIRECTORY });
-  const fresh = `${file}.${process.pid}`;
-  writeFileSync(fresh, `${JSON.stringify(kept, null, 2)}\n`, { mode: PRIVATE_FILE });
-  chmodSync(fresh, PRIVATE_FILE); // whatever a file of that name had before
-  renameSync(fresh, file);
+/** Keys and tokens are one word of visible ASCII: nothing else fits into a header. */
+export const isCredential = (text: string): boolean => /^[\x21-\x7e]+$/.test(text);
+
+function checked(text: string, from: string): string {
+  if (isCredential(text)) return text;
+  throw invalid(`${from} does not hold an API key or token: those have no spaces and no line breaks`);
 }
 
+/** Keeps it for the control plane at this address; null forgets it. @returns whether there was one */
+export function keepCredential(file: string, apiUrl: string, credential: string | null): boolean {
+  const { [addressOf(apiUrl)]: old, ...others } = readCredentials(file);
+  if (credential === null && old === undefined) return false;
+  const kept = credential === null ? others : { ...others, [addressOf(apiUrl)]: credential };
+  writePrivateFile(file, `${JSON.stringify(kept, null, 2)}\n`);
+  return old !== undefined;
+}
+
+/** @returns keys by address; none when there is no such file @throws MdsError `MDS_CONFIG_INVALID` */
 export function readCredentials(file: string): Readonly<Record<string, string>> {
-  let text: string;
-  try {
-    const { mode } = statSync(file);
-    if ((mode & READABLE_BY_OTHERS) !== 0) throw invalid(`${file} can be read by others; run chmod 600 ${file}`);
-    text = readFileSync(file, 'utf8');
-  } catch (error) {
-    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return {};
-    throw error instanceof MdsError ? error : invalid(`${file} cannot be read: ${reasonOf(error)}`);
-  }
+  const text = readPrivateFile(file);
+  if (text === null) return {};
   try {
     const value: unknown = JSON.parse(text);
     if (typeof value !== 'object' || value === null || Array.isArray(value)) throw new Error('it is no object');
@@ -66,6 +75,29 @@ export function readCredentials(file: string): Readonly<Record<string, string>> 
   } catch {
     throw invalid(`${file} does not hold keys by address as JSON; remove it and log in again`);
   }
+}
+
+/** @returns null when it is not there @throws MdsError `MDS_CONFIG_INVALID` when others can read it, or nobody */
+export function readPrivateFile(file: string): string | null {
+  try {
+    if ((statSync(file).mode & OPEN_TO_OTHERS) !== 0) {
+      throw invalid(`${file} can be read by others; run chmod 600 ${file}`);
+    }
+    return readFileSync(file, 'utf8');
+  } catch (error) {
+    if (error instanceof MdsError) throw error;
+    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return null;
+    throw invalid(`${file} cannot be read: ${reasonOf(error)}`);
+  }
+}
+
+/** Whoever reads it meanwhile sees the old text or the new one. */
+export function writePrivateFile(file: string, text: string): void {
+  mkdirSync(dirname(file), { recursive: true, mode: PRIVATE_DIRECTORY });
+  const fresh = `${file}.${process.pid}`;
+  writeFileSync(fresh, text, { mode: PRIVATE_FILE });
+  chmodSync(fresh, PRIVATE_FILE); // whatever a file of that name had before
+  renameSync(fresh, file);
 }
 
 /** http://127.0.0.1:9400/ and http://127.0.0.1:9400 are the same one. */

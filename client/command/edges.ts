@@ -124,6 +124,7 @@ function describeSlow(lists: readonly SlowClients[], width: number): string {
   const rows = lists.flatMap(({ items, atMs }) =>
     items.map((client) => [
       client.connection,
+      client.tenant,
       client.peer,
       String(client.bufferedBytes),
       String(client.worstBufferedBytes),
@@ -137,6 +138,7 @@ function describeSlow(lists: readonly SlowClients[], width: number): string {
   if (rows.length === 0) return 'All clients keep up.';
   const columns = [
     { name: 'CONNECTION' },
+    { name: 'TENANT' },
     { name: 'PEER' },
     { name: 'UNREAD', align: right },
     { name: 'WORST', align: right },

@@ -15,10 +15,10 @@ export interface GrantOptions {
 const isAction = (text: string): text is Action => ACTIONS.some((action) => action === text);
 
 /** `publish,subscribe:host.*,alerts` */
-function grant(text: string, earlier: readonly GrantJson[] = []): readonly GrantJson[] {
-  const [actions = '', topics = ''] = text.split(':');
+export function grant(text: string, earlier: readonly GrantJson[] = []): readonly GrantJson[] {
+  const [actions = '', topics = '', ...more] = text.split(':');
   const named = actions.split(',');
-  if (topics === '' || !named.every(isAction)) {
+  if (more.length > 0 || topics.split(',').includes('') || !named.every(isAction)) {
     throw new InvalidArgumentError(`write actions:topics, such as subscribe:host.*; actions are ${ACTIONS.join(', ')}`);
   }
   return [...earlier, { actions: named, topics: topics.split(',') }];
@@ -30,8 +30,11 @@ export const withGrants = (command: Command): Command =>
     .option('--filter <cel>', 'mandatory filter of every --grant; may read claims.… of the identity')
     .option('--grants <file>', 'grants as a JSON list, for filters of their own');
 
-/** @returns undefined when none were given */
+/** @returns undefined when none were given @throws MdsError `MDS_REQUEST_INVALID` for a filter that would bind nobody */
 export async function grantsOf({ grant: given, grants: file, filter }: GrantOptions): Promise<GrantJson[] | undefined> {
+  if (filter !== undefined && given === undefined) {
+    throw new MdsError('MDS_REQUEST_INVALID', { problems: ['--filter belongs to --grant, and there is none'] });
+  }
   const written = (given ?? []).map((one) => (filter === undefined ? one : { ...one, filter }));
   if (file === undefined) return given === undefined ? undefined : written;
   return [...written, ...((await readJson(file)) as GrantJson[])]; // the API checks it and says what is wrong

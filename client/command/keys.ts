@@ -28,7 +28,7 @@ interface TenantOption {
 interface KeyOptions extends TenantOption, GrantOptions {
   readonly role?: Role[];
   readonly claims?: string;
-  readonly expires?: number;
+  readonly expires?: number | 'never';
 }
 
 const ofTenant = (command: Command): Command => command.option('--tenant <tenant>', "another tenant's; operators only");
@@ -37,7 +37,10 @@ const withSettings = (command: Command): Command =>
   ofTenant(withGrants(command))
     .addOption(new Option('--role <role...>', 'admin of the tenant, or operator').choices(['admin', 'operator']))
     .option('--claims <file>', 'JSON object that filters of its grants read as claims.…')
-    .option('--expires <time>', 'valid for so long: 12h, 90d', durationArgument);
+    .option('--expires <time>', 'valid for so long: 12h, 90d; never', lifetime);
+
+/** Not null for never: commander would make it ''. */
+const lifetime = (text: string): number | 'never' => (text === 'never' ? text : durationArgument(text));
 
 export function keysCommand(): Command {
   const keys = new Command('keys')
@@ -65,7 +68,9 @@ export function keysCommand(): Command {
     .description('make a key; it is written to stdout, this once')
     .action((name: string, options: KeyOptions, command: Command) =>
       runCommand(command, async ({ identities, output }) => {
-        const created = await identities.createKey({ name, ...(await settingsOf(options)), ...tenantOf(options) });
+        const { expires, ...settings } = await settingsOf(options);
+        const lives = expires ? { expiresInSeconds: expires } : {}; // without it, it does not expire
+        const created = await identities.createKey({ name, ...settings, ...lives, ...tenantOf(options) });
         await output.result(created, () => created.credential);
         output.note(`key ${created.id} of tenant ${created.tenant}: this is the only time it is shown`);
         return undefined;
@@ -76,7 +81,13 @@ export function keysCommand(): Command {
     .option('--name <name>', 'another name')
     .action((id: string, { name, ...options }: KeyOptions & { name?: string }, command: Command) =>
       runCommand(command, async ({ identities, output }) => {
-        const change = { ...(await settingsOf(options)), ...(name === undefined ? {} : { name }) };
+        const { expires, ...settings } = await settingsOf(options);
+        const change = {
+          ...settings,
+          ...(expires === undefined ? {} : { expiresInSeconds: expires }),
+          ...(name === undefined ? {} : { name }),
+        };
+        if (Object.keys(change).length === 0) command.error('error: say what to change, such as --expires 90d');
         const key = await identities.changeKey(id, change, options.tenant);
         await output.result(key, () => `changed ${key.prefix} (${key.name})`);
         return undefined;
@@ -127,7 +138,7 @@ async function settingsOf(options: KeyOptions) {
     ...(role === undefined ? {} : { roles: role }),
     ...(grants === undefined ? {} : { grants }),
     ...(claims === undefined ? {} : { claims: (await readJson(claims)) as Record<string, unknown> }), // the API checks it
-    ...(expires === undefined ? {} : { expiresInSeconds: Math.round(expires / 1000) }),
+    expires: expires === 'never' ? null : expires && Math.round(expires / 1000),
   };
 }
 

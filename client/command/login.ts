@@ -6,7 +6,8 @@ import { MdsError } from '../../schemas/errors.ts';
 import { bearerFetch } from '../library/bearer-fetch.ts';
 import { IdentityClient } from '../library/identities.ts';
 import { runCommand } from './command-context.ts';
-import { keepCredential, loginFile } from './credentials.ts';
+import { isCredential, keepCredential, loginFile } from './credentials.ts';
+import { readSecret } from './read-secret.ts';
 
 const LOGIN_EXAMPLES = `
 The key is read from stdin, or asked for without being shown; never from the command line, where others could see it. It is
@@ -23,10 +24,18 @@ export const loginCommand = (): Command =>
     .action((_options, command: Command) =>
       runCommand(command, async ({ config, output }) => {
         const credential = (await readSecret(`API key for ${config.apiUrl}: `)).trim();
+        if (!isCredential(credential)) {
+          const problems = [credential === '' ? 'no key was given' : 'a key or token has no spaces and no line breaks'];
+          throw new MdsError('MDS_REQUEST_INVALID', { problems });
+        }
         const who = await new IdentityClient(config.apiUrl, bearerFetch(credential)).whoami();
         const file = loginFile(process.env);
-        keepCredential(file, config.apiUrl, credential);
-        await output.result(who, () => `${describe(who)}\nkept in ${file}`);
+        if (who.kind !== 'open') keepCredential(file, config.apiUrl, credential);
+        await output.result(
+          who,
+          () => `${describe(who)}\n${who.kind === 'open' ? 'nothing was kept' : `kept in ${file}`}`,
+        );
+        if (process.env.MDS_API_KEY) output.note('MDS_API_KEY is set, and comes before what was kept');
         return undefined;
       }),
     );
@@ -37,8 +46,9 @@ export const logoutCommand = (): Command =>
     .addHelpText('after', '\nExamples:\n  mds logout\n  mds logout --api https://mds.example.com')
     .action((_options, command: Command) =>
       runCommand(command, async ({ config, output }) => {
-        keepCredential(loginFile(process.env), config.apiUrl, null);
-        await output.result({ forgotten: config.apiUrl }, () => `forgot the key for ${config.apiUrl}`);
+        const had = keepCredential(loginFile(process.env), config.apiUrl, null);
+        const said = had ? `forgot the key for ${config.apiUrl}` : `no key was kept for ${config.apiUrl}`;
+        await output.result({ forgotten: had ? config.apiUrl : null }, () => said);
         return undefined;
       }),
     );
@@ -48,9 +58,10 @@ export const whoamiCommand = (): Command =>
     .description('who this terminal is for the service, and what that allows')
     .addHelpText('after', '\nExamples:\n  mds whoami')
     .action((_options, command: Command) =>
-      runCommand(command, async ({ identities, output }) => {
+      runCommand(command, async ({ identities, config, output }) => {
         const who = await identities.whoami();
-        await output.result(who, () => describe(who));
+        const from = config.credential === null ? '' : `\nby ${config.credential.from}`;
+        await output.result(who, () => `${describe(who)}${from}`);
         return undefined;
       }),
     );
@@ -66,30 +77,4 @@ function describe({ tenant, subject, kind, roles, grants, expiresAt }: WhoAmI): 
     ...(may.length > 0 ? ['grants:', ...may] : []),
     ...(expiresAt === null ? [] : [`expires ${expiresAt}`]),
   ].join('\n');
-}
-
-/** Without echo on a terminal; Ctrl-C gives up. */
-async function readSecret(prompt: string): Promise<string> {
-  const { stdin } = process;
-  if (!stdin.isTTY) {
-    const parts: Buffer[] = [];
-    for await (const part of stdin) parts.push(Buffer.from(part));
-    return Buffer.concat(parts).toString('utf8');
-  }
-  process.stderr.write(prompt);
-  stdin.setRawMode(true);
-  let secret = '';
-  try {
-    for await (const part of stdin) {
-      for (const char of String(part)) {
-        if (char === '\r' || char === '\n' || char === '\u0004') return secret;
-        if (char === '\u0003') throw new MdsError('MDS_REQUEST_INVALID', { problems: ['no key was given'] });
-        secret = char === '\u007f' ? secret.slice(0, -1) : secret + char;
-      }
-    }
-    return secret;
-  } finally {
-    stdin.setRawMode(false);
-    process.stderr.write('\n');
-  }
 }

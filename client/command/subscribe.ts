@@ -81,7 +81,7 @@ export function subscribeCommand(): Command {
 }
 
 async function subscribe(context: CommandContext, topic: string, flags: SubscribeFlags): Promise<ExitCode | undefined> {
-  const { rest, output } = context;
+  const { rest, output, config } = context;
   const write = await writerOf(context, topic, flags);
   const resume = flags.resume ?? (await readToken(flags.fromTokenFile));
   const source = flags.edge === undefined ? { api: rest.api } : { url: flags.edge };
@@ -89,6 +89,7 @@ async function subscribe(context: CommandContext, topic: string, flags: Subscrib
   if (flags.edge === undefined) await rest.edges();
   const client = connect({
     ...source,
+    ...(config.credential === null ? {} : { credential: config.credential.value }),
     reconnect: { maxAttempts: MAX_ATTEMPTS },
     ...(flags.format === 'avro' ? await avroOptions(context) : {}),
     onStateChange: (state) => noteState(output.note.bind(output), state),

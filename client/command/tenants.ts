@@ -18,17 +18,20 @@ Examples:
   mds tenants resume acme
   mds tenants delete acme --yes`;
 
+/** Not null for none: commander would make it ''. */
+type Limit = number | 'none';
+
 interface QuotaOptions {
-  readonly eventsIn?: number | null;
-  readonly deliveries?: number | null;
-  readonly bytesOut?: number | null;
-  readonly connections?: number | null;
-  readonly subscriptions?: number | null;
-  readonly topics?: number | null;
-  readonly filterCost?: number | null;
+  readonly eventsIn?: Limit;
+  readonly deliveries?: Limit;
+  readonly bytesOut?: Limit;
+  readonly connections?: Limit;
+  readonly subscriptions?: Limit;
+  readonly topics?: Limit;
+  readonly filterCost?: Limit;
 }
 
-const limit = (text: string): number | null => (text === 'none' ? null : wholeNumber(text));
+const limit = (text: string): Limit => (text === 'none' ? text : wholeNumber(text));
 
 const withQuotas = (command: Command): Command =>
   command
@@ -118,7 +121,7 @@ export function tenantsCommand(): Command {
 }
 
 function quotasOf(options: QuotaOptions): Partial<TenantQuotas> {
-  const named: { readonly [Quota in keyof TenantQuotas]: number | null | undefined } = {
+  const named: { readonly [Quota in keyof TenantQuotas]: Limit | undefined } = {
     eventsInPerSecond: options.eventsIn,
     deliveriesPerSecond: options.deliveries,
     bytesOutPerSecond: options.bytesOut,
@@ -127,7 +130,8 @@ function quotasOf(options: QuotaOptions): Partial<TenantQuotas> {
     topics: options.topics,
     filterCost: options.filterCost,
   };
-  return Object.fromEntries(Object.entries(named).filter(([, value]) => value !== undefined));
+  const given = Object.entries(named).filter(([, value]) => value !== undefined);
+  return Object.fromEntries(given.map(([name, value]) => [name, value === 'none' ? null : value]));
 }
 
 const shown = (quota: number | null): string => (quota === null ? '-' : String(quota));

@@ -4,6 +4,7 @@ import { MdsError } from '../../schemas/errors.ts';
 import { AvroDecoding, type AvroOptions } from './avro-decoding.ts';
 import type { Backoff } from './backoff.ts';
 import type { EventFormat } from './connection.ts';
+import type { Credential } from './credential.ts';
 import type { EdgeSource } from './edge-directory.ts';
 import { readWriterSchema } from './rest.ts';
 import type { Fetch, Runtime } from './runtime.ts';
@@ -31,6 +32,13 @@ export interface ConnectOptions {
    */
   readonly format?: EventFormat;
   readonly avro?: AvroOptions;
+  /**
+   * Who the client is: an API key or a token, for edges and, with `api`, for the control plane. A function is asked before
+   * each connect, and again before what it gave expires, which the service learns on the same connection.
+   */
+  readonly credential?: Credential | undefined;
+  /** The credential could not be renewed; the connection stays as long as the present one is valid, and it is tried again. */
+  readonly onCredentialError?: (error: MdsError) => void;
   readonly onStateChange?: (state: ClientState) => void;
   /** Other parts to run on: another WebSocket, clock, randomness or fetch. */
   readonly runtime?: Partial<Runtime>;

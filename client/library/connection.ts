@@ -1,10 +1,11 @@
 // One WebSocket connection to one edge, from opening to its end. It ends exactly once, whatever happens first: the socket
 // closes, the edge says goodbye, nothing is heard for too long, or a frame makes no sense. Nothing is heard from it after.
 
-import { isResumable } from '../../schemas/close-codes.ts';
+import { CLOSE_CODES, isResumable } from '../../schemas/close-codes.ts';
 import { ERROR_KINDS, isMdsErrorCode, MdsError, reasonOf } from '../../schemas/errors.ts';
 import {
   type ClientMessage,
+  type ErrorFrame,
   type GoodbyeFrame,
   parseServerFrame,
   type ServerFrame,
@@ -13,6 +14,7 @@ import {
   type WelcomeFrame,
 } from '../../schemas/frames.ts';
 import { parseAvroFrame } from '../../schemas/frames-avro.ts';
+import { mdsErrorOf } from './error-frame.ts';
 import { Outbox } from './outbox.ts';
 import type { Runtime, Socket } from './runtime.ts';
 
@@ -34,18 +36,25 @@ export interface ConnectionEnd {
   readonly reason: string;
   readonly closeCode: number | null;
   readonly goodbye: GoodbyeFrame | null;
+  /** The edge does not accept who this is. */
+  readonly isUnauthenticated: boolean;
 }
 
 export interface ConnectionHandlers {
   onWelcome(welcome: WelcomeFrame): void;
   /** Every frame that is not about the connection itself. */
   onFrame(frame: ServerFrame): void;
+  /** The edge has accepted a new credential. */
+  onAuthenticated(expiresInMs: number | null): void;
+  /** Something concerning the connection as a whole went wrong, and it goes on. */
+  onError(error: MdsError): void;
   onEnd(end: ConnectionEnd): void;
 }
 
 export class Connection {
   readonly url: string;
   readonly #format: EventFormat;
+  readonly #credential: string | null;
   readonly #runtime: Runtime;
   readonly #handlers: ConnectionHandlers;
   readonly #socket: Socket;
@@ -57,9 +66,19 @@ export class Connection {
   /** The last error frame that named no subscription: the best explanation of a close that follows. */
   #lastError: string | null = null;
 
-  /** @throws whatever the WebSocket constructor throws for a bad URL */
-  constructor(url: string, format: EventFormat, runtime: Runtime, handlers: ConnectionHandlers) {
+  /**
+   * @param credential shown when the edge asks for one; null: there is none
+   * @throws whatever the WebSocket constructor throws for a bad URL
+   */
+  constructor(
+    url: string,
+    format: EventFormat,
+    credential: string | null,
+    runtime: Runtime,
+    handlers: ConnectionHandlers,
+  ) {
     this.url = url;
+    this.#credential = credential;
     this.#runtime = runtime;
     this.#handlers = handlers;
     this.#format = format;
@@ -110,6 +129,12 @@ export class Connection {
       case 'welcome':
         this.#onWelcome(frame);
         break;
+      case 'authenticate':
+        this.#authenticate();
+        break;
+      case 'authenticated':
+        this.#handlers.onAuthenticated(frame.expiresInMs);
+        break;
       case 'pong':
         break;
       case 'goodbye':
@@ -118,12 +143,29 @@ export class Connection {
         if (!isMdsErrorCode(frame.code) || ERROR_KINDS[frame.code].retryable) this.#giveUp(frame.message, frame);
         break;
       case 'error':
-        if (frame.id === undefined) this.#lastError = frame.message;
+        if (frame.id === undefined) this.#onError(frame);
         else this.#handlers.onFrame(frame);
         break;
       default:
         this.#handlers.onFrame(frame);
     }
+  }
+
+  #authenticate(): void {
+    if (this.#credential === null) {
+      this.#stop();
+      this.#socket.close(CLIENT_GAVE_UP);
+      const { message: reason } = new MdsError('MDS_UNAUTHENTICATED');
+      this.#handlers.onEnd({ resumable: false, reason, closeCode: null, goodbye: null, isUnauthenticated: true });
+      return;
+    }
+    const message: ClientMessage = { type: 'auth', credential: this.#credential };
+    this.#socket.send(JSON.stringify(message)); // before the welcome there is no outbox
+  }
+
+  #onError({ code, message, details }: ErrorFrame): void {
+    this.#lastError = message;
+    this.#handlers.onError(mdsErrorOf(code, message, details));
   }
 
   #onWelcome(welcome: WelcomeFrame): void {
@@ -153,7 +195,8 @@ export class Connection {
     if (this.#ended) return;
     this.#stop();
     const reason = this.#lastError ?? (closeReason || `closed with code ${closeCode}`);
-    this.#handlers.onEnd({ resumable: isResumable(closeCode), reason, closeCode, goodbye: null });
+    const isUnauthenticated = closeCode === CLOSE_CODES.UNAUTHENTICATED;
+    this.#handlers.onEnd({ resumable: isResumable(closeCode), reason, closeCode, goodbye: null, isUnauthenticated });
   }
 
   /** Ends it from this side. The socket's own close may take long when the edge is gone, so it is not waited for. */
@@ -161,7 +204,7 @@ export class Connection {
     if (this.#ended) return;
     this.#stop();
     this.#socket.close(CLIENT_GAVE_UP);
-    this.#handlers.onEnd({ resumable: true, reason, closeCode: null, goodbye });
+    this.#handlers.onEnd({ resumable: true, reason, closeCode: null, goodbye, isUnauthenticated: false });
   }
 
   #stop(): void {

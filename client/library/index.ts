@@ -10,6 +10,7 @@ export type { NackOptions } from './acknowledgements.ts';
 export type { AvroDecoder, AvroOptions } from './avro-decoding.ts';
 export type { ClientState, ConnectOptions } from './connect-options.ts';
 export type { EventFormat } from './connection.ts';
+export type { Credential } from './credential.ts';
 export { type AggregateOptions, DataClient, type LatestOptions, type RecentOptions } from './data.ts';
 export type {
   ConsumeOptions,

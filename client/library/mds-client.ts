@@ -8,12 +8,14 @@ import type { ClientMessage, WelcomeFrame } from '../../schemas/frames.ts';
 import { type Backoff, backoffMs, DEFAULT_BACKOFF } from './backoff.ts';
 import { type ClientState, type ConnectOptions, decodingOf, sourceOf } from './connect-options.ts';
 import { Connection, type ConnectionEnd, type EventFormat } from './connection.ts';
+import { authorizedFetch, CredentialSource } from './credential.ts';
+import { CredentialRefresh } from './credential-refresh.ts';
 import type { ConsumeOptions, DurableHandlers } from './durable-options.ts';
 import { DurableSubscription } from './durable-subscription.ts';
 import { EdgeDirectory } from './edge-directory.ts';
 import { ensureSubscription } from './ensure-subscription.ts';
 import { FrameRouter } from './frame-router.ts';
-import { type Runtime, systemRuntime } from './runtime.ts';
+import { type Fetch, type Runtime, systemRuntime } from './runtime.ts';
 import { Subscription } from './subscription.ts';
 import type { HostedSubscription, SubscriptionHost } from './subscription-host.ts';
 import type { SubscribeOptions, SubscriptionHandlers } from './subscription-options.ts';
@@ -32,6 +34,10 @@ export class MdsClient {
   readonly #host: SubscriptionHost;
   readonly #format: EventFormat;
   readonly #api: string | undefined;
+  readonly #fetch: Fetch;
+  readonly #credentials: CredentialSource;
+  readonly #refresh: CredentialRefresh;
+  readonly #onCredentialError: ((error: MdsError) => void) | undefined;
   #state: ClientState = { state: 'connecting', url: null };
   #connection: Connection | null = null;
   #welcomedAtMs = 0;
@@ -46,11 +52,21 @@ export class MdsClient {
     this.#backoff = { baseMs, maxMs };
     this.#maxAttempts = maxAttempts ?? Number.POSITIVE_INFINITY;
     this.#onStateChange = options.onStateChange;
-    this.#directory = new EdgeDirectory(sourceOf(options), this.#runtime.fetch, this.#runtime.random);
+    this.#onCredentialError = options.onCredentialError;
+    this.#credentials = new CredentialSource(options.credential, this.#runtime.clock);
+    this.#fetch = authorizedFetch(this.#runtime.fetch, this.#credentials);
+    this.#refresh = new CredentialRefresh({
+      credentials: this.#credentials,
+      runtime: this.#runtime,
+      backoff: this.#backoff,
+      send: (message) => this.#connection?.send(message),
+      onError: (error) => this.#onCredentialError?.(error),
+    });
+    this.#directory = new EdgeDirectory(sourceOf(options), this.#fetch, this.#runtime.random);
     this.#format = options.format ?? 'json';
     this.#api = options.api;
     this.#host = {
-      decoding: decodingOf(options, this.#runtime.fetch),
+      decoding: decodingOf(options, this.#fetch),
       runtime: this.#runtime,
       backoff: this.#backoff,
       send: (message: ClientMessage) => this.#connection?.send(message),
@@ -102,7 +118,7 @@ export class MdsClient {
    *   control plane answers otherwise
    */
   ensureSubscription(wanted: NewSubscription): Promise<DurableInfo> {
-    return ensureSubscription(this.#api, this.#runtime.fetch, wanted);
+    return ensureSubscription(this.#api, this.#fetch, wanted);
   }
 
   /** Ends every subscription and the connection, for good. */
@@ -123,17 +139,27 @@ export class MdsClient {
 
   #connect(): void {
     this.#setState({ state: 'connecting', url: null });
-    this.#directory.next().then(
-      (url) => this.#open(url),
+    this.#next().then(
+      ({ url, credential }) => this.#open(url, credential),
       (error) => this.#onNoEdge(error),
     );
   }
 
-  #open(url: string): void {
+  /** The credential first: the control plane may ask for it, and no edge waits while it is got. */
+  async #next(): Promise<{ readonly url: string; readonly credential: string | null }> {
+    const credential = await this.#credentials.renew();
+    return { url: await this.#directory.next(), credential };
+  }
+
+  #open(url: string, credential: string | null): void {
     if (this.#state.state === 'closed') return;
     this.#setState({ state: 'connecting', url });
-    this.#connection = new Connection(url, this.#format, this.#runtime, {
+    this.#connection = new Connection(url, this.#format, credential, this.#runtime, {
       onWelcome: (welcome) => this.#onWelcome(url, welcome),
+      onAuthenticated: (expiresInMs) => this.#refresh.start(expiresInMs),
+      onError: (error) => {
+        if (error.code === 'MDS_IDENTITY_CHANGED') this.#onCredentialError?.(error);
+      },
       onFrame: (frame) => this.#router.give(frame, this.#runtime.clock.now()),
       onEnd: (end) => this.#onEnd(end),
     });
@@ -142,22 +168,32 @@ export class MdsClient {
   #onNoEdge(error: unknown): void {
     if (this.#state.state === 'closed') return;
     if (!(error instanceof MdsError)) throw error;
-    this.#retry(error, null);
+    // the control plane has refused what was got just now
+    if (error.code === 'MDS_UNAUTHENTICATED') this.#close(error);
+    else this.#retry(error, null);
   }
 
-  #onWelcome(url: string, { edge, connection }: WelcomeFrame): void {
+  #onWelcome(url: string, { edge, connection, identity }: WelcomeFrame): void {
+    this.#refresh.start(identity?.expiresInMs ?? null);
     this.#welcomedAtMs = this.#runtime.clock.now();
     this.#unansweredAttempts = 0;
     this.#setState({ state: 'open', url, edge, connection });
     for (const subscription of [...this.#subscriptions]) subscription.attach();
   }
 
-  #onEnd({ resumable, reason, closeCode, goodbye }: ConnectionEnd): void {
+  #onEnd({ resumable, reason, closeCode, goodbye, isUnauthenticated }: ConnectionEnd): void {
     const wasOpen = this.#state.state === 'open';
     if (wasOpen && this.#runtime.clock.now() - this.#welcomedAtMs >= STABLE_MS) this.#failures = 0;
     this.#connection = null;
-    if (!resumable) {
-      this.#close(new MdsError('MDS_CONNECTION_REFUSED', { reason, closeCode }));
+    this.#refresh.stop();
+    // What was accepted before may have been replaced; what was refused as new will not be accepted next time either.
+    const mayRenew = isUnauthenticated && wasOpen && this.#credentials.isRenewable;
+    if (!resumable && !mayRenew) {
+      this.#close(
+        isUnauthenticated
+          ? new MdsError('MDS_UNAUTHENTICATED')
+          : new MdsError('MDS_CONNECTION_REFUSED', { reason, closeCode }),
+      );
       return;
     }
     if (goodbye) this.#directory.prefer(goodbye.edges);
@@ -185,6 +221,7 @@ export class MdsClient {
     if (this.#state.state === 'closed') return;
     for (const subscription of [...this.#subscriptions]) subscription.fail(error);
     this.#cancelRetry?.();
+    this.#refresh.stop();
     this.#connection?.close();
     this.#connection = null;
     this.#setState({ state: 'closed', error });

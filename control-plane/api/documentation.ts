@@ -11,7 +11,7 @@ import { readDoors } from './doors-file.ts';
 
 const DESCRIPTION = `Topics, durable subscriptions, filters and the state of the service.
 
-Events themselves do not pass the control plane: clients connect to an edge by WebSocket (\`GET /v1/edges\`). Operations of other
+Events themselves do not pass the control plane: clients read them from an edge (\`GET /v1/edges\`). Operations of other
 processes are listed here too; their \`servers\` say where the local stack has them, and this page can try the control plane's own.
 Every error is an RFC 9457 problem with a stable \`code\`.`;
 

@@ -70,7 +70,9 @@ export class DeadLetterService {
             key: base64(record.key),
             value: base64(record.value),
           };
-    return { ...shownLetter(row, true), original, schemaId, events: [...events], problem };
+    const shown = shownLetter(row, true);
+    const key = view === 'event' ? null : shown.key; // it is the record's, which others share
+    return { ...shown, key, original, schemaId, events: [...events], problem };
   }
 
   async redrive(identity: Identity, id: string): Promise<DeadLetter> {

@@ -17,7 +17,7 @@ const ANSWER_TIMEOUT_MS = 5000;
 const MAX_WAITING = 16;
 const MAX_LISTED = 100;
 
-export type Question = Pick<ExplainRequest, 'topicId' | 'channel' | 'plan' | 'events'>;
+export type Question = Pick<ExplainRequest, 'topicId' | 'channel' | 'plan' | 'mandatory' | 'events'>;
 
 export interface ExplanationsOptions {
   readonly redis: Redis;

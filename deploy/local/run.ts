@@ -6,7 +6,7 @@ import { mkdirSync } from 'node:fs';
 import { promisify } from 'node:util';
 import { lastLines } from './child.ts';
 import { Failure, failAndExit, reasonOf } from './failure.ts';
-import { type LocalIdentity, localIdentity } from './local-identity.ts';
+import { checkBindAddress, type LocalIdentity, localIdentity } from './local-identity.ts';
 import { type Stack, startStack } from './local-stack.ts';
 import { placesOf, ROOT } from './places.ts';
 import { DEFAULT_PORT_BASE, type PortName, portPlan } from './port-plan.ts';
@@ -61,6 +61,7 @@ async function main(): Promise<void> {
       });
     }
   });
+  checkBindAddress(process.env);
   await becomeSupervisor();
   const kept = servicesThatRan();
   let end: End;
@@ -114,12 +115,12 @@ function servicesThatRan(): readonly string[] {
 
 /** Starts all of it, and gives a way to wait for any part to end by itself. */
 async function bringUp(): Promise<() => Promise<End>> {
+  identity = process.env.MDS_AUTH === 'off' ? null : localIdentity(places, apiUrl(portPlan(process.env)));
   say(`Starting the stack (data and logs in ${places.home}) …`);
   const [stack] = await Promise.all([
     startStack({ alsoNeedsPorts: PROCESS_PORTS, onProgress: (line) => say(`  ✓ ${line}`) }),
     buildPage(),
   ]);
-  identity = process.env.MDS_AUTH === 'off' ? null : localIdentity(places, apiUrl(stack.ports));
   const processes = await Promise.all(
     (['control-plane', 'stream-worker', 'edge', 'ingest', 'rollup', 'query'] as const).map((role) =>
       start(role, stack),
@@ -174,15 +175,17 @@ Ctrl-C stops everything.
 `;
 }
 
-/** The key stands behind the #, which browsers keep to themselves; it is shown once, since terminals are logged. */
+/** No URL has the key in it, for URLs are kept and shown around; it is shown once, since what a terminal shows is kept too. */
 function pageLines(url: string): string {
-  if (identity === null)
-    return `  Page      ${url}/\n  Keys      none: MDS_AUTH=off lets everybody on this machine do everything\n`;
+  const page = `  Page      ${url}/`;
+  if (identity === null) {
+    return `${page}\n  Keys      none: with MDS_AUTH=off everybody on this machine may do everything\n`;
+  }
   const { isNew, operatorKey, file } = identity;
-  if (!isNew) return `  Page      ${url}/   (sign in with the key in ${file})\n`;
-  return `  Page      ${url}/#key=${operatorKey}
+  if (!isNew) return `${page}   sign in with the operator's key\n  Key       in ${file}, where ./mds finds it\n`;
+  return `${page}   sign in with this key
   Key       ${operatorKey}
-            of the operator; shown this once, kept in ${file}, where ./mds finds it
+            of the operator; shown this once, and kept in ${file}, where ./mds finds it
 `;
 }
 

@@ -9,13 +9,14 @@ import type { ApiDocument } from '../../platform/openapi/complete-document.ts';
 import type { DoorPart } from '../../platform/openapi/doors.ts';
 import { createHttpServer } from '../../workers/query/http-server.ts';
 import { queryRoutes } from '../../workers/query/routes/query-routes.ts';
+import { edgeDoor } from './edge-door.ts';
 import { ingestDoor } from './ingest-door.ts';
 import { nobody } from './undisturbed-server.ts';
 
 const PORTS = portPlan({}, DEFAULT_PORT_BASE);
 
 export async function doorParts(version: string): Promise<readonly DoorPart[]> {
-  return [await queryDoor(version), ingestDoor()];
+  return [await queryDoor(version), ingestDoor(), edgeDoor()];
 }
 
 async function queryDoor(version: string): Promise<DoorPart> {

@@ -7,6 +7,7 @@ import {
   type ApiParameter,
   type ApiResponse,
   codesIn,
+  parameterExample,
 } from '../../platform/openapi/complete-document.ts';
 import { ERROR_KINDS } from '../../schemas/errors.ts';
 import { table } from '../markdown-table.ts';
@@ -74,11 +75,11 @@ const code = (text: string): string => `\`${text}\``;
 function parametersTable(parameters: readonly ApiParameter[]): string {
   return table(
     ['Parameter', 'In', 'Example', 'Meaning'],
-    parameters.map(({ name, in: place, required, example, description = '' }) => [
-      `${code(name)}${required === true ? ' (required)' : ''}`,
-      place,
-      code(String(example)),
-      description.replaceAll('\n', ' '),
+    parameters.map((parameter) => [
+      `${code(parameter.name)}${parameter.required === true ? ' (required)' : ''}`,
+      parameter.in,
+      code(String(parameterExample(parameter))),
+      (parameter.description ?? '').replaceAll('\n', ' '),
     ]),
   );
 }

@@ -8,7 +8,7 @@
 import pg from 'pg';
 import { connect, MdsError, type Store } from '../../client/library/index.ts';
 
-const { MDS_API_URL, MDS_POSTGRES_URL, TOPIC = 'host.metrics', COUNT_BY = 'host' } = process.env;
+const { MDS_API_URL, MDS_API_KEY, MDS_POSTGRES_URL, TOPIC = 'host.metrics', COUNT_BY = 'host' } = process.env;
 /** Whose position it is: instances of the same name continue each other's work. */
 const NAME = `${TOPIC} by ${COUNT_BY}`;
 const TABLES = `
@@ -92,7 +92,7 @@ async function count(connection: pg.PoolClient, events: readonly { readonly data
   );
 }
 
-const client = connect({ api: MDS_API_URL ?? 'http://127.0.0.1:9400' });
+const client = connect({ api: MDS_API_URL ?? 'http://127.0.0.1:9400', credential: MDS_API_KEY });
 process.once('SIGINT', () => client.close());
 const counting = client.subscribe<Event>({
   topic: TOPIC,

@@ -20,6 +20,7 @@ export interface ApiParameter {
   readonly description?: string;
   readonly schema?: ExampleSchema;
   readonly example?: unknown;
+  readonly examples?: Readonly<Record<string, { readonly value: unknown; readonly 'x-disabled'?: boolean }>>;
 }
 
 export interface ApiResponse {
@@ -115,12 +116,17 @@ export function operationIdOf(method: string, path: string): string {
   return method + words.replace(/(?:^|[-._])(\w)/g, (_all, letter: string) => letter.toUpperCase());
 }
 
+/** What the page at /docs has in the field of a parameter that may be left out is not sent until a person says so. */
 function completeParameter(parameter: ApiParameter): ApiParameter {
-  const { name, schema = {} } = parameter;
-  return 'example' in parameter
-    ? parameter
-    : { ...parameter, example: exampleOf(schema, PARAMETER_WORDS[name] ?? name) };
+  const { example, examples, ...rest } = parameter;
+  if (examples !== undefined) return parameter;
+  const { name, schema = {}, required } = rest;
+  const value = example ?? exampleOf(schema, PARAMETER_WORDS[name] ?? name);
+  return required ? { ...rest, example: value } : { ...rest, examples: { usual: { value, 'x-disabled': true } } };
 }
+
+export const parameterExample = ({ example, examples = {} }: ApiParameter): unknown =>
+  example ?? Object.values(examples)[0]?.value;
 
 /** Parameters whose names are spelt unlike the properties they stand for. */
 const PARAMETER_WORDS: Readonly<Record<string, string>> = { 'idempotency-key': 'idempotencyKey' };

@@ -46,6 +46,7 @@ export const EXAMPLE_WORDS: Readonly<Record<string, readonly unknown[]>> = {
   httpUrl: ['http://127.0.0.1:9407'],
   id: ['01JK2V8Q4N'],
   idempotencyKey: ['7f1c0b52-0f0e-4a53-b9d5-8f0f9b0f2f11'],
+  jwksUrl: ['https://login.example.com/.well-known/jwks.json'],
   kafkaTopic: ['default.orders'],
   key: ['order-7', ['id']],
   keyId: ['k3f9a1c27'],

@@ -27,6 +27,15 @@ export const LiveQuery = Type.Object(
 );
 export type LiveQuery = Static<typeof LiveQuery>;
 
+/** As an event stream has it: https://html.spec.whatwg.org/multipage/server-sent-events.html */
+export const StreamedMessage = Type.Object(
+  {
+    event: Type.Union([Type.Literal('begin'), Type.Literal('rows'), Type.Literal('end')]),
+    data: Type.String({ contentMediaType: 'application/json', description: 'The message, on one line.' }),
+  },
+  { description: 'Each event of the stream.' },
+);
+
 export interface LiveRow extends AggregateRow {
   /** 1 when the row is first told, one more each time that it has changed. */
   readonly revision: number;

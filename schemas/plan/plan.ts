@@ -54,7 +54,16 @@ export interface PlanRequest {
  * @param schema the event record of the topic's schema
  * @throws MdsError `MDS_FILTER_…` with `details.at`, `MDS_PROJECTION_…` or `MDS_SCHEMA_NOT_RECORD`
  */
-export function makePlan(request: PlanRequest, schema: AvroType): Plan {
+export const makePlan = (request: PlanRequest, schema: AvroType): Plan => makeCostedPlan(request, schema).plan;
+
+export interface CostedPlan {
+  readonly plan: Plan;
+  /** Of its filter for each event, as `costOf` counts. */
+  readonly cost: number;
+}
+
+/** The same, with what the filter costs. */
+export function makeCostedPlan(request: PlanRequest, schema: AvroType): CostedPlan {
   const record = recordOf(schema);
   const filter = canonicalFilter(request.filter ?? '', record);
   const fields = checkedProjection(request.fields ?? [], record);
@@ -65,7 +74,8 @@ export function makePlan(request: PlanRequest, schema: AvroType): Plan {
     .filter(({ name, aliases }) => read.has(name) || (projected.has(name) && aliases.length > 0))
     .map(inputOf)
     .sort((a, b) => (a.name < b.name ? -1 : 1));
-  return { v: 1, filter: filter?.canonical ?? '', fields, format: request.format ?? 'json', inputs };
+  const plan: Plan = { v: 1, filter: filter?.canonical ?? '', fields, format: request.format ?? 'json', inputs };
+  return { plan, cost: filter?.cost ?? 0 };
 }
 
 function recordOf(schema: AvroType): AvroRecord {

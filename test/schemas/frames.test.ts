@@ -64,16 +64,28 @@ const CLIENT_MESSAGES: readonly fc.Arbitrary<object>[] = [
   ),
   record({ type: fc.constant('unsubscribe'), id }),
   partly({ type: fc.constant('ping'), id }, ['type']),
+  record({ type: fc.constant('auth'), credential: fc.string({ minLength: 1, maxLength: 100 }) }),
 ];
 
 const code = fc.constantFrom('MDS_SLOW_CONSUMER', 'MDS_REPLAY_EXPIRED');
 const SERVER_FRAMES: Readonly<Record<ServerFrame['type'], fc.Arbitrary<object>>> = {
-  welcome: record({
-    type: fc.constant('welcome'),
-    connection: fc.string(),
-    edge: fc.string(),
-    heartbeatMs: count,
-    limits: record({ subscriptions: count, messageBytes: count, messagesPerSecond: count }),
+  welcome: partly(
+    {
+      type: fc.constant('welcome'),
+      connection: fc.string(),
+      edge: fc.string(),
+      heartbeatMs: count,
+      limits: record({ subscriptions: count, messageBytes: count, messagesPerSecond: count }),
+      identity: record({ tenant: id, subject: id, expiresInMs: fc.option(count) }),
+    },
+    ['type', 'connection', 'edge', 'heartbeatMs', 'limits'],
+  ),
+  authenticate: record({ type: fc.constant('authenticate'), withinMs: count }),
+  authenticated: record({
+    type: fc.constant('authenticated'),
+    tenant: id,
+    subject: id,
+    expiresInMs: fc.option(count),
   }),
   subscribed: record({
     type: fc.constant('subscribed'),
@@ -217,7 +229,10 @@ t.test('every required member of every frame is required', async (t) => {
   for (const [type, arbitrary] of Object.entries(SERVER_FRAMES)) {
     const frame: Record<string, unknown> = { ...fc.sample(arbitrary, { numRuns: 1, seed: 7 })[0] };
     for (const key of Object.keys(frame)) {
-      if (['sub', 'details', 'attempts'].includes(key) || (key === 'id' && (type === 'error' || type === 'pong')))
+      if (
+        ['sub', 'details', 'attempts', 'identity'].includes(key) ||
+        (key === 'id' && (type === 'error' || type === 'pong'))
+      )
         continue;
       const { [key]: _, ...rest } = frame;
       t.equal(readServer(JSON.stringify(rest)), 'MDS_FRAME_CORRUPT', `${type} without ${key}`);
@@ -237,7 +252,7 @@ t.test('all problems of a subscribe are told at once', async (t) => {
 
 t.test('an unknown type is an error for a client and ignored from an edge', async (t) => {
   t.throws(() => parseClientMessage('{"type":"shout"}'), {
-    message: 'There is no message type "shout"; use subscribe, consume, ack, nack, unsubscribe or ping.',
+    message: 'There is no message type "shout"; use auth, subscribe, consume, ack, nack, unsubscribe or ping.',
   });
   t.equal(readClient('{}'), 'MDS_UNKNOWN_MESSAGE_TYPE');
   t.equal(parseServerFrame('{"type":"later-version"}'), null);

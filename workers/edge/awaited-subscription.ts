@@ -4,6 +4,7 @@
 
 import { catalogIsAway, mayBeMended } from '../../platform/catalog-look.ts';
 import type { SubscriptionView } from '../../schemas/connection-control.ts';
+import type { Identity } from '../../schemas/identity/identity.ts';
 import type { AskingClient, ClientSubscription } from './client.ts';
 
 export interface AwaitedOptions {
@@ -42,6 +43,10 @@ export class AwaitedSubscription implements ClientSubscription {
 
   view(): SubscriptionView {
     return this.#begun?.view() ?? { ...NOTHING_YET, id: this.id };
+  }
+
+  recheck(identity: Identity): void {
+    this.#begun?.recheck(identity);
   }
 
   advance(): void {

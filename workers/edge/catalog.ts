@@ -7,19 +7,17 @@ import { CatalogTopic, readMessage } from '../../schemas/coordination.ts';
 import { MdsError } from '../../schemas/errors.ts';
 import type { SubscribeMessage } from '../../schemas/frames.ts';
 import { nearestName } from '../../schemas/nearest-name.ts';
-import { channelIdOf, makePlan, type PlanFormat } from '../../schemas/plan/plan.ts';
+import { channelIdOf, makeCostedPlan, type PlanFormat } from '../../schemas/plan/plan.ts';
 import type { ChannelPlan, TopicSource } from './delivery.ts';
-
-/** The only tenant there is while clients are not authenticated. */
-const TENANT = 'default';
-/** Plans remembered for equal requests; a wave of reconnecting clients asks for the same few again and again. */
-const MAX_CACHED_PLANS = 4096;
+import { PlanCache } from './plan-cache.ts';
 
 export class Catalog implements TopicSource {
   #topics: ReadonlyMap<number, CatalogTopic> = new Map();
+  /** By tenant, then by name. */
+  #byName: ReadonlyMap<string, ReadonlyMap<string, CatalogTopic>> = new Map();
   /** By schema text: it is the same text for as long as the schema is the same. */
   readonly #schemas = new Map<string, AvroRecord>();
-  readonly #plans = new Map<string, ChannelPlan>();
+  readonly #plans = new PlanCache();
 
   get topics(): ReadonlyMap<number, CatalogTopic> {
     return this.#topics;
@@ -40,24 +38,22 @@ export class Catalog implements TopicSource {
     }
     if (JSON.stringify([...topics]) === JSON.stringify([...this.#topics])) return false;
     this.#topics = topics;
+    this.#byName = byName(topics.values());
     this.#schemas.clear();
     this.#plans.clear();
     return true;
   }
 
   /** No topic at all is a catalog that was not read yet: nobody who comes back with a token may be sent away over it. */
-  topicNamed(name: string): CatalogTopic {
+  topicNamed(tenant: string, name: string, isShown: (name: string) => boolean = () => true): CatalogTopic {
     if (this.#topics.size === 0) {
       const reason = 'Redis holds no topic yet';
       throw new MdsError('MDS_DEPENDENCY_UNAVAILABLE', { dependency: 'The topic catalog', reason });
     }
-    const names: string[] = [];
-    for (const topic of this.#topics.values()) {
-      if (topic.tenant !== TENANT) continue;
-      if (topic.name === name) return topic;
-      names.push(topic.name);
-    }
-    const didYouMean = nearestName(name, names);
+    const topics = this.#byName.get(tenant);
+    const topic = topics?.get(name);
+    if (topic) return topic;
+    const didYouMean = nearestName(name, [...(topics?.keys() ?? [])].filter(isShown));
     const hint = didYouMean === undefined ? '' : ` (did you mean ${didYouMean}?)`;
     throw new MdsError('MDS_TOPIC_UNKNOWN', { topic: name, hint, ...(didYouMean === undefined ? {} : { didYouMean }) });
   }
@@ -67,23 +63,13 @@ export class Catalog implements TopicSource {
     { filter = '', fields }: Pick<SubscribeMessage, 'filter' | 'fields'>,
     format: PlanFormat,
   ): ChannelPlan {
-    const key = `${topic.topicId} ${format} ${fields === undefined ? '' : JSON.stringify(fields)} ${filter}`;
-    const cached = this.#plans.get(key);
-    if (cached) {
-      // The oldest entry is the one that was asked for longest ago.
-      this.#plans.delete(key);
-      this.#plans.set(key, cached);
-      return cached;
-    }
-    const plan = makePlan({ filter, fields, format }, this.schemaOf(topic));
-    const made = { plan, channel: channelIdOf(topic.topicId, plan) };
-    if (this.#plans.size >= MAX_CACHED_PLANS) {
-      for (const [oldest] of this.#plans) {
-        this.#plans.delete(oldest);
-        break;
-      }
-    }
-    this.#plans.set(key, made);
+    const { tenant, topicId } = topic;
+    const key = `${topicId} ${format} ${fields === undefined ? '' : JSON.stringify(fields)} ${filter}`;
+    const cached = this.#plans.get(tenant, key);
+    if (cached) return cached;
+    const { plan, cost } = makeCostedPlan({ filter, fields, format }, this.schemaOf(topic));
+    const made = { plan, channel: channelIdOf(topicId, plan), cost };
+    this.#plans.set(tenant, key, made);
     return made;
   }
 
@@ -98,4 +84,14 @@ export class Catalog implements TopicSource {
     }
     return schema;
   }
+}
+
+function byName(topics: Iterable<CatalogTopic>): ReadonlyMap<string, ReadonlyMap<string, CatalogTopic>> {
+  const tenants = new Map<string, Map<string, CatalogTopic>>();
+  for (const topic of topics) {
+    const names = tenants.get(topic.tenant) ?? new Map<string, CatalogTopic>();
+    names.set(topic.name, topic);
+    tenants.set(topic.tenant, names);
+  }
+  return tenants;
 }

@@ -62,6 +62,13 @@ export class Channel {
     return this.#members.size > 0 || this.#followers.size > 0 || this.catchingUp.size > 0;
   }
 
+  /** Some client gets the channel's own frames, or some follower would rather go on later. */
+  get hasSuspendable(): boolean {
+    if (this.#members.size > 0) return true;
+    for (const { isPaused } of this.#followers) if (isPaused === true) return true;
+    return false;
+  }
+
   get hasGathered(): boolean {
     return this.#inOrder.length > 0;
   }
@@ -136,7 +143,7 @@ export class Channel {
       let frames = 0;
       builder.build(this.id, this.plan.format, events, sentMs, (frame) => {
         frames += 1;
-        for (const client of this.#members.keys()) client.send(frame.bytes);
+        for (const client of this.#members.keys()) client.send(frame.bytes, frame.eventCount);
         if (this.catchingUp.size === 0) return;
         const kept = { ...frame, bytes: Buffer.from(frame.bytes) };
         for (const subscription of this.catchingUp) subscription.holdFrame(kept);

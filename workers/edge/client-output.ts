@@ -2,7 +2,7 @@
 // to a long poll in parts of an answer.
 
 import type { ServerFrame } from '../../schemas/frames.ts';
-import type { Client, Recipient } from './client.ts';
+import type { Charged, Client, Recipient } from './client.ts';
 import { type FollowedFrame, followedFrame } from './followed-frame.ts';
 
 export interface ClientOutput {
@@ -13,11 +13,11 @@ export interface ClientOutput {
 }
 
 /** A client with an output of its own instead of frames. */
-export interface SpokenClient extends Recipient {
+export interface SpokenClient extends Recipient, Charged {
   readonly output: ClientOutput;
 }
 
 export const frameOutput = (client: Client): ClientOutput => ({
   say: (frame) => client.send(JSON.stringify(frame)),
-  give: (frame) => client.send(followedFrame(client.format, frame)),
+  give: (frame) => client.send(followedFrame(client.format, frame), frame.events.length),
 });

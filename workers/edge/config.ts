@@ -40,6 +40,54 @@ export const EdgeConfig = Type.Object({
     changeable: true,
     description: 'Connections at a time; more are closed with 4005. 10,000 idle ones need about 30 MB here.',
   }),
+  edgeConnectionsPerAddress: Type.Integer({
+    default: 10_000,
+    minimum: 1,
+    maximum: 1_000_000,
+    description:
+      'Connections of one network address (of IPv6: one /64) at a time, while authentication is on. High, because everybody in an office, and everybody behind a proxy, has one address.',
+  }),
+  edgeConnectsPerSecondPerAddress: Type.Integer({
+    default: 200,
+    minimum: 1,
+    maximum: 1_000_000,
+    description:
+      'Connects of one network address each second, while authentication is on, and ten times as many at once; more get HTTP 429. 2,000 clients behind one address come back at once when an edge was lost.',
+  }),
+  edgeAuthTimeoutMs: Type.Integer({
+    default: 5000,
+    minimum: 100,
+    maximum: 60_000,
+    unit: 'ms',
+    description: 'Time for a client to say who it is; then it is closed with 4504. A round trip or two are enough.',
+  }),
+  edgeMaxUnauthenticated: Type.Integer({
+    default: 2000,
+    minimum: 1,
+    maximum: 1_000_000,
+    description:
+      'Connections that have not said yet who they are, or whose credential is being checked; more are closed with 4005. As many as come back in a second or two when an edge was lost.',
+  }),
+  edgeMaxUnauthenticatedPerAddress: Type.Integer({
+    default: 500,
+    minimum: 1,
+    maximum: 1_000_000,
+    description: 'The same for one network address: four addresses are needed to keep everybody else out.',
+  }),
+  edgeConnectsPerSecondPerTenant: Type.Integer({
+    default: 500,
+    minimum: 1,
+    maximum: 1_000_000,
+    description:
+      'Connections that a tenant may begin each second on average, and five times as many at once; more are closed with 4007 and come back within 10 s.',
+  }),
+  edgeSubscribesPerSecondPerTenant: Type.Integer({
+    default: 2000,
+    minimum: 1,
+    maximum: 1_000_000,
+    description:
+      'Subscriptions that a tenant may begin each second on average, and five times as many at once; more get a retryable error.',
+  }),
   edgeMaxSubscriptions: Type.Integer({
     default: 256,
     minimum: 1,

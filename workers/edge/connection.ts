@@ -9,6 +9,7 @@ import type { SubscriptionView } from '../../schemas/connection-control.ts';
 import { MdsError } from '../../schemas/errors.ts';
 import {
   type AckMessage,
+  type AuthMessage,
   type ClientMessage,
   type ConsumeMessage,
   type ErrorFrame,
@@ -16,66 +17,22 @@ import {
   type NackMessage,
   parseClientMessage,
   type ServerFrame,
+  type ShownIdentity,
   type SubscribeMessage,
 } from '../../schemas/frames.ts';
-import { type Identity, OPEN_IDENTITY } from '../../schemas/identity/identity.ts';
+import type { Identity } from '../../schemas/identity/identity.ts';
 import type { PlanFormat } from '../../schemas/plan/plan.ts';
 import type { AskingClient, ClientSubscription, FrameBytes } from './client.ts';
+import type { ConnectionContext, ConnectionStart, Socket } from './connection-context.ts';
+import { assertSameOwner, endOfIdentity, readsTheSame, shownIdentity } from './entry/identity-rules.ts';
+import { HeldMessages } from './held-messages.ts';
 import type { InspectedConnection } from './inspection/inspected.ts';
-import type { Outgoing, Writable } from './outgoing.ts';
+import { OpenSubscriptions } from './open-subscriptions.ts';
+import type { Writable } from './outgoing.ts';
+import type { TenantAccount } from './tenants/tenant-account.ts';
 import { TokenBucket } from './token-bucket.ts';
 
-/** The part of a uWebSockets.js WebSocket that is used; without a limit on backpressure it never drops. */
-export interface Socket {
-  /** @returns 1 when the network took it, 0 when part of it waits in a buffer */
-  send(frame: FrameBytes, isBinary: boolean, compress: boolean): number;
-  /** Bytes that the network has not taken yet. */
-  getBufferedAmount(): number;
-  /** Runs `send`, whose sends become one system call where they fit. */
-  cork(send: () => void): unknown;
-  /** Sends a close frame behind what is buffered. */
-  end(closeCode: number, reason: string): void;
-  /** Text as bytes. */
-  getRemoteAddressAsText?(): ArrayBuffer;
-}
-
-export interface ConnectionLimits {
-  readonly maxSubscriptions: number;
-  readonly maxMessageBytes: number;
-  readonly messagesPerSecond: number;
-  /** Messages at once, after a silence. */
-  readonly messageBurst: number;
-  /** Acknowledgements have a limit of their own: a consumer sends as many as it has events. */
-  readonly acknowledgementsPerSecond: number;
-  /** Whether frames are compressed for clients that offered it. */
-  readonly compresses: boolean;
-  /** Unread bytes at which a client counts as slow. */
-  readonly maxBufferedBytes: number;
-  /** Upper bound of the random wait before a client that was closed should come back. */
-  readonly reconnectSpreadMs: number;
-}
-
-/** What all connections of an edge share. */
-export interface ConnectionContext {
-  readonly edgeId: string;
-  readonly limits: ConnectionLimits;
-  readonly heartbeatMs: number;
-  readonly outgoing: Outgoing;
-  readonly subscribe: (client: AskingClient, message: SubscribeMessage | ConsumeMessage) => ClientSubscription;
-  readonly unsubscribe: (subscription: ClientSubscription) => void;
-  readonly now: () => number;
-  readonly random: () => number;
-  /** The network did not take everything that was written. */
-  readonly onBehind: (connection: Connection) => void;
-  readonly onClosing: (closeCode: number, connection: Connection) => void;
-  /** The socket is gone. */
-  readonly onClosed: (connection: Connection) => void;
-  readonly onBytes: (byteCount: number) => void;
-  /** The client is told of it. */
-  readonly onError: (error: MdsError, connection: Connection) => void;
-  /** An error that is none of the closed list. @returns the reference under which it was logged */
-  readonly onUnexpected: (error: unknown) => string;
-}
+export type { ConnectionContext, ConnectionLimits, Socket } from './connection-context.ts';
 
 /** 64 KiB: about what one system call takes anyway. */
 const FLUSH_BYTES = 65_536;
@@ -90,15 +47,18 @@ const MIN_COMPRESSED_BYTES = 512;
 export class Connection implements AskingClient, Writable, InspectedConnection {
   readonly format: PlanFormat;
   readonly openedAtMs = Date.now();
-  /** Who it is. */
-  readonly identity: Identity = OPEN_IDENTITY;
+  /** Unique in the edge. */
+  readonly number: number;
   readonly #context: ConnectionContext;
   readonly #socket: Socket;
-  readonly number: number;
+  readonly #account: TenantAccount;
+  #identity: Identity;
+  /** Null while each message is done with at once. */
+  #held: HeldMessages | null = null;
   #bucket: TokenBucket | null = null;
   /** For messages of all kinds; those that are no acknowledgements need a token of both. */
   #wideBucket: TokenBucket | null = null;
-  #subscriptions: Map<string, ClientSubscription> | null = null;
+  readonly #subscriptions: OpenSubscriptions;
   /** The first frame that waits to be written; mostly it is the only one. */
   #first: FrameBytes | null = null;
   #others: FrameBytes[] | null = null;
@@ -110,12 +70,15 @@ export class Connection implements AskingClient, Writable, InspectedConnection {
   /** Some subscription waits for room, or did a moment ago. */
   isAwaitingRoom = false;
 
-  /** @param number unique in the edge */
-  constructor(context: ConnectionContext, socket: Socket, number: number, format: PlanFormat) {
+  constructor(context: ConnectionContext, socket: Socket, { number, format, identity, account }: ConnectionStart) {
     this.#context = context;
     this.#socket = socket;
     this.number = number;
     this.format = format;
+    this.#identity = identity;
+    this.#account = account;
+    account.members.add(this);
+    this.#subscriptions = new OpenSubscriptions(account);
   }
 
   get id(): string {
@@ -131,11 +94,19 @@ export class Connection implements AskingClient, Writable, InspectedConnection {
   }
 
   views(): SubscriptionView[] {
-    return [...(this.#subscriptions?.values() ?? [])].map((subscription) => subscription.view());
+    return this.#subscriptions.all.map((subscription) => subscription.view());
   }
 
   topics(): ReadonlySet<string> {
     return new Set(this.views().flatMap(({ topic }) => (topic === '' ? [] : [topic])));
+  }
+
+  get identity(): Identity {
+    return this.#identity;
+  }
+
+  get isThrottled(): boolean {
+    return this.#account.isThrottled;
   }
 
   /** Network address of the client; empty when the socket is gone. */
@@ -161,7 +132,26 @@ export class Connection implements AskingClient, Writable, InspectedConnection {
         messageBytes: limits.maxMessageBytes,
         messagesPerSecond: limits.messagesPerSecond,
       },
+      ...(this.#identity.kind === 'open' ? {} : { identity: this.#shownIdentity() }),
     });
+  }
+
+  /** What it may do has changed, or it has shown a new credential of the same owner: nothing that goes on is disturbed. */
+  changeIdentity(identity: Identity): void {
+    const before = this.#identity;
+    this.#identity = identity;
+    if (this.#isClosed || readsTheSame(before, identity)) return;
+    for (const subscription of this.#subscriptions.all) {
+      this.#context.takeTurn(this.#identity.tenant, () => {
+        if (!subscription.isEnded) subscription.recheck(this.#identity);
+      });
+    }
+  }
+
+  /** It is nobody any more. */
+  endIdentity(): void {
+    const { closeCode, error } = endOfIdentity(this.#identity, this.#context.wallClock());
+    this.close(closeCode, error);
   }
 
   /** @param bytes valid only during the call */
@@ -185,7 +175,13 @@ export class Connection implements AskingClient, Writable, InspectedConnection {
       this.close(CLOSE_CODES.PROTOCOL, new MdsError('MDS_FRAME_CORRUPT', { reason }));
       return;
     }
-    this.#handle(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString('utf8'));
+    const text = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString('utf8');
+    if (this.#held === null) this.#handle(text);
+    else if (!this.#held.push(text)) this.#closeAsTooFast(limits.messagesPerSecond);
+  }
+
+  charge(id: string, cost: number): void {
+    this.#subscriptions.charge(id, cost);
   }
 
   refuse(id: string, error: unknown): void {
@@ -193,7 +189,7 @@ export class Connection implements AskingClient, Writable, InspectedConnection {
   }
 
   onSubscriptionEnded({ id }: Pick<ClientSubscription, 'id'>): void {
-    this.#subscriptions?.delete(id);
+    this.#subscriptions.delete(id);
   }
 
   awaitRoom(): void {
@@ -216,11 +212,13 @@ export class Connection implements AskingClient, Writable, InspectedConnection {
   onSocketClosed(): void {
     this.#isClosed = true;
     this.#endSubscriptions();
+    this.#account.members.delete(this);
     this.#context.onClosed(this);
   }
 
-  send(frame: FrameBytes): void {
+  send(frame: FrameBytes, eventCount = 0): void {
     if (this.#isClosed) return;
+    this.#account.deliveries += eventCount;
     // What was not even offered to the network yet says nothing about the client.
     if (this.#queuedBytes > FLUSH_BYTES) this.flush();
     if (this.#isBehind && this.#socket.getBufferedAmount() > this.#context.limits.maxBufferedBytes) {
@@ -247,12 +245,14 @@ export class Connection implements AskingClient, Writable, InspectedConnection {
       others.length = 0;
     }
     if (this.#isBehind && !wasBehind) this.#context.onBehind(this);
+    this.#account.bytes += this.#queuedBytes;
     this.#context.onBytes(this.#queuedBytes);
     this.#sentBytes += this.#queuedBytes;
     this.#first = null;
     this.#queuedBytes = 0;
   }
 
+  /** @param edges where to go instead, best first */
   close(closeCode: number, error: MdsError, edges: readonly string[] = []): void {
     if (this.#isClosed) return;
     const { code, message, retryable } = error;
@@ -321,36 +321,101 @@ export class Connection implements AskingClient, Writable, InspectedConnection {
       case 'nack':
         this.#acknowledge(message);
         return;
+      case 'auth':
+        this.#authenticate(message);
+        return;
       case 'subscribe':
       case 'consume':
-        this.#subscribe(message);
+        this.#takeTurn(message);
+    }
+  }
+
+  /** Frames go on meanwhile, as they were; messages behind it wait. */
+  #authenticate({ credential }: AuthMessage): void {
+    this.#hold();
+    this.#context
+      .authenticate(credential)
+      .then((identity) => {
+        if (this.#isClosed) return;
+        assertSameOwner(this.#identity, identity);
+        this.changeIdentity(identity);
+        this.#sendFrame({ type: 'authenticated', ...this.#shownIdentity() });
+      })
+      .catch((error) => {
+        const isRefused = error instanceof MdsError && error.code === 'MDS_UNAUTHENTICATED';
+        if (isRefused) this.close(CLOSE_CODES.UNAUTHENTICATED, error);
+        else this.#sendError(error, undefined);
+      })
+      .finally(() => this.#release());
+  }
+
+  /** What a subscribe costs is shared fairly between tenants; messages behind one that waits for its turn wait too. */
+  #takeTurn(message: SubscribeMessage | ConsumeMessage): void {
+    let isHeld = false;
+    const isDone = this.#context.takeTurn(this.#identity.tenant, () => {
+      if (!this.#isClosed) this.#trySubscribe(message);
+      if (isHeld) this.#release();
+    });
+    if (isDone) return;
+    isHeld = true;
+    this.#hold();
+  }
+
+  #trySubscribe(message: SubscribeMessage | ConsumeMessage): void {
+    try {
+      this.#subscribe(message);
+    } catch (error) {
+      this.#sendError(error, message.id);
+    }
+  }
+
+  #hold(): void {
+    const { maxMessageBytes, messageBurst } = this.#context.limits;
+    this.#held = new HeldMessages(messageBurst, maxMessageBytes);
+  }
+
+  /** What waited is handled, up to the next that makes others wait. */
+  #release(): void {
+    let held = this.#held;
+    this.#held = null;
+    while (held !== null && !this.#isClosed) {
+      const text = held.shift();
+      if (text === undefined) return;
+      this.#handle(text);
+      const next: HeldMessages | null = this.#held;
+      if (next === null) continue;
+      this.#held = held; // the rest stands behind the one that waits now
+      held = null;
     }
   }
 
   #subscribe(message: SubscribeMessage | ConsumeMessage): void {
     const { id } = message;
     const { maxSubscriptions: limit } = this.#context.limits;
-    this.#subscriptions ??= new Map();
     const subscriptions = this.#subscriptions;
     if (subscriptions.has(id)) throw new MdsError('MDS_SUBSCRIPTION_ID_IN_USE', { id });
     if (subscriptions.size >= limit) throw new MdsError('MDS_TOO_MANY_SUBSCRIPTIONS', { limit });
+    this.#account.admitSubscription(this.#context.now());
     if (message.type === 'subscribe' && message.resume !== undefined) this.awaitRoom();
-    const subscription = this.#context.subscribe(this, message);
-    if (this.#isClosed)
+    const subscription = subscriptions.begin(id, () => this.#context.subscribe(this, message));
+    if (subscription.isEnded) return;
+    if (this.#isClosed) {
       subscription.end(); // the answer was too much for it
-    else if (!subscription.isEnded) subscriptions.set(id, subscription);
+      return;
+    }
+    subscriptions.set(id, subscription);
   }
 
   #acknowledge(message: AckMessage | NackMessage): void {
     const { id } = message;
-    const subscription = this.#subscriptions?.get(id);
+    const subscription = this.#subscriptions.get(id);
     if (!subscription) throw new MdsError('MDS_SUBSCRIPTION_UNKNOWN', { id });
     if (!subscription.onAcknowledgement) throw new MdsError('MDS_NOT_DURABLE', { id });
     subscription.onAcknowledgement(message);
   }
 
   #unsubscribe(id: string): void {
-    const subscription = this.#subscriptions?.get(id);
+    const subscription = this.#subscriptions.get(id);
     if (!subscription) throw new MdsError('MDS_SUBSCRIPTION_UNKNOWN', { id });
     this.#context.unsubscribe(subscription);
     this.#sendFrame({ type: 'unsubscribed', id });
@@ -390,7 +455,7 @@ export class Connection implements AskingClient, Writable, InspectedConnection {
   #advance(): void {
     if (!this.isAwaitingRoom) return;
     this.isAwaitingRoom = false;
-    for (const subscription of [...(this.#subscriptions?.values() ?? [])]) {
+    for (const subscription of this.#subscriptions.all) {
       if (!subscription.wantsRoom) continue;
       this.isAwaitingRoom = true;
       subscription.advance();
@@ -401,8 +466,12 @@ export class Connection implements AskingClient, Writable, InspectedConnection {
     this.#first = null;
     this.#others = null;
     this.#queuedBytes = 0;
-    for (const subscription of [...(this.#subscriptions?.values() ?? [])]) subscription.end();
-    this.#subscriptions = null;
+    for (const subscription of this.#subscriptions.all) subscription.end();
+    this.#held = null;
+  }
+
+  #shownIdentity(): ShownIdentity {
+    return shownIdentity(this.#identity, this.#context.wallClock());
   }
 
   #reconnectAfterMs(): number {

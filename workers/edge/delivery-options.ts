@@ -1,5 +1,6 @@
 // What delivery needs from the rest of the edge, and what it tells it.
 
+import type { AvroRecord } from '../../schemas/avro/avro-type.ts';
 import type { CatalogTopic, Interest } from '../../schemas/coordination.ts';
 import type { EnvelopeReader } from '../../schemas/envelope-reader.ts';
 import type { MdsError } from '../../schemas/errors.ts';
@@ -21,16 +22,23 @@ export interface InterestSink {
 }
 
 export interface TopicSource {
-  /** @throws MdsError `MDS_TOPIC_UNKNOWN` */
-  topicNamed(name: string): CatalogTopic;
+  /**
+   * @param isShown which of the tenant's topics an error may name as what was meant
+   * @throws MdsError `MDS_TOPIC_UNKNOWN`
+   */
+  topicNamed(tenant: string, name: string, isShown?: (name: string) => boolean): CatalogTopic;
   /** @throws MdsError `MDS_FILTER_…` or `MDS_PROJECTION_…` */
   planFor(topic: CatalogTopic, request: Pick<SubscribeMessage, 'filter' | 'fields'>, format: PlanFormat): ChannelPlan;
+  /** The record that one event of the topic is. @throws MdsError `MDS_SCHEMA_…` */
+  schemaOf(topic: CatalogTopic): AvroRecord;
 }
 
 /** A plan with the id of its channel: both follow from the request, and computing them is most of what a subscribe costs. */
 export interface ChannelPlan {
   readonly plan: Plan;
   readonly channel: string;
+  /** Of the plan's filter for each event, as `costOf` counts. */
+  readonly cost: number;
 }
 
 export interface DeliveryLimits extends ReplayLimits {

@@ -7,6 +7,7 @@ import type { Position } from '../../schemas/cursor.ts';
 import type { EnvelopeReader } from '../../schemas/envelope-reader.ts';
 import { MdsError } from '../../schemas/errors.ts';
 import type { SubscribeMessage } from '../../schemas/frames.ts';
+import type { Identity } from '../../schemas/identity/identity.ts';
 import { ChannelWishes, interestOf } from './channel-wishes.ts';
 import type { Client } from './client.ts';
 import type { ChannelPlan, DeliveryOptions } from './delivery-options.ts';
@@ -14,6 +15,7 @@ import type { Follower } from './follower.ts';
 import { type CountSent, Gather } from './gather.ts';
 import { LaneDelivery } from './lane-delivery.ts';
 import { LivePositions } from './live-positions.ts';
+import { assertReadsStill, type Reading, readingOf } from './reading.ts';
 import { HoldBudget } from './repair/held-envelopes.ts';
 import { readResumePosition } from './resume-position.ts';
 import { type Audience, Subscription } from './subscription.ts';
@@ -28,6 +30,7 @@ export class Delivery {
   readonly #topics = new Map<number, TopicDelivery>();
   readonly #positions: LivePositions;
   readonly #wishes: ChannelWishes;
+  readonly #starts: SubscriptionStarts;
   readonly #lane: LaneDelivery;
   readonly #budget: HoldBudget;
   #lastTickMs: number;
@@ -54,6 +57,7 @@ export class Delivery {
     this.#gather = gather;
     this.#positions = positions;
     this.#wishes = wishes;
+    this.#starts = starts;
     this.#budget = budget;
     this.#lane = new LaneDelivery({ ...options, gather, starts, wishes, budget });
   }
@@ -87,14 +91,18 @@ export class Delivery {
   /**
    * Begins a subscription; the answer follows as a frame when every partition has joined its channel.
    *
+   * @param reading of the message, when it is known already
    * @throws MdsError when the request cannot be met; nothing has begun then
    */
-  subscribe(client: Client, message: SubscribeMessage): Subscription {
-    const { topics } = this.#options;
-    const topic = topics.topicNamed(message.topic);
+  subscribe(client: Client, message: SubscribeMessage, reading = this.readingOf(client, message)): Subscription {
+    const { topic, plan, filter } = reading;
     const resume = message.resume === undefined ? null : readResumePosition(message.resume, topic);
-    const plan = topics.planFor(topic, message, client.format);
-    return this.#begin({ kind: 'client', id: message.id, client }, topic, plan, resume);
+    return this.#begin({ kind: 'client', id: message.id, client, filter }, topic, plan, resume);
+  }
+
+  /** @throws MdsError when the client cannot read that */
+  readingOf({ identity, format }: Pick<Client, 'identity' | 'format'>, message: SubscribeMessage): Reading {
+    return readingOf(this.#options.topics, identity, message, format);
   }
 
   /**
@@ -105,6 +113,26 @@ export class Delivery {
    */
   follow(follower: Follower, topic: CatalogTopic, plan: ChannelPlan, resume: Position | null): Subscription {
     return this.#begin({ kind: 'follower', follower }, topic, plan, resume);
+  }
+
+  /**
+   * A tenant has used up what it may get for now. Those of its subscriptions that are live go on by replays, which wait:
+   * Kafka holds what they are behind, and this edge holds nothing.
+   */
+  suspend(tenant: string): void {
+    for (const delivery of this.#topics.values()) {
+      if (delivery.topic.tenant !== tenant) continue;
+      for (const channel of delivery.channels.values()) {
+        if (!channel.hasSuspendable) continue;
+        this.#gather.flushChannel(channel); // up to the lane's position they are complete then
+        const position = delivery.lane.position();
+        for (const subscription of [...channel.subscriptions]) {
+          const { state, audience } = subscription;
+          const maySuspend = audience.kind === 'client' || audience.follower.isPaused === true;
+          if (state === 'live' && maySuspend) this.#starts.resume(delivery, subscription, position);
+        }
+      }
+    }
   }
 
   /** Ends a subscription at its client's wish: what came for it until now goes out before. */
@@ -183,7 +211,10 @@ export class Delivery {
     const channel = this.#wishes.channelFor(delivery, plan);
     const joinDeadlineMs = now() + limits.joinTimeoutMs;
     const onEnded = this.#onEnded;
-    const subscription = new Subscription({ audience, channel, resume, joinDeadlineMs, onEnded });
+    const assertReads = (identity: Identity, filter: string): void =>
+      assertReadsStill(this.#options.topics, identity, { topic, plan, filter });
+    const start = { audience, channel, resume, joinDeadlineMs, onEnded, assertReads };
+    const subscription = new Subscription(start);
     this.#subscriptionCount += 1;
     this.#wishes.join(delivery, subscription);
     return subscription;

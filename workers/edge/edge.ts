@@ -45,9 +45,14 @@ import { RepairLog } from './repair/repair-log.ts';
 import { ReplayClient } from './replay-client.ts';
 import { pushReplayRequest } from './replay-queue.ts';
 import { SlowClients } from './slow-clients.ts';
+import { STREAM_PATH } from './stream-path.ts';
 import { SubscriptionDoor } from './subscription-door.ts';
 import { type Levels, Telemetry } from './telemetry.ts';
-import { STREAM_PATH, startWebSocketServer, type WebSocketServer } from './websocket-server.ts';
+import type { TenantRates } from './tenants/tenant-account.ts';
+import { TenantAccounts } from './tenants/tenant-accounts.ts';
+import { Turns } from './tenants/turns.ts';
+import { UsageExchange } from './tenants/usage-exchange.ts';
+import { startWebSocketServer, type WebSocketServer } from './websocket-server.ts';
 
 type Context = ProcessContext<EdgeConfig>;
 
@@ -57,8 +62,12 @@ const TICK_MS = 100;
 const LANE_TICK_MS = 50;
 /** The catalog is also read without a notice, since a notice can get lost. */
 const CATALOG_INTERVAL_MS = 2000;
+/** How far quotas may be exceeded in all follows from this: by what edges give in one interval. */
+const USAGE_INTERVAL_MS = 1000;
 const MAX_REPLAY_TRIES = 3;
-/** 1 s: whoever may not read any more is cut off well within 5 s. */
+/** There is one tenant while authentication is off, and nobody to be protected from it. */
+const OPEN_RATES: TenantRates = { connectsPerSecond: 1e9, subscribesPerSecond: 1e9 };
+/** Silence and stalls of event streams are counted in many seconds. */
 const HTTP_TICK_MS = 1000;
 
 export async function startEdge(context: Context): Promise<RunningProcess> {
@@ -79,7 +88,8 @@ export async function startEdge(context: Context): Promise<RunningProcess> {
     idleTimeoutMs: config.edgeIdleTimeoutMs,
     isOriginAllowed: (origin) => isOriginAllowed(origin, config.edgeAllowedOrigins),
     compresses: config.edgeCompression,
-    accept: (socket, format) => parts.connections.accept(socket, format),
+    mayConnect: (address) => parts.connections.mayConnect(address),
+    accept: (socket, format, credential) => parts.connections.accept(socket, format, credential),
     onRequest: (response, request) => parts.http.door.handle(response, request),
   });
   const clockwork = new Clockwork(context, redis.commands, parts, identityOf(config, parts.edgeId, http, server));
@@ -126,6 +136,9 @@ interface Parts {
   readonly durables: Durables;
   readonly connections: Connections;
   readonly http: HttpParts;
+  readonly accounts: TenantAccounts;
+  readonly turns: Turns;
+  readonly usage: UsageExchange;
   readonly evacuation: Evacuation;
   readonly control: EdgeControl;
   readonly desk: ConnectionDesk;
@@ -222,18 +235,47 @@ function assemble(
     },
     log,
   });
-  const connectionLimits = liveConnectionLimits(config, settings);
   const door = new SubscriptionDoor({
     delivery,
     overflow: new OverflowDoor(delivery, catalog, overflow),
     consume: (client, message) => durables.consume(client, message),
     lookAnew: () => catalogReader.lookAnew(),
   });
+  const turns = new Turns({
+    now: () => performance.now(),
+    later: (delayMs, run) => void setTimeout(run, delayMs),
+    ...(authenticator.isOn ? {} : { workMs: Number.POSITIVE_INFINITY }),
+  });
+  const accounts = new TenantAccounts({
+    rates: authenticator.isOn ? tenantRates(config) : OPEN_RATES,
+    quotasOf: (tenant) => authenticator.quotasOf(tenant),
+    now: () => performance.now(),
+  });
+  const usage = new UsageExchange({
+    edgeId,
+    redis: commands,
+    prefix: config.redisPrefix,
+    accounts,
+    log,
+    sharedNow: () => clock.nowMs(),
+  });
   const connections = new Connections({
     edgeId,
-    limits: connectionLimits,
+    limits: liveConnectionLimits(config, settings),
     errors,
+    guestLimits: {
+      withinMs: config.edgeAuthTimeoutMs,
+      guests: config.edgeMaxUnauthenticated,
+      guestsPerAddress: config.edgeMaxUnauthenticatedPerAddress,
+    },
+    addressLimits: {
+      connectsPerSecond: config.edgeConnectsPerSecondPerAddress,
+      connections: config.edgeConnectionsPerAddress,
+    },
     heartbeatMs: config.edgeIdleTimeoutMs,
+    authenticator,
+    accounts,
+    turns,
     door,
     outgoing,
     telemetry,
@@ -245,10 +287,12 @@ function assemble(
     edgeId,
     redis: commands,
     authenticator,
-    catalog,
+    delivery,
     lookAnew: () => catalogReader.lookAnew(),
     door,
     connections,
+    accounts,
+    turns,
     outgoing,
     slowClients,
     telemetry,
@@ -294,6 +338,9 @@ function assemble(
     durables,
     connections,
     http,
+    accounts,
+    turns,
+    usage,
     evacuation,
     control,
     desk,
@@ -325,6 +372,7 @@ class Clockwork {
       setInterval(() => void this.#parts.catalogReader.read(), CATALOG_INTERVAL_MS),
       setInterval(() => this.#parts.durables.tick(), DURABLE_TICK_MS),
       setInterval(() => this.#parts.http.tick(), HTTP_TICK_MS),
+      setInterval(() => void this.#parts.usage.beat(), USAGE_INTERVAL_MS),
     ];
     this.#context.log.info(this.#identity, 'edge started');
   }
@@ -359,8 +407,10 @@ class Clockwork {
   }
 
   #tick(): void {
-    const { delivery, lane } = this.#parts;
+    const { delivery, lane, accounts, connections } = this.#parts;
     delivery.tick();
+    for (const tenant of accounts.tick()) delivery.suspend(tenant);
+    connections.tick();
     this.#parts.control.tick();
     this.#parts.audit.tick();
     const silent = delivery.silentTopics();
@@ -393,7 +443,7 @@ class Clockwork {
   }
 
   #levels(): Levels {
-    const { connections, delivery, replays } = this.#parts;
+    const { connections, delivery, replays, turns, accounts } = this.#parts;
     return {
       connections: connections.open.size,
       subscriptions: delivery.subscriptionCount,
@@ -402,9 +452,17 @@ class Clockwork {
       replaysOutstanding: replays.outstandingCount,
       replaysWaiting: replays.waitingCount,
       repairs: delivery.repairCount,
+      unauthenticated: connections.guestCount,
+      waitingForTurn: turns.waitingCount,
+      throttledTenants: accounts.throttledCount,
     };
   }
 }
+
+const tenantRates = (config: EdgeConfig): TenantRates => ({
+  connectsPerSecond: config.edgeConnectsPerSecondPerTenant,
+  subscribesPerSecond: config.edgeSubscribesPerSecondPerTenant,
+});
 
 const overflowLimits = (config: EdgeConfig, { lowWaterBytes, frameBytes }: DeliveryLimits): OverflowLimits => ({
   bytes: config.edgeLatestBytes,

@@ -42,6 +42,11 @@ export interface Follower {
    */
   readonly isFull: boolean;
   /**
+   * True while it takes nothing at all: when its tenant is suspended, what it gets live goes on as a replay, which waits.
+   * Absent: it decides for its own client.
+   */
+  readonly isPaused?: boolean;
+  /**
    * @param position everything behind it comes
    * @param isReplaying what lies between it and the present comes first
    */

@@ -14,10 +14,11 @@ export function isOriginAllowed(origin: string, allowed: readonly string[]): boo
 }
 
 /**
- * While everybody is let in, an edge is called by names of this machine only: a page of any other name that points here (DNS
- * rebinding) would be of the same origin, and ask nobody.
+ * While everybody is let in, an edge is called by names of this machine or of an allowed origin only: a page of any other name
+ * that points here (DNS rebinding) would be of the same origin, and ask nobody.
  *
  * @param host the Host header
  */
-export const isLoopbackHost = (host: string): boolean =>
-  URL.canParse(`http://${host}`) && LOOPBACK_HOSTS.has(new URL(`http://${host}`).hostname);
+export const isHostAllowed = (host: string, allowed: readonly string[]): boolean =>
+  URL.canParse(`http://${host}`) &&
+  (isOriginAllowed(`http://${host}`, allowed) || isOriginAllowed(`https://${host}`, allowed));

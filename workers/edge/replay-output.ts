@@ -35,6 +35,8 @@ export function gapFrame(id: string, { partition, from, to }: ExpiredRange): Gap
 export interface ReplayOutput {
   /** True while the receiver must first take what it has. */
   readonly isFull: boolean;
+  /** True while nothing is to be given, asked for or held at all. */
+  readonly isPaused: boolean;
   /** Pieces whose ranges touch. */
   pieces(events: GatheredEvents): Piece[];
   expired(range: ExpiredRange): Piece;
@@ -62,6 +64,10 @@ export class FrameOutput implements ReplayOutput {
     return this.#options.client.bufferedBytes >= this.#options.lowWaterBytes;
   }
 
+  get isPaused(): boolean {
+    return this.#options.client.isThrottled;
+  }
+
   pieces(events: GatheredEvents): Piece[] {
     const { builder, channel, client, now } = this.#options;
     const pieces: Piece[] = [];
@@ -78,7 +84,7 @@ export class FrameOutput implements ReplayOutput {
   heldPieceOf(frame: BuiltFrame): Piece {
     const { client, subscriptionId } = this.#options;
     const { partition, to, eventCount, bytes } = frame;
-    const give = (): void => client.send(addressedTo(frame, subscriptionId));
+    const give = (): void => client.send(addressedTo(frame, subscriptionId), eventCount);
     return { partition, to, eventCount, byteLength: bytes.length, give };
   }
 
@@ -90,7 +96,7 @@ export class FrameOutput implements ReplayOutput {
   #piece(of: Pick<Piece, 'partition' | 'to' | 'eventCount'>, bytes: FrameBytes): Piece {
     const { client } = this.#options;
     const { partition, to, eventCount } = of;
-    return { partition, to, eventCount, byteLength: bytes.length, give: () => client.send(bytes) };
+    return { partition, to, eventCount, byteLength: bytes.length, give: () => client.send(bytes, eventCount) };
   }
 }
 
@@ -103,6 +109,10 @@ export class BatchOutput implements ReplayOutput {
 
   get isFull(): boolean {
     return this.#follower.isFull;
+  }
+
+  get isPaused(): boolean {
+    return this.#follower.isPaused ?? false;
   }
 
   pieces(events: GatheredEvents): Piece[] {

@@ -75,6 +75,10 @@ export class ReplaySession implements ReplayListener {
 
   /** Does what can be done now: sends, asks, goes live. Called whenever something may have changed. */
   advance(): void {
+    if (this.#context.output.isPaused) {
+      this.#waitingSinceMs = this.#context.now();
+      return;
+    }
     this.#context.flushLive();
     while (this.#phase !== 'ended') {
       if (!this.#sendOutbox() || this.#isEnded()) return;
@@ -114,6 +118,7 @@ export class ReplaySession implements ReplayListener {
 
   tick(): void {
     if (
+      !this.#context.output.isPaused &&
       this.#phase === 'waiting' &&
       this.#context.now() - this.#waitingSinceMs > this.#context.limits.catchUpTimeoutMs
     ) {

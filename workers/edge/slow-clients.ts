@@ -8,6 +8,7 @@ import type { ShedCounts } from './overflow/waiting-events.ts';
 /** A connection as seen from here. */
 export interface WatchedConnection {
   readonly id: string;
+  readonly identity: { readonly tenant: string };
   /** Network address of the client. */
   readonly peer: string;
   /** 0 when it is closed. */
@@ -21,6 +22,7 @@ export const isWatched = <Buffered extends Pick<WatchedConnection, 'bufferedByte
 
 interface Figures {
   readonly id: string;
+  readonly tenant: string;
   readonly peer: string;
   worstBufferedBytes: number;
   behindSinceMs: number | null;
@@ -99,6 +101,7 @@ export class SlowClients {
   top(count: number): SlowClient[] {
     const clients = [...this.#known].map(([{ bufferedBytes }, figures]) => ({
       connection: figures.id,
+      tenant: figures.tenant,
       peer: figures.peer,
       bufferedBytes,
       worstBufferedBytes: figures.worstBufferedBytes,
@@ -121,9 +124,10 @@ export class SlowClients {
       this.#known.delete(connection); // to the end: it is the one noted last
     } else {
       if (this.#known.size >= MAX_KNOWN) deleteFirst(this.#known);
-      const { id, peer } = connection;
+      const { id, identity, peer } = connection;
+      const { tenant } = identity;
       const start = { worstBufferedBytes: 0, behindSinceMs: null, dropped: 0, conflated: 0, closedAtMs: null };
-      figures = { id, peer, ...start, notedMs: nowMs };
+      figures = { id, tenant, peer, ...start, notedMs: nowMs };
     }
     figures.notedMs = nowMs;
     this.#known.set(connection, figures);

@@ -8,6 +8,7 @@ import type { SpokenClient } from './client-output.ts';
 import type { Delivery } from './delivery.ts';
 import type { OverflowDoor } from './overflow/overflow-door.ts';
 import { OverflowSubscription } from './overflow/overflow-subscription.ts';
+import type { Reading } from './reading.ts';
 import { Subscription } from './subscription.ts';
 
 /** Where a wish to take part in a durable subscription goes. */
@@ -40,9 +41,10 @@ export class SubscriptionDoor {
     }
   }
 
-  /** The same for a client that is not spoken to in frames. */
-  follow(client: SpokenClient, message: SubscribeMessage): ClientSubscription {
-    return this.#parts.overflow.follow(client, message);
+  /** For a client that is not spoken to in frames. @param reading of the message */
+  follow(client: SpokenClient, message: SubscribeMessage, reading: Reading): ClientSubscription {
+    client.charge(message.id, reading.plan.cost);
+    return this.#parts.overflow.follow(client, message, reading);
   }
 
   /** What came until now goes out before. */
@@ -53,8 +55,10 @@ export class SubscriptionDoor {
     else subscription.end();
   }
 
-  #begin(client: Client, message: SubscribeMessage): ClientSubscription {
+  #begin(client: AskingClient, message: SubscribeMessage): ClientSubscription {
     const { overflow, delivery } = this.#parts;
-    return overflow.subscribe(client, message) ?? delivery.subscribe(client, message);
+    const reading = delivery.readingOf(client, message);
+    client.charge(message.id, reading.plan.cost);
+    return overflow.subscribe(client, message, reading) ?? delivery.subscribe(client, message, reading);
   }
 }

@@ -9,6 +9,7 @@ import type { SubscriptionView } from '../../schemas/connection-control.ts';
 import { type Cursor, compareCursors, type Position } from '../../schemas/cursor.ts';
 import { MdsError } from '../../schemas/errors.ts';
 import type { ErrorFrame, ServerFrame } from '../../schemas/frames.ts';
+import type { Identity } from '../../schemas/identity/identity.ts';
 import { encodeResumeToken } from '../../schemas/resume-token.ts';
 import type { Channel } from './channel.ts';
 import type { Client } from './client.ts';
@@ -21,7 +22,13 @@ export type SubscriptionState = 'joining' | 'replaying' | 'live' | 'ended';
 
 /** Who gets the events: a client, as a member of the channel, or a follower, batch by batch. */
 export type Audience =
-  | { readonly kind: 'client'; readonly id: string; readonly client: Client }
+  | {
+      readonly kind: 'client';
+      readonly id: string;
+      readonly client: Client;
+      /** As it is told: what it asked for, in canonical form. */
+      readonly filter: string;
+    }
   | { readonly kind: 'follower'; readonly follower: Follower };
 
 export interface SubscriptionStart {
@@ -32,6 +39,8 @@ export interface SubscriptionStart {
   readonly joinDeadlineMs: number;
   /** The edge forgets the subscription. */
   readonly onEnded: (subscription: Subscription) => void;
+  /** @throws MdsError when the identity, asking for this filter, does not read what the channel has */
+  readonly assertReads: (identity: Identity, filter: string) => void;
 }
 
 /** Where a replay of the subscription goes. */
@@ -44,6 +53,7 @@ export class Subscription {
   readonly channel: Channel;
   readonly resume: Position | null;
   readonly joinDeadlineMs: number;
+  readonly #assertReads: SubscriptionStart['assertReads'];
   readonly #onEnded: (subscription: Subscription) => void;
   #state: SubscriptionState = 'joining';
   #session: ReplaySession | null = null;
@@ -62,6 +72,7 @@ export class Subscription {
     this.channel = start.channel;
     this.resume = start.resume;
     this.joinDeadlineMs = start.joinDeadlineMs;
+    this.#assertReads = start.assertReads;
     this.#onEnded = start.onEnded;
     this.channel.subscriptions.add(this);
   }
@@ -111,6 +122,16 @@ export class Subscription {
   /** There is room: a replay goes on. */
   advance(): void {
     this.#session?.advance();
+  }
+
+  recheck(identity: Identity): void {
+    if (this.audience.kind !== 'client') return; // its follower knows who it is
+    try {
+      this.#assertReads(identity, this.audience.filter);
+    } catch (error) {
+      if (!(error instanceof MdsError)) throw error;
+      this.fail(error);
+    }
   }
 
   /** Live from this very moment: the position is where the lane is now. */
@@ -236,7 +257,7 @@ export class Subscription {
   }
 
   #tellStart(position: Position, partitions: number, replaying: boolean): void {
-    const { id: channel, topic, plan } = this.channel;
+    const { id: channel, topic } = this.channel;
     const token = encodeResumeToken({ topicId: topic.topicId, position });
     this.#lastToken = token;
     this.#told = position;
@@ -244,8 +265,7 @@ export class Subscription {
       this.audience.follower.onStart(position, replaying);
       return;
     }
-    const { id } = this.audience;
-    const { filter } = plan;
+    const { id, filter } = this.audience;
     this.#send({
       type: 'subscribed',
       id,

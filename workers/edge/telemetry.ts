@@ -27,6 +27,12 @@ export interface Levels {
   readonly replaysWaiting: number;
   /** Partitions that wait for a missing range. */
   readonly repairs: number;
+  /** Connections that have not said yet who they are. */
+  readonly unauthenticated: number;
+  /** Subscribes that wait for their tenant's turn. */
+  readonly waitingForTurn: number;
+  /** Tenants that have used up what they may get for now. */
+  readonly throttledTenants: number;
 }
 
 export class Telemetry implements DeliveryObserver {

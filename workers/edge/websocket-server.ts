@@ -9,9 +9,10 @@ import { MdsError } from '../../schemas/errors.ts';
 import { SUBPROTOCOL_AVRO, SUBPROTOCOL_JSON } from '../../schemas/frames.ts';
 import type { PlanFormat } from '../../schemas/plan/plan.ts';
 import type { Socket } from './connection.ts';
+import { readUpgrade } from './entry/upgrade-credential.ts';
 import type { RawRequest, RawResponse } from './http/exchange.ts';
+import { STREAM_PATH } from './stream-path.ts';
 
-export const STREAM_PATH = '/v1/stream';
 /** A message above the limit but below this many times it is read, so that its sender can be told what was wrong. */
 const READ_LIMIT_FACTOR = 16;
 /** A websocket may not idle for less (uWebSockets.js counts in steps of 4 s). */
@@ -32,10 +33,13 @@ export interface WebSocketServerOptions {
   /** Whether clients that offer permessage-deflate get it. */
   readonly compresses: boolean;
   readonly isOriginAllowed: (origin: string) => boolean;
-  /** Takes a new socket; or says with which code it is closed at once. */
+  /** @param address 4 or 16 bytes; false: it connects too often, and gets no socket */
+  readonly mayConnect: (address: Uint8Array) => boolean;
+  /** Takes a new socket; or says with which code it is closed at once. `credential`: what came with the upgrade. */
   readonly accept: (
     socket: Socket,
     format: PlanFormat,
+    credential: string | null,
   ) => SocketHandlers | { readonly closeCode: number; readonly reason: string };
   /** Takes every other request. */
   readonly onRequest: (response: RawResponse, request: RawRequest) => void;
@@ -52,6 +56,7 @@ export interface WebSocketServer {
 interface SocketData {
   /** By the subprotocol that was agreed on; null when none of those offered is known. */
   readonly format: PlanFormat | null;
+  readonly credential: string | null;
   handlers: SocketHandlers | null;
 }
 
@@ -71,7 +76,7 @@ export async function startWebSocketServer(options: WebSocketServerOptions): Pro
     maxBackpressure: 0,
     idleTimeout: Math.max(MIN_IDLE_TIMEOUT_SECONDS, Math.round(options.idleTimeoutMs / 1000)),
     sendPingsAutomatically: true,
-    upgrade: (response, request, context) => upgrade(response, request, context, options.isOriginAllowed),
+    upgrade: (response, request, context) => upgrade(response, request, context, options),
     open: (ws) => open(ws, options),
     message: (ws, message, isBinary) => ws.getUserData().handlers?.onMessage(new Uint8Array(message), isBinary),
     drain: (ws) => ws.getUserData().handlers?.onDrained(),
@@ -121,21 +126,25 @@ function upgrade(
   response: uws.HttpResponse,
   request: uws.HttpRequest,
   context: uws.us_socket_context_t,
-  isOriginAllowed: (origin: string) => boolean,
+  { isOriginAllowed, mayConnect }: WebSocketServerOptions,
 ): void {
+  if (!mayConnect(new Uint8Array(response.getRemoteAddress()))) {
+    response.writeStatus('429 Too Many Requests').writeHeader('retry-after', '1');
+    response.end('This address connects too often; wait a moment.\n');
+    return;
+  }
   if (!isOriginAllowed(request.getHeader('origin'))) {
     response.writeStatus('403 Forbidden').end('This origin may not connect.\n');
     return;
   }
-  const offered = request
-    .getHeader('sec-websocket-protocol')
-    .split(',')
-    .map((name) => name.trim())
-    .filter((name) => name !== '');
+  const { offered, credential } = readUpgrade(
+    request.getHeader('authorization'),
+    request.getHeader('sec-websocket-protocol'),
+  );
   // An unknown offer is accepted and closed: a browser shows a page no more than "failed" when the upgrade is refused.
   const chosen = offered.find((name) => FORMATS.has(name)) ?? offered[0] ?? '';
   const format = chosen === '' ? 'json' : (FORMATS.get(chosen) ?? null);
-  const data: SocketData = { format, handlers: null };
+  const data: SocketData = { format, credential, handlers: null };
   response.upgrade(
     data,
     request.getHeader('sec-websocket-key'),
@@ -161,7 +170,7 @@ function open(ws: Ws, { accept }: WebSocketServerOptions): void {
     ws.end(CLOSE_CODES.SUBPROTOCOL, `only ${[...FORMATS.keys()].join(' and ')} are spoken here`);
     return;
   }
-  const accepted = accept(ws, data.format);
+  const accepted = accept(ws, data.format, data.credential);
   if ('closeCode' in accepted) ws.end(accepted.closeCode, accepted.reason);
   else data.handlers = accepted;
 }

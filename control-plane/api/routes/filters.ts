@@ -47,25 +47,34 @@ export function filterRoutes(app: App, topics: TopicService, explanations: Pick<
       const topic = await topics.find(identity.tenant, body.topic);
       const judged = judge(body, topic, identity);
       if (!judged.plan || body.explain !== true) return judged.verdict;
-      const { verdict, plan } = judged;
+      const { verdict, plan, mandatory } = judged;
       const { events = DEFAULT_EXPLAIN_EVENTS } = body;
-      const answer = await explanations.ask({ topicId: topic.topicId, channel: verdict.channel, plan, events });
+      const { topicId } = topic;
+      const read = mandatory === null ? {} : { mandatory };
+      const answer = await explanations.ask({ topicId, channel: verdict.channel, plan, events, ...read });
       return { ...verdict, ...explainedParts(answer) };
     },
   );
 }
 
 type Judged =
-  | { readonly plan: Plan; readonly verdict: ValidFilter }
+  | {
+      readonly plan: Plan;
+      /** Null: the identity may read every event. */
+      readonly mandatory: Plan | null;
+      readonly verdict: ValidFilter;
+    }
   | { readonly plan: null; readonly verdict: InvalidFilter };
 
-/** What is planned is what the identity would read, so nothing is measured on events that it may not read. */
+/** What is planned is what the identity would read. */
 function judge({ filter, fields }: FilterCheck, topic: ReadyTopic, identity: Identity): Judged {
   const schema = parseAvroSchema(topic.schemaJson);
   const checked = checkFilter(filter, schema);
   if (!checked.ok) return { plan: null, verdict: { valid: false, error: checked.error } };
   try {
     const plan = makePlan({ filter: readingFilter(identity, topic.name, filter, schema), fields }, schema);
+    const demanded = readingFilter(identity, topic.name, '', schema);
+    const mandatory = demanded === '' ? null : makePlan({ filter: demanded }, schema);
     const verdict: ValidFilter = {
       valid: true,
       canonical: checked.canonical,
@@ -73,7 +82,7 @@ function judge({ filter, fields }: FilterCheck, topic: ReadyTopic, identity: Ide
       cost: checked.cost,
       channel: channelIdOf(topic.topicId, plan),
     };
-    return { plan, verdict };
+    return { plan, mandatory, verdict };
   } catch (error) {
     // The filter is fine by itself, so it is the projection, or what is mandatory made it too long or too costly.
     if (!(error instanceof MdsError) || !/^MDS_(PROJECTION|FILTER)_/.test(error.code)) throw error;

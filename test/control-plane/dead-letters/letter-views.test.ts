@@ -44,7 +44,7 @@ const view = (
   identity: Identity,
   value: Uint8Array | null,
   index: number | null,
-  schemaJson = JSON.stringify(ORDER),
+  schemaJson: string | null = JSON.stringify(ORDER),
 ) => {
   const row = { tenant: 'acme', topic: 'orders', index } as DeadLetterRow; // nothing else of it is looked at
   return viewOf(decoding, identity, row, schemaJson, value);
@@ -69,6 +69,15 @@ t.test('who may read in part sees events that pass, and no record with one that 
   t.equal(await view(teamA, encode(2, { events: [order('a'), order('a')] }), null), 'whole');
   t.equal(await view(managerOfA, encode(1, order('b')), 0), 'nothing');
   t.equal(isContentSeen(managerOfA, 'orders'), false, 'in a list nothing has looked at the event');
+});
+
+t.test('letters of a topic that is gone are for those who could read all of it', async (t) => {
+  const value = encode(1, order('b'));
+  t.equal(await view(admin, value, 0, null), 'whole');
+  t.equal(await view(reader, value, 0, null), 'whole');
+  t.equal(await view(teamA, value, 0, null), 'nothing');
+  t.equal(await view(teamA, encode(1, order('a')), 0, null), 'nothing');
+  t.equal(await view(manager, value, 0, null), 'hidden');
 });
 
 t.test('where nobody can tell whether an event passes, it is not shown', async (t) => {

@@ -13,7 +13,7 @@ import { decodeResumeToken } from '../../../schemas/resume-token.ts';
 import type { ReceivedEvent } from './ledger.ts';
 
 interface LibrarySubscriberOptions {
-  readonly connect: Pick<ConnectOptions, 'url' | 'urls' | 'api'>;
+  readonly connect: Pick<ConnectOptions, 'url' | 'urls' | 'api' | 'credential'>;
   readonly topic: string;
   readonly filter?: string;
   /** Counts events that come twice over the wire. The library drops the second; this reads every frame once more. */

@@ -43,9 +43,17 @@ const TIMEOUT_MS = 20_000;
 
 export class RestClient {
   readonly url: string;
+  readonly #credential: string | null;
 
-  constructor(url: string) {
+  /** @param credential null while authentication is off */
+  constructor(url: string, credential: string | null = null) {
     this.url = url;
+    this.#credential = credential;
+  }
+
+  /** The same API for somebody else. */
+  as(credential: string): RestClient {
+    return new RestClient(this.url, credential);
   }
 
   async get<T>(path: string): Promise<T> {
@@ -54,6 +62,14 @@ export class RestClient {
 
   async post<T>(path: string, body: unknown, headers: Readonly<Record<string, string>> = {}): Promise<T> {
     return this.#call<T>('POST', path, body, headers);
+  }
+
+  async patch<T>(path: string, body: unknown): Promise<T> {
+    return this.#call<T>('PATCH', path, body);
+  }
+
+  async delete(path: string): Promise<void> {
+    await this.#call('DELETE', path);
   }
 
   status(): Promise<StatusInfo> {
@@ -76,7 +92,11 @@ export class RestClient {
   ): Promise<T> {
     const answer = await fetch(new URL(path, this.url), {
       method,
-      headers: { ...(body === undefined ? {} : { 'content-type': 'application/json' }), ...headers },
+      headers: {
+        ...(body === undefined ? {} : { 'content-type': 'application/json' }),
+        ...(this.#credential === null ? {} : { authorization: `Bearer ${this.#credential}` }),
+        ...headers,
+      },
       signal: AbortSignal.timeout(TIMEOUT_MS),
       ...(body === undefined ? {} : { body: JSON.stringify(body) }),
     });

@@ -48,7 +48,7 @@ export class TestService {
     this.stack = stack;
     this.namespace = namespace;
     this.controlPlane = controlPlane;
-    this.api = new RestClient(controlPlane.httpUrl);
+    this.api = new RestClient(controlPlane.httpUrl, options.env?.MDS_OPERATOR_KEY ?? null);
     this.#options = options;
     this.directory = directoryOf(stack, namespace);
     this.#processes.push(controlPlane);

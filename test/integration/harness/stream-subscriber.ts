@@ -29,11 +29,13 @@ export class StreamSubscriber {
   lastEventId = '';
   start: ReadonlyMap<number, { readonly offset: number; readonly index: number }> | null = null;
   readonly #path: string;
+  readonly #credential: string | null;
   #request: ClientRequest | null = null;
   #response: IncomingMessage | null = null;
 
   /** @param query without `lastEventId`, which is kept here */
-  constructor(topic: string, query: Readonly<Record<string, string>> = {}) {
+  constructor(topic: string, query: Readonly<Record<string, string>> = {}, credential: string | null = null) {
+    this.#credential = credential;
     this.#path = `/v1/topics/${encodeURIComponent(topic)}/events?${new URLSearchParams(query)}`;
   }
 
@@ -45,6 +47,7 @@ export class StreamSubscriber {
   async open(baseUrl: string): Promise<void> {
     const headers = {
       accept: 'text/event-stream',
+      ...(this.#credential === null ? {} : { authorization: `Bearer ${this.#credential}` }),
       ...(this.lastEventId === '' ? {} : { 'last-event-id': this.lastEventId }),
     };
     const reader = new StreamReader();

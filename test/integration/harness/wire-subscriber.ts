@@ -9,6 +9,13 @@ import { until } from './until.ts';
 const SUBPROTOCOL = 'mds.v1.json';
 const TIMEOUT_MS = 20_000;
 
+/** A credential, in one of the ways in which it can be shown. */
+export interface Shown {
+  readonly header?: string;
+  readonly subprotocol?: string;
+  readonly message?: string;
+}
+
 interface Frame {
   readonly type: string;
   readonly id?: string;
@@ -49,10 +56,20 @@ export class WireSubscriber {
   }
 
   /** Resolves with the welcome received. */
-  static async connect(url: string): Promise<WireSubscriber> {
-    const subscriber = new WireSubscriber(new WebSocket(url, SUBPROTOCOL));
+  static async connect(url: string, shown: Shown = {}): Promise<WireSubscriber> {
+    const subscriber = WireSubscriber.knock(url, shown);
     await subscriber.frame('welcome');
     return subscriber;
+  }
+
+  /** Waits for nothing. */
+  static knock(url: string, { header, subprotocol, message }: Shown = {}): WireSubscriber {
+    const carrier = subprotocol === undefined ? [] : [`mds.auth.${Buffer.from(subprotocol).toString('base64url')}`];
+    const headers: Record<string, string> = header === undefined ? {} : { authorization: `Bearer ${header}` };
+    const socket = new WebSocket(url, [...carrier, SUBPROTOCOL], { headers });
+    if (message !== undefined)
+      socket.on('open', () => socket.send(JSON.stringify({ type: 'auth', credential: message })));
+    return new WireSubscriber(socket);
   }
 
   send(message: unknown): void {

@@ -8,7 +8,7 @@ import { Check } from 'typebox/value';
 import { describedApi } from '../../../control-plane/api/documentation.ts';
 import { readDoors } from '../../../control-plane/api/doors-file.ts';
 import { undisturbedServer } from '../../../docs/api-reference/undisturbed-server.ts';
-import { codesIn, operationIdOf } from '../../../platform/openapi/complete-document.ts';
+import { codesIn, operationIdOf, parameterExample } from '../../../platform/openapi/complete-document.ts';
 import { withDoors } from '../../../platform/openapi/doors.ts';
 import { exampleOf } from '../../../platform/openapi/example-of.ts';
 import { problemExample } from '../../../platform/openapi/problem-example.ts';
@@ -36,8 +36,12 @@ t.test('each operation has an id of its own, a summary and a tag that is describ
 
 t.test('each request and each answer has an example that fits its schema', async (t) => {
   for (const { name, operation } of operations) {
-    for (const { schema = {}, example, name: parameter } of operation.parameters ?? []) {
-      t.ok(Check(schema as object, example), `${name}: ${parameter} = ${JSON.stringify(example)}`);
+    for (const parameter of operation.parameters ?? []) {
+      const example = parameterExample(parameter);
+      t.ok(
+        Check((parameter.schema ?? {}) as object, example),
+        `${name}: ${parameter.name} = ${JSON.stringify(example)}`,
+      );
     }
     const good = Object.entries(operation.responses).filter(([status]) => status < '400');
     t.ok(good.length > 0, `${name} has a good answer`);

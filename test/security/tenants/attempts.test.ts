@@ -6,6 +6,7 @@ import { readDoors } from '../../../control-plane/api/doors-file.ts';
 import { undisturbedServer } from '../../../docs/api-reference/undisturbed-server.ts';
 import type { ApiDocument } from '../../../platform/openapi/complete-document.ts';
 import { attemptsOf, type Ids, RESOURCES } from './attempts.ts';
+import { BODIES, OWNERS_ANSWERS, QUERIES } from './requests.ts';
 
 const ids = Object.fromEntries(RESOURCES.map((resource) => [resource, `their-${resource}`])) as Ids; // every one is there
 
@@ -46,4 +47,11 @@ t.test('their names go into the path, the query, and each member of the body tha
       ['/v1/topics/their-topic/copy', { topic: 'their-topic', filter: { target: 'their-target' }, n: 1 }],
     ],
   );
+});
+
+t.test('what is said of an operation is about one that there is', async (t) => {
+  const app = await undisturbedServer('1.2.3');
+  t.teardown(() => app.close());
+  const operations = new Set(attemptsOf(describedApi(app, await readDoors())).map(({ operation }) => operation));
+  for (const said of Object.keys({ ...BODIES, ...QUERIES, ...OWNERS_ANSWERS })) t.ok(operations.has(said), said);
 });

@@ -5,6 +5,7 @@
 // new operation stays out.
 
 import type { ApiDocument, ApiOperation } from '../../../platform/openapi/complete-document.ts';
+import { BODIES, QUERIES } from './requests.ts';
 
 export const RESOURCES = [
   ...(['topic', 'target', 'subscription', 'route', 'deadLetter', 'redrive', 'key', 'tenant', 'issuer'] as const),
@@ -43,10 +44,13 @@ const WORDS: Readonly<Record<string, Resource>> = {
   subscription: 'subscription',
   tenant: 'tenant',
   issuer: 'issuer',
+  fixed: 'tenant',
 };
 
 export interface Attempt {
   readonly name: string;
+  /** As the document has it: `GET /v1/topics/{name}`. */
+  readonly operation: string;
   readonly method: string;
   /** With ids of `ids`. */
   readonly path: (ids: Ids) => string;
@@ -76,19 +80,22 @@ const meaningOf = (path: string): Readonly<Record<string, Resource>> | null =>
 
 function attemptsAt(path: string, method: string, operation: ApiOperation): Attempt[] {
   const meaning = meaningOf(path) ?? {};
-  const at = (ids: Ids): string =>
-    path.replace(/\{(\w+)\}/g, (_all, name: string) => encodeURIComponent(ids[meaning[name] ?? 'topic']));
   const [contentType = '', media] = Object.entries(operation.requestBody?.content ?? {})[0] ?? [];
-  const example = media?.example;
-  const body = example === undefined ? null : () => example;
   const name = `${method.toUpperCase()} ${path}`;
+  const example = BODIES[name] ?? media?.example;
+  const body = example === undefined ? null : () => example;
+  const filled = (ids: Ids): string =>
+    path.replace(/\{(\w+)\}/g, (_all, name: string) => encodeURIComponent(ids[meaning[name] ?? 'topic']));
+  const query = QUERIES[name];
+  const at = (ids: Ids): string => (query === undefined ? filled(ids) : `${filled(ids)}?${query}`);
   const door = operation['x-door'];
   const isAimed = path.includes('{');
-  const plain: Attempt = { name, method: method.toUpperCase(), path: at, body, contentType, door, isAimed };
+  const common = { operation: name, method: method.toUpperCase(), contentType, door };
+  const plain: Attempt = { ...common, name, path: at, body, isAimed };
   const named = (operation.parameters ?? []).filter((one) => one.in === 'query' && one.name in WORDS);
   const queries = named.map(({ name: word }): Attempt => {
-    const query = (ids: Ids): string => `${at(ids)}?${word}=${encodeURIComponent(ids[WORDS[word] ?? 'topic'])}`;
-    return { ...plain, name: `${name}?${word}`, path: query, isAimed: true };
+    const asked = (ids: Ids): string => `${at(ids)}?${word}=${encodeURIComponent(ids[WORDS[word] ?? 'topic'])}`;
+    return { ...plain, name: `${name}?${word}`, path: asked, isAimed: true };
   });
   const words = [...wordsIn(example)];
   const bodies = words.map((word): Attempt => {
@@ -103,16 +110,20 @@ function wordsIn(value: unknown): Set<string> {
   if (Array.isArray(value)) return new Set(value.flatMap((item) => [...wordsIn(item)]));
   if (typeof value !== 'object' || value === null) return new Set();
   return new Set(
-    Object.entries(value).flatMap(([name, member]) => [...(name in WORDS ? [name] : []), ...wordsIn(member)]),
+    Object.entries(value).flatMap(([name, member]) => [...(isNaming(name, member) ? [name] : []), ...wordsIn(member)]),
   );
 }
+
+/** `topics` are names in a grant, and a number among quotas. */
+const isNaming = (name: string, member: unknown): boolean =>
+  name in WORDS && (Array.isArray(member) || typeof member === 'string');
 
 function put(value: unknown, words: readonly string[], ids: Ids): unknown {
   if (Array.isArray(value)) return value.map((item) => put(item, words, ids));
   if (typeof value !== 'object' || value === null) return value;
   return Object.fromEntries(
     Object.entries(value).map(([name, member]) => {
-      const resource = words.includes(name) ? WORDS[name] : undefined;
+      const resource = words.includes(name) && isNaming(name, member) ? WORDS[name] : undefined;
       if (resource === undefined) return [name, put(member, words, ids)];
       return [name, Array.isArray(member) ? [ids[resource]] : ids[resource]];
     }),

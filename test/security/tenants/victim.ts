@@ -1,23 +1,29 @@
 // A tenant with one of everything, for others to try to get at; what it has is looked at before and after.
 
+import { readKnownSchemas } from '../../../control-plane/topics/known-schemas.ts';
+import type { TestProcess } from '../../integration/harness/processes.ts';
 import { TestProducer } from '../../integration/harness/producer.ts';
 import type { TopicInfo } from '../../integration/harness/rest-client.ts';
 import { until } from '../../integration/harness/until.ts';
-import type { GuardedService } from '../harness/guarded-service.ts';
+import { ask, type GuardedService } from '../harness/guarded-service.ts';
 import type { Ids } from './attempts.ts';
 
-/** Unlike everybody else's, so that the registry gives it an id of its own. */
+const { monitoringEvent } = await readKnownSchemas();
+
+/** Unlike everybody else's, so that the registry gives it an id of its own; with what the examples of the document ask for. */
 const schemaOf = (tenant: string) => ({
-  type: 'record',
-  name: 'Order',
+  ...(monitoringEvent as { fields: object[] }), // a record
   namespace: `shop.${tenant}`,
-  fields: [
-    { name: 'id', type: 'string' },
-    { name: 'amount', type: 'long' },
-  ],
+  fields: [...(monitoringEvent as { fields: object[] }).fields, { name: 'amount', type: 'long', default: 0 }],
 });
 
+const EVENT = {
+  ...{ id: 'order-7', tenant: 'x', service: 'shop', host: 'web-1', kind: 'CHANGE', name: 'order', severity: 'INFO' },
+  ...{ value: 1, unit: '', timestamp: Date.now() * 1000, labels: {}, message: null, traceId: null, amount: 1 },
+};
+
 const LETTER_TIMEOUT_MS = 30_000;
+const AGGREGATED_TIMEOUT_MS = 60_000;
 
 export interface Victim {
   readonly tenant: string;
@@ -67,10 +73,11 @@ export async function makeVictim(guarded: GuardedService): Promise<Victim> {
   };
 }
 
-/** @returns the id of a record that nobody could read */
+/** An event behind a record that nobody can read. @returns the id of that one */
 async function aDeadLetter(guarded: GuardedService, topic: TopicInfo, credential: string): Promise<string> {
-  const producer = await TestProducer.connect(guarded.service.stack.env.MDS_KAFKA_BROKERS ?? '', topic);
+  const producer = await TestProducer.connect<object>(guarded.service.stack.env.MDS_KAFKA_BROKERS ?? '', topic);
   await producer.sendBytes(0, Buffer.from('it is no Avro'));
+  await producer.send({ partition: 0, events: [EVENT] });
   await producer.flush();
   await producer.close();
   const found = await until('the dead letter', LETTER_TIMEOUT_MS, async () => {
@@ -78,6 +85,14 @@ async function aDeadLetter(guarded: GuardedService, topic: TopicInfo, credential
     return items[0];
   });
   return found.id;
+}
+
+/** Waits until its topic can be asked for aggregates. */
+export async function isAggregated(query: TestProcess, { ids, credential }: Victim): Promise<void> {
+  await until('the rollup of the topic', AGGREGATED_TIMEOUT_MS, async () => {
+    const answer = await ask(query.httpUrl, 'GET', `/v1/topics/${ids.topic}/latest`, { credential });
+    return answer.status === 200;
+  });
 }
 
 /** Ids of the same form for which there is nothing. */

@@ -2,7 +2,8 @@
 // still. A connection breaks with what was under way, and each end learns of it in its own time.
 
 import type { Socket as ClientSocket, SocketConstructor } from '../../../client/library/runtime.ts';
-import type { Connection, Socket as EdgeSocket } from '../../../workers/edge/connection.ts';
+import type { Socket as EdgeSocket } from '../../../workers/edge/connection.ts';
+import type { SocketHandlers } from '../../../workers/edge/websocket-server.ts';
 import type { SimulatedProcess } from '../engine/simulated-process.ts';
 import type { Simulator } from '../engine/simulator.ts';
 import { WireWatch } from '../watch/wire-watch.ts';
@@ -10,7 +11,7 @@ import { WireWatch } from '../watch/wire-watch.ts';
 /** An edge as the network sees it. */
 export interface Listener {
   readonly process: SimulatedProcess;
-  accept(socket: EdgeSocket): Connection | { readonly closeCode: number; readonly reason: string };
+  accept(socket: EdgeSocket): SocketHandlers | { readonly closeCode: number; readonly reason: string };
 }
 
 const LATENCY_MS = { low: 0.2, high: 5 } as const;
@@ -58,7 +59,7 @@ export class Wire implements ClientSocket {
   readonly #simulator: Simulator;
   readonly #onGone: (wire: Wire) => void;
   readonly #listeners = new Map<string, Listening[]>();
-  #connection: Connection | null = null;
+  #connection: SocketHandlers | null = null;
   #isBroken = false;
   #isClientClosed = false;
   #isEdgeClosed = false;

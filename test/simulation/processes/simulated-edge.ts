@@ -1,13 +1,14 @@
 // An edge: its real parts, put together as edge.ts does, on simulated connections.
 
 import { EventEmitter } from 'node:events';
+import { openAuthenticator } from '../../../platform/identity/authenticator.ts';
 import { ErrorBook } from '../../../platform/management/error-book.ts';
 import { RedisClock } from '../../../platform/redis-clock.ts';
 import { type EdgeHeartbeat, HEARTBEAT_INTERVAL_MS, redisKeys } from '../../../schemas/coordination.ts';
 import { EnvelopeReader } from '../../../schemas/envelope-reader.ts';
 import { Catalog } from '../../../workers/edge/catalog.ts';
 import { CatalogReader } from '../../../workers/edge/catalog-reader.ts';
-import type { Connection, Socket } from '../../../workers/edge/connection.ts';
+import type { Socket } from '../../../workers/edge/connection.ts';
 import { Connections } from '../../../workers/edge/connections.ts';
 import { Delivery, type DeliveryObserver } from '../../../workers/edge/delivery.ts';
 import type { DurableTelemetry } from '../../../workers/edge/durable/durable-telemetry.ts';
@@ -25,6 +26,9 @@ import { pushReplayRequest } from '../../../workers/edge/replay-queue.ts';
 import { SlowClients } from '../../../workers/edge/slow-clients.ts';
 import { SubscriptionDoor } from '../../../workers/edge/subscription-door.ts';
 import type { Telemetry } from '../../../workers/edge/telemetry.ts';
+import { TenantAccounts } from '../../../workers/edge/tenants/tenant-accounts.ts';
+import { Turns } from '../../../workers/edge/tenants/turns.ts';
+import type { SocketHandlers } from '../../../workers/edge/websocket-server.ts';
 import type { SimulatedProcess } from '../engine/simulated-process.ts';
 import { RedisConnection } from '../network/redis-connection.ts';
 import type { Listener } from '../network/simulated-socket.ts';
@@ -137,6 +141,11 @@ export class SimulatedEdge implements Listener {
       limits: { ...LIMITS, maxInFlightBytes: 4000, maxBacklogBytes: 4000 },
       log,
     });
+    const accounts = new TenantAccounts({
+      rates: { connectsPerSecond: 1000, subscribesPerSecond: 10_000 },
+      quotasOf: (tenant) => openAuthenticator.quotasOf(tenant),
+      now: () => performance.now(),
+    });
     this.#open = new Connections({
       edgeId,
       limits: {
@@ -150,7 +159,12 @@ export class SimulatedEdge implements Listener {
         maxBufferedBytes: MAX_BUFFERED_BYTES,
         reconnectSpreadMs: 300,
       },
+      guestLimits: { withinMs: 5000, guests: 100, guestsPerAddress: 100 },
+      addressLimits: { connectsPerSecond: 100, connections: 100 },
       heartbeatMs: 2000,
+      authenticator: openAuthenticator,
+      accounts,
+      turns: new Turns({ now: () => performance.now(), later: (delayMs, run) => void setTimeout(run, delayMs) }),
       door: new SubscriptionDoor({
         delivery: this.#delivery,
         overflow: new OverflowDoor(this.#delivery, catalog, this.#overflow()),
@@ -166,7 +180,7 @@ export class SimulatedEdge implements Listener {
     this.#begin(lane, notices).catch(() => process.crash()); // started again by whoever watches it
   }
 
-  accept(socket: Socket): Connection | { readonly closeCode: number; readonly reason: string } {
+  accept(socket: Socket): SocketHandlers | { readonly closeCode: number; readonly reason: string } {
     if (!this.#isStarted) return { closeCode: 1006, reason: '' };
     return this.#open.accept(socket, 'json');
   }

@@ -1,7 +1,9 @@
 import t from 'tap';
 import type { ServerFrame } from '../../../schemas/frames.ts';
+import { OPEN_IDENTITY } from '../../../schemas/identity/identity.ts';
 import { Connection, type ConnectionContext, type Socket } from '../../../workers/edge/connection.ts';
 import { Outgoing } from '../../../workers/edge/outgoing.ts';
+import { anAccount } from './an-identity.ts';
 
 const flushed = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 
@@ -9,6 +11,9 @@ function setUp(
   subscribe: ConnectionContext['subscribe'] = () => {
     throw new TypeError('a bug');
   },
+  identity = OPEN_IDENTITY,
+  more: Partial<ConnectionContext> = {},
+  account = anAccount(),
 ) {
   const world = {
     sent: [] as ServerFrame[],
@@ -47,6 +52,12 @@ function setUp(
     outgoing: new Outgoing(),
     subscribe,
     unsubscribe: () => {},
+    authenticate: async () => OPEN_IDENTITY,
+    takeTurn: (_tenant, work) => {
+      work();
+      return true;
+    },
+    wallClock: () => 1000,
     now: () => 0,
     random: () => 0.5,
     onBehind: () => {},
@@ -58,8 +69,9 @@ function setUp(
       world.unexpected.push(error);
       return 'ref1';
     },
+    ...more,
   };
-  return { world, connection: new Connection(context, socket, 1, 'json') };
+  return { world, connection: new Connection(context, socket, { number: 1, format: 'json', identity, account }) };
 }
 
 t.test('frames of one moment are written together', async (t) => {
@@ -122,6 +134,7 @@ t.test(
       },
       advance: () => {},
       end: () => {},
+      recheck: () => {},
       onAcknowledgement: (message) => taken.push(message),
     }));
     const say = (message: object): void => connection.onMessage(Buffer.from(JSON.stringify(message)), false);

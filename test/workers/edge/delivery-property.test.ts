@@ -27,7 +27,7 @@ const TOPIC: CatalogTopic = {
 
 function planOf(filter: string): ChannelPlan {
   const plan = { v: 1, filter, fields: null, format: 'json', inputs: [] } as const;
-  return { plan, channel: channelIdOf(TOPIC_ID, plan) };
+  return { plan, channel: channelIdOf(TOPIC_ID, plan), cost: 1 };
 }
 
 /**
@@ -44,6 +44,7 @@ class World {
   readonly users: (SimulatedUser | SimulatedFollower)[];
   readonly delivery: Delivery;
   failedRepairs = 0;
+  #isThrottled = false;
   #later: (() => void)[] = [];
   /** What the edge wants to do when there is nothing more to read. */
   #flush: (() => void) | null = null;
@@ -66,6 +67,7 @@ class World {
       topics: {
         topicNamed: () => TOPIC,
         planFor: (_topic, { filter = '' }) => planOf(filter),
+        schemaOf: () => t.fail('nobody here has a filter to obey') as never,
       },
       interest: {
         assertReachable: () => {},
@@ -174,6 +176,13 @@ class World {
   tick(ms: number): void {
     this.nowMs += ms;
     this.delivery.tick();
+    if (this.#isThrottled) this.delivery.suspend(TOPIC.tenant);
+  }
+
+  /** The tenant has used up what it may get, or may get something again. */
+  throttle(isThrottled: boolean): void {
+    this.#isThrottled = isThrottled;
+    for (const user of this.users) user.setThrottled(isThrottled);
   }
 
   answerAll(): void {
@@ -183,6 +192,7 @@ class World {
 
   /** No more faults: everything must come right. */
   settle(): void {
+    this.throttle(false);
     for (let round = 0; round < 60; round++) {
       for (const user of this.users) {
         user.connect();
@@ -270,6 +280,7 @@ const step: fc.Arbitrary<{ readonly what: string; readonly run: Step }> = fc.one
       .map(([p, kept]) => named(`expire ${p} ${kept}`, (w) => w.partition(p).expire(kept))),
   },
   { weight: 3, arbitrary: fc.constantFrom(50, 300, 1200).map((ms) => named(`tick ${ms}`, (w) => w.tick(ms))) },
+  { weight: 2, arbitrary: fc.boolean().map((on) => named(`throttle ${on}`, (w) => w.throttle(on))) },
   { weight: 1, arbitrary: fc.constant(named('disturbed', (w) => w.delivery.onLaneDisturbed())) },
 );
 

@@ -4,6 +4,7 @@ import t from 'tap';
 import type { CatalogTopic, Interest, ReplayRequest } from '../../../schemas/coordination.ts';
 import { afterRecord, beforeRecord, END_OF_RECORD } from '../../../schemas/cursor.ts';
 import { parseServerFrame, type ServerFrame } from '../../../schemas/frames.ts';
+import { OPEN_IDENTITY } from '../../../schemas/identity/identity.ts';
 import type { Envelope } from '../../../schemas/lane-envelope.ts';
 import { channelIdOf } from '../../../schemas/plan/plan.ts';
 import type { Client } from '../../../workers/edge/client.ts';
@@ -25,7 +26,7 @@ const TOPIC: CatalogTopic = {
 
 function planOf(filter: string): ChannelPlan {
   const plan = { v: 1, filter, fields: null, format: 'json', inputs: [] } as const;
-  return { plan, channel: channelIdOf(1, plan) };
+  return { plan, channel: channelIdOf(1, plan), cost: 1 };
 }
 
 function setUp() {
@@ -33,7 +34,11 @@ function setUp() {
   const interest = new Map<string, Interest>();
   const now = (): number => world.nowMs;
   const delivery = new Delivery({
-    topics: { topicNamed: () => TOPIC, planFor: (_topic, { filter = '' }) => planOf(filter) },
+    topics: {
+      topicNamed: () => TOPIC,
+      planFor: (_topic, { filter = '' }) => planOf(filter),
+      schemaOf: () => t.fail('nobody here has a filter to obey') as never,
+    },
     interest: {
       assertReachable: () => {},
       add: (wish) => void interest.set(wish.channel, wish),
@@ -106,6 +111,8 @@ function subscriber(delivery: Delivery, filter: string) {
   const frames: ServerFrame[] = [];
   const client: Client = {
     format: 'json',
+    identity: OPEN_IDENTITY,
+    isThrottled: false,
     bufferedBytes: 0,
     send: (frame) => {
       const parsed = parseServerFrame(String(frame));

@@ -4,6 +4,7 @@ import t from 'tap';
 import type { CatalogTopic } from '../../../schemas/coordination.ts';
 import { afterRecord, beforeRecord } from '../../../schemas/cursor.ts';
 import { parseServerFrame, type ServerFrame } from '../../../schemas/frames.ts';
+import { OPEN_IDENTITY } from '../../../schemas/identity/identity.ts';
 import { channelIdOf } from '../../../schemas/plan/plan.ts';
 import { decodeResumeToken } from '../../../schemas/resume-token.ts';
 import type { Client } from '../../../workers/edge/client.ts';
@@ -28,7 +29,11 @@ function setUp() {
   const world = { nowMs: 0, idle: null as (() => void) | null, generation: 0, sentBatches: [] as number[][] };
   const now = (): number => world.nowMs;
   const delivery = new Delivery({
-    topics: { topicNamed: () => TOPIC, planFor: () => ({ plan: PLAN, channel: ID }) },
+    topics: {
+      topicNamed: () => TOPIC,
+      planFor: () => ({ plan: PLAN, channel: ID, cost: 0 }),
+      schemaOf: () => t.fail('nobody here has a filter to obey') as never,
+    },
     interest: {
       assertReachable: () => {},
       add: ({ generation }) => {
@@ -101,6 +106,8 @@ function subscriber(delivery: Delivery, id: string) {
   const frames: ServerFrame[] = [];
   const client: Client = {
     format: 'json',
+    identity: OPEN_IDENTITY,
+    isThrottled: false,
     bufferedBytes: 0,
     send: (frame) => {
       const parsed = parseServerFrame(String(frame));

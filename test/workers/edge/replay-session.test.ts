@@ -2,6 +2,7 @@ import t from 'tap';
 import { type Cursor, compareCursors } from '../../../schemas/cursor.ts';
 import type { EnvelopeReader } from '../../../schemas/envelope-reader.ts';
 import type { MdsError } from '../../../schemas/errors.ts';
+import { OPEN_IDENTITY } from '../../../schemas/identity/identity.ts';
 import type { Envelope } from '../../../schemas/lane-envelope.ts';
 import { type BuiltFrame, FrameBuilder } from '../../../workers/edge/events-frame.ts';
 import type { ReplayRanges } from '../../../workers/edge/replay-merge.ts';
@@ -32,6 +33,7 @@ function setUp(lane: number) {
     lane,
     nowMs: 0,
     buffered: 0,
+    isThrottled: false,
     isJoined: true,
     sent: [] as { type: string; events?: { data: number }[]; sub?: string }[],
     asked: [] as ReplayRanges[],
@@ -43,6 +45,10 @@ function setUp(lane: number) {
       format: 'json',
       onSubscriptionEnded: () => {},
       awaitRoom: () => {},
+      identity: OPEN_IDENTITY,
+      get isThrottled() {
+        return world.isThrottled;
+      },
       get bufferedBytes() {
         return world.buffered;
       },

@@ -11,6 +11,7 @@ export class SimulatedFollower implements Follower {
   readonly format = 'json';
   readonly filter: string;
   isFull = false;
+  isPaused = false;
   /** Where the first subscription began; null until it was answered. */
   start: Map<number, Cursor> | null = null;
   readonly received = new Map<number, number[]>();
@@ -48,6 +49,10 @@ export class SimulatedFollower implements Follower {
   setSlow(isSlow: boolean): void {
     this.isFull = isSlow;
     if (!isSlow) this.#subscription?.advance();
+  }
+
+  setThrottled(isThrottled: boolean): void {
+    this.isPaused = isThrottled;
   }
 
   onStart(position: Position): void {

@@ -6,6 +6,7 @@ import { type Cursor, compareCursors } from '../../../schemas/cursor.ts';
 import { MdsError } from '../../../schemas/errors.ts';
 import type { EventsFrame, GapFrame, SubscribedFrame, WireCursor } from '../../../schemas/frames.ts';
 import { parseServerFrame } from '../../../schemas/frames.ts';
+import { OPEN_IDENTITY } from '../../../schemas/identity/identity.ts';
 import { decodeResumeToken, encodeResumeToken } from '../../../schemas/resume-token.ts';
 import type { Client, FrameBytes } from '../../../workers/edge/client.ts';
 import type { Delivery } from '../../../workers/edge/delivery.ts';
@@ -15,14 +16,17 @@ import { TOPIC_ID } from './simulated-partition.ts';
 const cursorOf = ([offset, index]: WireCursor): Cursor => ({ offset, index });
 
 class SimulatedClient implements Client {
+  readonly identity = OPEN_IDENTITY;
   readonly format = 'json';
+  isThrottled: boolean;
   bufferedBytes = 0;
   isClosed = false;
   readonly subscriptions = new Set<Subscription>();
   readonly #onFrame: (text: string) => void;
   readonly #onClose: (closeCode: number) => void;
 
-  constructor(onFrame: (text: string) => void, onClose: (closeCode: number) => void) {
+  constructor(isThrottled: boolean, onFrame: (text: string) => void, onClose: (closeCode: number) => void) {
+    this.isThrottled = isThrottled;
     this.#onFrame = onFrame;
     this.#onClose = onClose;
   }
@@ -59,6 +63,7 @@ export class SimulatedUser {
   readonly #id: string;
   #position = new Map<number, Cursor>();
   #client: SimulatedClient | null = null;
+  #isThrottled = false;
   #isLive = false;
   #isSubscribed = false;
   #channel = '';
@@ -86,6 +91,7 @@ export class SimulatedUser {
   connect(): void {
     if (this.isConnected) return;
     const client = new SimulatedClient(
+      this.#isThrottled,
       (text) => this.#onFrame(text),
       (closeCode) => {
         if (closeCode === CLOSE_CODES.GAP) this.gapCloses += 1;
@@ -110,6 +116,12 @@ export class SimulatedUser {
     if (!this.#client) return;
     this.#client.bufferedBytes = isSlow ? 1_000_000 : 0;
     if (!isSlow) for (const { session } of [...this.#client.subscriptions]) session?.advance();
+  }
+
+  /** Its tenant has used up what it may get, or may get something again. */
+  setThrottled(isThrottled: boolean): void {
+    this.#isThrottled = isThrottled;
+    if (this.#client) this.#client.isThrottled = isThrottled;
   }
 
   #onFrame(text: string): void {

@@ -1,7 +1,7 @@
 import t from 'tap';
 import { SlowClients } from '../../../workers/edge/slow-clients.ts';
 
-const aClient = (id: string, peer = '10.0.0.1') => ({ id, peer, bufferedBytes: 0 });
+const aClient = (id: string, peer = '10.0.0.1') => ({ id, identity: { tenant: 'acme' }, peer, bufferedBytes: 0 });
 
 t.test('a client is slow from when it was behind until it has read everything; its worst stays', async (t) => {
   const slow = new SlowClients();

@@ -4,7 +4,7 @@ import t from 'tap';
 import type { ReplayRequest } from '../../../schemas/coordination.ts';
 import { Catalog } from '../../../workers/edge/catalog.ts';
 import { LatencyWindow } from '../../../workers/edge/latency-window.ts';
-import { isOriginAllowed } from '../../../workers/edge/origin-check.ts';
+import { isHostAllowed, isOriginAllowed } from '../../../workers/edge/origin-check.ts';
 import { ReplayClient, type ReplayListener } from '../../../workers/edge/replay-client.ts';
 import { TokenBucket } from '../../../workers/edge/token-bucket.ts';
 
@@ -23,6 +23,16 @@ t.test('origins: none, loopback and the listed ones may connect', async (t) => {
     t.notOk(isOriginAllowed(origin, ['https://ok.example']), origin);
   }
   t.ok(isOriginAllowed('https://evil.example', ['*']));
+});
+
+t.test('a name that was bent to this machine is none of its own', (t) => {
+  const allowed = ['https://ok.example'];
+  for (const host of ['localhost:9411', '127.0.0.1', '[::1]:9411', 'ok.example'])
+    t.ok(isHostAllowed(host, allowed), host);
+  for (const host of ['', 'rebound.example', 'localhost@rebound.example', 'ok.example:9411', 'a b']) {
+    t.notOk(isHostAllowed(host, allowed), host);
+  }
+  t.end();
 });
 
 t.test('the window forgets what is older than ten seconds', async (t) => {
@@ -57,16 +67,19 @@ t.test('the catalog keeps its last good copy', async (t) => {
   t.equal(catalog.update({ 1: topic('metrics') }), false);
   t.equal(catalog.update({}), false);
   t.throws(() => catalog.update({ 1: '{}' }), { code: 'MDS_COORDINATION_CORRUPT' });
-  t.equal(catalog.topicNamed('metrics').topicId, 1);
-  t.throws(() => catalog.topicNamed('metrisc'), { code: 'MDS_TOPIC_UNKNOWN', message: /did you mean metrics/ });
-  t.throws(() => catalog.topicNamed('something'), { code: 'MDS_TOPIC_UNKNOWN' });
+  t.equal(catalog.topicNamed('default', 'metrics').topicId, 1);
+  t.throws(() => catalog.topicNamed('default', 'metrisc'), {
+    code: 'MDS_TOPIC_UNKNOWN',
+    message: /did you mean metrics/,
+  });
+  t.throws(() => catalog.topicNamed('default', 'something'), { code: 'MDS_TOPIC_UNKNOWN' });
 });
 
 t.test('topics of other tenants are not there, and equal requests give the same plan', async (t) => {
   const catalog = new Catalog();
   catalog.update({ 1: topic('metrics'), 2: topic('secret', { topicId: 2, tenant: 'other' }) });
-  t.throws(() => catalog.topicNamed('secret'), { code: 'MDS_TOPIC_UNKNOWN' });
-  const metrics = catalog.topicNamed('metrics');
+  t.throws(() => catalog.topicNamed('default', 'secret'), { code: 'MDS_TOPIC_UNKNOWN' });
+  const metrics = catalog.topicNamed('default', 'metrics');
   t.equal(catalog.planFor(metrics, { filter: 'n > 1' }, 'json'), catalog.planFor(metrics, { filter: 'n > 1' }, 'json'));
   t.throws(() => catalog.planFor(metrics, { filter: 'm > 1' }, 'json'), { code: 'MDS_FILTER_UNKNOWN_FIELD' });
   t.throws(() => catalog.planFor({ ...metrics, schema: '"string"' }, {}, 'json'), { code: 'MDS_SCHEMA_NOT_RECORD' });

@@ -18,6 +18,7 @@ const MESSAGE: SubscribeMessage = { type: 'subscribe', id: 's', topic: 'new' };
 function aDoor() {
   const looks: ((couldRead: boolean) => void)[] = [];
   const told: string[] = [];
+  const charged: string[] = [];
   let isKnown = false;
   let endedCount = 0;
   const subscription: ClientSubscription = {
@@ -28,19 +29,22 @@ function aDoor() {
       throw new Error('nobody looks at it');
     },
     advance: () => {},
+    recheck: () => {},
     end: () => {
       endedCount += 1;
     },
   };
   const client = {
+    charge: (id: string, cost: number) => void charged.push(`${id} ${cost}`),
     refuse: (id: string, error: unknown) => void told.push(`${id} ${error instanceof MdsError ? error.code : error}`),
     onSubscriptionEnded: ({ id }: { readonly id: string }) => void told.push(`${id} ended`),
   };
   const delivery = {
-    subscribe: () => {
+    readingOf: () => {
       if (!isKnown) throw new MdsError('MDS_TOPIC_UNKNOWN', { topic: 'new', hint: '' });
-      return subscription;
+      return { plan: { cost: 7 } };
     },
+    subscribe: () => subscription,
   };
   const door = new SubscriptionDoor({
     delivery: delivery as unknown as Delivery, // nothing else of it is used here
@@ -50,6 +54,7 @@ function aDoor() {
   });
   return {
     told,
+    charged,
     endedCount: () => endedCount,
     learn: () => {
       isKnown = true;
@@ -70,6 +75,7 @@ t.test('a topic that was created a moment ago is subscribed when the catalog was
   await door.looked(true);
   t.equal(subscription.wantsRoom, true, 'it has begun');
   t.same(door.told, []);
+  t.same(door.charged, ['s 7'], 'what its filter costs is counted before it begins');
   subscription.end();
   t.equal(door.endedCount(), 1);
 });

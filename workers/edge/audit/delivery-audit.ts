@@ -74,7 +74,7 @@ export class DeliveryAudit {
     const partition = randomInt(topic.partitions);
     const follower = new AuditFollower(plan.format, partition, () => this.#finish());
     try {
-      const subscription = delivery.follow(follower, topic, { plan, channel: interest.channel }, null);
+      const subscription = delivery.follow(follower, topic, { plan, channel: interest.channel, cost: 0 }, null);
       if (!subscription.isEnded) this.#taking = { interest, partition, follower, subscription, sinceMs: nowMs };
     } catch (error) {
       if (!(error instanceof MdsError)) throw error;

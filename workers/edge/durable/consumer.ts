@@ -13,6 +13,7 @@ import type {
   ServerFrame,
   WireEventCursor,
 } from '../../../schemas/frames.ts';
+import type { Identity } from '../../../schemas/identity/identity.ts';
 import type { Client, ClientSubscription } from '../client.ts';
 import { followedFrame } from '../followed-frame.ts';
 import type { LostRange } from '../follower.ts';
@@ -47,6 +48,8 @@ export type Consuming = Omit<ConsumingFrame, 'type' | 'id' | 'shards' | 'maxInFl
 export interface ConsumerHost {
   /** There is room: shards may take more. */
   onRoom(consumer: Consumer): void;
+  /** Its client's identity has changed. */
+  recheck(consumer: Consumer, identity: Identity): void;
   onEnded(consumer: Consumer): void;
 }
 
@@ -120,6 +123,10 @@ export class Consumer implements ClientSubscription, LocalConsumer {
     return count;
   }
 
+  get identity(): Identity {
+    return this.#client.identity;
+  }
+
   get isFull(): boolean {
     return this.inFlightCount >= this.maxInFlight;
   }
@@ -134,6 +141,10 @@ export class Consumer implements ClientSubscription, LocalConsumer {
     this.#isEnded = true;
     this.#client.onSubscriptionEnded(this);
     this.host?.onEnded(this);
+  }
+
+  recheck(identity: Identity): void {
+    this.host?.recheck(this, identity);
   }
 
   /** Ends it, and says why. */
@@ -223,7 +234,7 @@ export class Consumer implements ClientSubscription, LocalConsumer {
     if (this.#isEnded || this.#isPaused) return;
     for (const lead of this.leads.values()) {
       while (lead.mayDeliver(this.#context.now()) && lead.book.nextReady() !== null) {
-        if (this.#client.bufferedBytes >= this.#context.lowWaterBytes) {
+        if (this.#client.isThrottled || this.#client.bufferedBytes >= this.#context.lowWaterBytes) {
           this.#wantsRoom = true;
           this.#client.awaitRoom();
           return;
@@ -266,6 +277,7 @@ export class Consumer implements ClientSubscription, LocalConsumer {
         events: entries,
         ...(isFirst ? {} : { attempts: entries.map(({ attempts }) => attempts) }),
       }),
+      entries.length,
     );
   }
 

@@ -7,6 +7,8 @@ import type { CatalogTopic } from '../../../schemas/coordination.ts';
 import { type DurableDefinition, durableKeys } from '../../../schemas/durable.ts';
 import { MdsError } from '../../../schemas/errors.ts';
 import type { ConsumeMessage } from '../../../schemas/frames.ts';
+import type { Identity } from '../../../schemas/identity/identity.ts';
+import { mayReadThrough } from '../../../schemas/identity/reading-through.ts';
 import type { Catalog } from '../catalog.ts';
 import type { Client } from '../client.ts';
 import type { ChannelPlan, Delivery } from '../delivery.ts';
@@ -17,8 +19,6 @@ import type { DurableTelemetry } from './durable-telemetry.ts';
 import { Participation } from './participation.ts';
 import { ShardStore } from './shard-store.ts';
 
-/** The only tenant there is while clients are not authenticated. */
-const TENANT = 'default';
 /** What durable subscriptions may hold in memory, and what a client may have unread. */
 export interface DurableLimits {
   readonly lowWaterBytes: number;
@@ -96,9 +96,13 @@ export class Durables {
   consume(client: Client, message: ConsumeMessage): Consumer {
     if (client.format !== 'json') throw new MdsError('MDS_DURABLE_NEEDS_JSON');
     const consumer = new Consumer(this.#consumerContext, client, message);
-    const definition = this.#definitions.find(TENANT, message.subscription);
-    if (definition && this.#hasTopicOf(definition)) this.#join(consumer, definition);
-    else void this.#lookFor(consumer, message.subscription);
+    const definition = this.#definitions.find(client.identity.tenant, message.subscription);
+    if (definition && this.#hasTopicOf(definition)) {
+      this.#assertMayConsume(client.identity, definition);
+      this.#join(consumer, definition);
+    } else {
+      void this.#lookFor(consumer, client, message.subscription);
+    }
     return consumer;
   }
 
@@ -134,15 +138,15 @@ export class Durables {
   }
 
   /** It or its topic may be so new that this edge has not heard of it, or Redis may have forgotten it for now. */
-  async #lookFor(consumer: Consumer, subscription: string): Promise<void> {
+  async #lookFor(consumer: Consumer, client: Client, subscription: string): Promise<void> {
     const untilMs = steadyMs() + LOOK_FOR_MS;
     while (!consumer.isEnded) {
       await this.#definitions.readAll();
-      const definition = this.#definitions.find(TENANT, subscription);
+      const definition = this.#definitions.find(client.identity.tenant, subscription);
       if (definition && !this.#hasTopicOf(definition)) await this.#options.lookAnew();
       if (consumer.isEnded) return;
       if (definition && this.#hasTopicOf(definition)) {
-        this.#join(consumer, definition);
+        this.#joinLate(consumer, client, definition);
         return;
       }
       if (!definition && steadyMs() > untilMs && this.#definitions.isComplete)
@@ -154,6 +158,24 @@ export class Durables {
   /** A deleted topic takes its subscriptions with it: one without a topic is one of which this edge has not heard yet. */
   #hasTopicOf({ topicId }: DurableDefinition): boolean {
     return this.#options.catalog.topics.has(topicId);
+  }
+
+  #joinLate(consumer: Consumer, { identity }: Client, definition: DurableDefinition): void {
+    try {
+      this.#assertMayConsume(identity, definition);
+      this.#join(consumer, definition);
+    } catch (error) {
+      if (!(error instanceof MdsError)) throw error;
+      consumer.fail(error);
+    }
+  }
+
+  /** Its position is one for all who take part: nobody may who would have to be kept from a part of its events. */
+  #assertMayConsume(identity: Identity, definition: DurableDefinition): void {
+    const topic = this.#topicOf(definition);
+    const { mandatoryFilter = '' } = definition;
+    if (mayReadThrough(identity, topic.name, mandatoryFilter, this.#options.catalog.schemaOf(topic))) return;
+    throw new MdsError('MDS_FORBIDDEN', { action: 'subscribe', topic: topic.name });
   }
 
   #join(consumer: Consumer, definition: DurableDefinition): void {
@@ -182,6 +204,7 @@ export class Durables {
         topicOf: (present) => this.#topicOf(present),
         follow: (present, follower, resume) =>
           delivery.follow(follower, this.#topicOf(present), this.#planOf(present), resume),
+        assertMayConsume: (identity, present) => this.#assertMayConsume(identity, present),
         onIdle: (idle) => {
           if (this.#participations.get(idle.id) === idle) this.#participations.delete(idle.id);
         },

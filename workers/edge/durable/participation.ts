@@ -7,6 +7,7 @@
 import type { Logger } from '../../../platform/log.ts';
 import { type DurableDefinition, SHARD_RENEW_MS } from '../../../schemas/durable.ts';
 import { MdsError, reasonOf } from '../../../schemas/errors.ts';
+import type { Identity } from '../../../schemas/identity/identity.ts';
 import type { ChannelPlan } from '../delivery.ts';
 import type { Follower, LostRange } from '../follower.ts';
 import type { ReplayClient } from '../replay-client.ts';
@@ -37,6 +38,8 @@ export interface ParticipationContext {
     follower: Follower,
     resume: ReadonlyMap<number, { offset: number; index: number }>,
   ): Followed;
+  /** @throws MdsError when the identity may not read all of its events */
+  assertMayConsume(identity: Identity, definition: DurableDefinition): void;
   /** Its last consumer left, and everything is given back. */
   onIdle(participation: Participation): void;
 }
@@ -108,6 +111,7 @@ export class Participation implements ConsumerHost {
     for (const consumer of this.#consumers.values()) {
       let hasSought = false;
       for (const lead of consumer.leads.values()) if (lead.applyDefinition()) hasSought = true;
+      if (before.mandatoryFilter !== definition.mandatoryFilter) this.recheck(consumer, consumer.identity);
       const isOther = (['filter', 'fields', 'state', 'group'] as const).some(
         (part) => JSON.stringify(before[part]) !== JSON.stringify(definition[part]),
       );
@@ -145,6 +149,15 @@ export class Participation implements ConsumerHost {
   async settled(): Promise<void> {
     await this.#syncing;
     await this.#led.settled();
+  }
+
+  recheck(consumer: Consumer, identity: Identity): void {
+    try {
+      this.#context.assertMayConsume(identity, this.#definition);
+    } catch (error) {
+      if (!(error instanceof MdsError)) throw error;
+      consumer.fail(error);
+    }
   }
 
   onRoom(consumer: Consumer): void {

@@ -30,13 +30,6 @@ export class Identification {
     const credential = credentialOf(request);
     const ticket = new URLSearchParams(request.query).get('ticket');
     if (ticket === null || credential !== null) return this.#authenticator.authenticate(credential);
-    return this.stillOf(await this.#tickets.use(ticket));
-  }
-
-  /** Who it is now. @throws MdsError `MDS_UNAUTHENTICATED` when it expired or was revoked */
-  stillOf(identity: Identity): Identity {
-    const current = this.#authenticator.current(identity);
-    if (current === null) throw new MdsError('MDS_UNAUTHENTICATED');
-    return current;
+    return this.#authenticator.authenticate(await this.#tickets.use(ticket));
   }
 }

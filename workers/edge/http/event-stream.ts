@@ -10,34 +10,33 @@ import { MdsError } from '../../../schemas/errors.ts';
 import type { Identity } from '../../../schemas/identity/identity.ts';
 import type { ClientSubscription } from '../client.ts';
 import type { ClientOutput, SpokenClient } from '../client-output.ts';
+import { endOfIdentity } from '../entry/identity-rules.ts';
 import type { Writable } from '../outgoing.ts';
+import type { TenantAccount } from '../tenants/tenant-account.ts';
+import { httpUrlOfEdge } from './edge-url.ts';
+import { SUBSCRIPTION_ID } from './events-request.ts';
 import type { Exchange } from './exchange.ts';
-import { type Failure, type HttpClient, type HttpContext, reconnectAfterMs } from './http-client.ts';
-import { answerProblem } from './problem-answer.ts';
+import { HeldSubscription } from './held-subscription.ts';
+import { type Failure, type HttpClient, type HttpContext, retryMs, type Seat } from './http-client.ts';
+import { answerProblem, STREAM_HEADERS } from './problem-answer.ts';
 import { KEEP_ALIVE, retryLine, streamMessage } from './stream-message.ts';
 import { StreamOutput, type StreamSink } from './stream-output.ts';
 
 /** 64 KiB: about what one system call takes anyway, and all that can be kept below us. */
 const PIECE_BYTES = 65_536;
 
-/** Compression and buffering by proxies would hold messages back. */
-const HEADERS = {
-  'content-type': 'text/event-stream; charset=utf-8',
-  'cache-control': 'no-store, no-transform',
-  'x-accel-buffering': 'no',
-};
-
 export class EventStream implements SpokenClient, HttpClient, Writable, StreamSink {
   readonly format = 'json';
   readonly door = 'sse';
   readonly id: string;
   readonly number: number;
-  readonly identity: Identity;
   readonly openedAtMs = Date.now();
   readonly output: ClientOutput = new StreamOutput(this);
   readonly #context: HttpContext;
   readonly #exchange: Exchange;
-  #subscription: ClientSubscription | null = null;
+  readonly #account: TenantAccount;
+  readonly #subscription: HeldSubscription;
+  #identity: Identity;
   #queue: (Buffer | string)[] = [];
   #queuedBytes = 0;
   /** Of a piece that the network did not take whole; 0: it takes more. */
@@ -50,15 +49,25 @@ export class EventStream implements SpokenClient, HttpClient, Writable, StreamSi
   /** Some subscription waits for room, or did a moment ago. */
   isAwaitingRoom = false;
 
-  /** @param number unique in the edge */
-  constructor(context: HttpContext, exchange: Exchange, number: number, identity: Identity) {
+  constructor(context: HttpContext, exchange: Exchange, { number, identity, account }: Seat) {
     this.#context = context;
     this.#exchange = exchange;
-    this.identity = identity;
+    this.#identity = identity;
+    this.#account = account;
+    this.#subscription = new HeldSubscription(account);
+    account.members.add(this);
     this.number = number;
     this.id = `${context.edgeId}/${number}`;
     this.#wroteMs = context.now();
     exchange.onGone(() => this.#finish());
+  }
+
+  get identity(): Identity {
+    return this.#identity;
+  }
+
+  get isThrottled(): boolean {
+    return this.#account.isThrottled;
   }
 
   get peer(): string {
@@ -74,7 +83,7 @@ export class EventStream implements SpokenClient, HttpClient, Writable, StreamSi
   }
 
   views(): SubscriptionView[] {
-    return this.#subscription ? [this.#subscription.view()] : [];
+    return this.#subscription.views();
   }
 
   topics(): ReadonlySet<string> {
@@ -88,9 +97,7 @@ export class EventStream implements SpokenClient, HttpClient, Writable, StreamSi
   /** @param subscribe begins its subscription. Throws what makes that impossible: nothing has begun then */
   start(subscribe: () => ClientSubscription): void {
     try {
-      const subscription = subscribe();
-      if (this.#isOver) subscription.end();
-      else this.#subscription = subscription;
+      this.#subscription.begin(SUBSCRIPTION_ID, subscribe, () => this.#isOver);
     } catch (error) {
       if (!(error instanceof MdsError)) throw error;
       this.fail(error);
@@ -100,9 +107,9 @@ export class EventStream implements SpokenClient, HttpClient, Writable, StreamSi
   begin(): void {
     if (this.#isBegun || this.#isOver) return;
     this.#isBegun = true;
-    this.#exchange.begin(200, HEADERS, () => this.#onWritable());
+    this.#exchange.begin(200, STREAM_HEADERS, () => this.#onWritable());
     this.#context.telemetry.onAnswer('events', 200);
-    this.message(`${retryLine(reconnectAfterMs(this.#context))}\n`);
+    this.message(`${retryLine(retryMs(this.#context))}\n`);
   }
 
   message(message: Buffer | string): void {
@@ -134,8 +141,27 @@ export class EventStream implements SpokenClient, HttpClient, Writable, StreamSi
     this.isAwaitingRoom = true;
   }
 
-  onSubscriptionEnded(): void {
-    this.#subscription = null;
+  charge(id: string, cost: number): void {
+    this.#subscription.charge(id, cost);
+  }
+
+  onEvents(count: number): void {
+    this.#account.deliveries += count;
+  }
+
+  onSubscriptionEnded(subscription: Pick<ClientSubscription, 'id'>): void {
+    this.#subscription.forget(subscription);
+  }
+
+  changeIdentity(identity: Identity): void {
+    const before = this.#identity;
+    this.#identity = identity;
+    this.#subscription.recheck(before, identity, this.#context.takeTurn);
+  }
+
+  endIdentity(): void {
+    const { closeCode, error } = endOfIdentity(this.#identity, this.#context.wallClock());
+    this.close(closeCode, error);
   }
 
   tick(nowMs: number): void {
@@ -155,7 +181,7 @@ export class EventStream implements SpokenClient, HttpClient, Writable, StreamSi
     this.#context.onError(error, this);
     const { code, message, retryable, details } = error;
     if (this.#isBegun) {
-      const after = retryable ? retryLine(reconnectAfterMs(this.#context)) : '';
+      const after = retryable ? retryLine(retryMs(this.#context)) : '';
       this.#end(`${after}${streamMessage('error', { code, message, retryable, details })}`, code);
     } else {
       this.#refuse(error instanceof MdsError ? error : new MdsError(code, details));
@@ -169,8 +195,8 @@ export class EventStream implements SpokenClient, HttpClient, Writable, StreamSi
     if (this.#isBegun && isResumable(closeCode)) {
       this.#context.onError(error, this);
       const { code, message } = error;
-      const afterMs = reconnectAfterMs(this.#context);
-      const data = { code, message, reconnectAfterMs: afterMs, edges };
+      const afterMs = retryMs(this.#context);
+      const data = { code, message, reconnectAfterMs: afterMs, edges: edges.map(httpUrlOfEdge) };
       this.#end(`${retryLine(afterMs)}${streamMessage('goodbye', data)}`, code);
     } else {
       this.fail(error);
@@ -196,9 +222,8 @@ export class EventStream implements SpokenClient, HttpClient, Writable, StreamSi
     this.#isOver = true;
     this.#queue = [];
     this.#queuedBytes = 0;
-    const subscription = this.#subscription;
-    this.#subscription = null;
-    subscription?.end();
+    this.#subscription.end();
+    this.#account.members.delete(this);
     this.#context.onClosed(this);
   }
 
@@ -219,6 +244,7 @@ export class EventStream implements SpokenClient, HttpClient, Writable, StreamSi
     this.#wroteMs = this.#context.now();
     this.#keptBytes = this.#exchange.write(() => this.#nextPiece());
     this.#sentBytes += before - this.#queuedBytes;
+    this.#account.bytes += before - this.#queuedBytes;
     this.#context.onBytes(before - this.#queuedBytes);
   }
 
@@ -239,7 +265,8 @@ export class EventStream implements SpokenClient, HttpClient, Writable, StreamSi
 
   #advance(): void {
     if (!this.isAwaitingRoom || this.#isOver) return;
-    this.isAwaitingRoom = this.#subscription?.wantsRoom ?? false;
-    if (this.isAwaitingRoom) this.#subscription?.advance();
+    const { present } = this.#subscription;
+    this.isAwaitingRoom = present?.wantsRoom ?? false;
+    if (this.isAwaitingRoom) present?.advance();
   }
 }

@@ -30,7 +30,8 @@ export interface PollRequest extends EventsRequest {
 export const SUBSCRIPTION_ID = 'events';
 
 const SHARED = ['filter', 'fields', 'overflow', 'key', 'maxRate', 'from', 'ticket'] as const;
-const PARAMETERS: Readonly<Record<EventsMedia, readonly string[]>> = {
+/** Of the query. */
+export const EVENTS_PARAMETERS: Readonly<Record<EventsMedia, readonly string[]>> = {
   stream: [...SHARED, 'lastEventId'],
   poll: [...SHARED, 'after', 'wait', 'max'],
 };
@@ -73,7 +74,7 @@ export function wishText({ topic, filter, fields, overflow, key, maxRate }: Subs
 }
 
 function problemsOf(query: URLSearchParams, media: EventsMedia): string[] {
-  const known = PARAMETERS[media];
+  const known = EVENTS_PARAMETERS[media];
   const problems: string[] = [];
   for (const name of new Set(query.keys())) {
     if (!known.includes(name)) {

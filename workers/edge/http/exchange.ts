@@ -23,6 +23,8 @@ export interface RawResponse {
   cork(write: () => void): unknown;
   /** Text as bytes. */
   getRemoteAddressAsText(): ArrayBuffer;
+  /** 4 or 16 bytes. */
+  getRemoteAddress(): ArrayBuffer;
 }
 
 export interface HttpRequest {
@@ -64,10 +66,13 @@ export class Exchange {
   readonly request: HttpRequest;
   /** Network address of the client. */
   readonly peer: string;
+  /** The same as 4 or 16 bytes. */
+  readonly address: Uint8Array;
   readonly #response: RawResponse;
   readonly #headers: Headers;
   #isOver = false;
   #onGone: (() => void) | null = null;
+  #onOver: (() => void) | null = null;
 
   /** @param headersFor what every response to the request gets besides its own headers */
   constructor(response: RawResponse, raw: RawRequest, headersFor: (request: HttpRequest) => Headers) {
@@ -82,6 +87,7 @@ export class Exchange {
       host: raw.getHeader('host'),
     };
     this.peer = Buffer.from(response.getRemoteAddressAsText()).toString('latin1');
+    this.address = new Uint8Array(response.getRemoteAddress());
     this.#response = response;
     this.#headers = headersFor(this.request);
     response.onAborted(() => this.#gone());
@@ -97,10 +103,25 @@ export class Exchange {
     this.#onGone = onGone;
   }
 
+  /** @param onOver called once, whichever way it ends: ended or gone */
+  onOver(onOver: () => void): void {
+    this.#onOver = onOver;
+  }
+
+  /** A whole response that never has a body: to OPTIONS, or to HEAD where a body would have no known length. */
+  answerHead(status: number, headers: Headers): void {
+    if (this.#isOver) return;
+    this.#finish();
+    this.#response.cork(() => {
+      this.#writeHead(status, headers);
+      this.#response.endWithoutBody();
+    });
+  }
+
   /** A whole response at once. To HEAD, the same without its body. */
   answer(status: number, headers: Headers, body = '', closes = false): void {
     if (this.#isOver) return;
-    this.#isOver = true;
+    this.#finish();
     this.#response.cork(() => {
       this.#writeHead(status, headers);
       if (this.request.method === 'HEAD') this.#response.endWithoutBody(Buffer.byteLength(body), closes);
@@ -144,7 +165,7 @@ export class Exchange {
   /** The last bytes of a response that was begun. */
   end(rest: Uint8Array | string): void {
     if (this.#isOver) return;
-    this.#isOver = true;
+    this.#finish();
     this.#response.cork(() => {
       if (rest.length > 0) this.#response.write(rest);
       this.#response.end(undefined, true);
@@ -159,7 +180,13 @@ export class Exchange {
   }
 
   #gone(): void {
-    this.#isOver = true;
+    if (this.#isOver) return;
+    this.#finish();
     this.#onGone?.();
+  }
+
+  #finish(): void {
+    this.#isOver = true;
+    this.#onOver?.();
   }
 }

@@ -22,6 +22,8 @@ export interface HttpDoorOptions {
   readonly isOriginAllowed: (origin: string) => boolean;
   /** Under which name the edge may be called. */
   readonly isHostAllowed: (host: string) => boolean;
+  /** Counts a request. @throws MdsError `MDS_RATE_LIMITED` when its address sends too many */
+  readonly countRequest: (address: Uint8Array) => void;
   readonly events: Pick<EventsDoor, 'handle'>;
   readonly tickets: Pick<TicketsDoor, 'handle'>;
   readonly telemetry: HttpTelemetry;
@@ -63,6 +65,7 @@ export class HttpDoor {
 
   async #answer(exchange: Exchange, route: Route | null): Promise<void> {
     const { method, path, query, origin, host } = exchange.request;
+    this.#options.countRequest(exchange.address);
     const length = path.length + query.length;
     if (length > MAX_URL_CHARS) throw new MdsError('MDS_URL_TOO_LONG', { length, limit: MAX_URL_CHARS });
     if (!this.#options.isHostAllowed(host)) throw new MdsError('MDS_ORIGIN_REFUSED', { origin: host });
@@ -71,7 +74,7 @@ export class HttpDoor {
     const { methods } = route;
     if (method === 'OPTIONS') {
       const headers = { ...preflightHeaders(origin, methods), allow: [...methods, 'OPTIONS'].join(', ') };
-      exchange.answer(204, headers);
+      exchange.answerHead(204, headers);
       this.#options.telemetry.onAnswer(route.name, 204);
     } else if (!methods.includes(method)) {
       throw new MdsError('MDS_METHOD_NOT_ALLOWED', { method, path, allowed: methods.join(' or ') });

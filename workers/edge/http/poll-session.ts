@@ -11,9 +11,13 @@ import { MdsError } from '../../../schemas/errors.ts';
 import type { Identity } from '../../../schemas/identity/identity.ts';
 import type { ClientSubscription } from '../client.ts';
 import type { SpokenClient } from '../client-output.ts';
+import { endOfIdentity } from '../entry/identity-rules.ts';
 import type { Writable } from '../outgoing.ts';
+import type { TenantAccount } from '../tenants/tenant-account.ts';
+import { SUBSCRIPTION_ID } from './events-request.ts';
 import type { Exchange } from './exchange.ts';
-import type { HttpClient, HttpContext } from './http-client.ts';
+import { HeldSubscription } from './held-subscription.ts';
+import type { HttpClient, HttpContext, Seat } from './http-client.ts';
 import { PollBuffer } from './poll-buffer.ts';
 import { answerProblem } from './problem-answer.ts';
 
@@ -22,15 +26,15 @@ const HEADERS = { 'content-type': 'application/json; charset=utf-8', 'cache-cont
 /** A request that waits for its answer. */
 export interface WaitingPoll {
   readonly exchange: Exchange;
+  /** Whose request it is. */
+  readonly identity: Identity;
   readonly waitMs: number;
   readonly maxEvents: number;
 }
 
 export interface PollSessionOptions {
   readonly context: HttpContext;
-  readonly identity: Identity;
-  /** Unique in the edge. */
-  readonly number: number;
+  readonly seat: Pick<Seat, 'number' | 'account'>;
   /** It was answered up to this token: keeps it for the next poll, or ends it. */
   readonly onAnswered: (session: PollSession, next: string) => void;
   /** Runs it after that time. @returns what cancels it */
@@ -39,35 +43,52 @@ export interface PollSessionOptions {
 
 interface Waiting extends WaitingPoll {
   isTimeUp: boolean;
-  readonly cancelTimer: () => void;
+  /** Its replay, which has brought nothing, has had its further time too. */
+  isPatienceOver: boolean;
+  cancelTimer: () => void;
 }
+
+/** 4 s: with the default wait this stays below the 30 s of the strictest usual proxies. */
+const REPLAY_PATIENCE_MS = 4000;
 
 export class PollSession implements SpokenClient, HttpClient, Writable {
   readonly format = 'json';
   readonly door = 'poll';
   readonly id: string;
   readonly number: number;
-  readonly identity: Identity;
   readonly openedAtMs = Date.now();
   readonly output: PollBuffer;
   readonly isAwaitingRoom = false;
   readonly #options: PollSessionOptions;
-  #subscription: ClientSubscription | null = null;
+  readonly #account: TenantAccount;
+  readonly #subscription: HeldSubscription;
+  #identity: Identity;
   #waiting: Waiting | null = null;
   #peer = '';
   #sentBytes = 0;
   #isMarked = false;
   #isOver = false;
 
-  constructor(options: PollSessionOptions) {
+  constructor(options: PollSessionOptions, identity: Identity) {
+    const { number, account } = options.seat;
     this.#options = options;
-    this.identity = options.identity;
-    this.number = options.number;
-    this.id = `${options.context.edgeId}/${options.number}`;
+    this.#identity = identity;
+    this.#account = account;
+    this.#subscription = new HeldSubscription(account);
+    this.number = number;
+    this.id = `${options.context.edgeId}/${number}`;
     this.output = new PollBuffer(
       () => this.#onChange(),
       ({ code, details = {} }) => this.#failAs(new MdsError(code, details)),
     );
+  }
+
+  get identity(): Identity {
+    return this.#identity;
+  }
+
+  get isThrottled(): boolean {
+    return this.#account.isThrottled;
   }
 
   get peer(): string {
@@ -83,7 +104,7 @@ export class PollSession implements SpokenClient, HttpClient, Writable {
   }
 
   views(): SubscriptionView[] {
-    return this.#subscription ? [this.#subscription.view()] : [];
+    return this.#subscription.views();
   }
 
   topics(): ReadonlySet<string> {
@@ -98,9 +119,7 @@ export class PollSession implements SpokenClient, HttpClient, Writable {
   start(poll: WaitingPoll, subscribe: () => ClientSubscription): void {
     this.wait(poll);
     try {
-      const subscription = subscribe();
-      if (this.#isOver) subscription.end();
-      else this.#subscription = subscription;
+      this.#subscription.begin(SUBSCRIPTION_ID, subscribe, () => this.#isOver);
     } catch (error) {
       if (!(error instanceof MdsError)) throw error;
       this.#failAs(error);
@@ -112,12 +131,19 @@ export class PollSession implements SpokenClient, HttpClient, Writable {
     const waiting: Waiting = {
       ...poll,
       isTimeUp: false,
+      isPatienceOver: false,
       cancelTimer: this.#options.later(poll.waitMs, () => {
         waiting.isTimeUp = true;
+        waiting.cancelTimer = this.#options.later(REPLAY_PATIENCE_MS, () => {
+          waiting.isPatienceOver = true;
+          this.#onChange();
+        });
         this.#onChange();
       }),
     };
     this.#waiting = waiting;
+    this.#identity = poll.identity;
+    this.#account.members.add(this);
     this.#peer = poll.exchange.peer;
     poll.exchange.onGone(() => this.end());
     this.#onChange();
@@ -135,8 +161,25 @@ export class PollSession implements SpokenClient, HttpClient, Writable {
 
   awaitRoom(): void {}
 
-  onSubscriptionEnded(): void {
-    this.#subscription = null;
+  charge(id: string, cost: number): void {
+    this.#subscription.charge(id, cost);
+  }
+
+  onSubscriptionEnded(subscription: Pick<ClientSubscription, 'id'>): void {
+    this.#subscription.forget(subscription);
+  }
+
+  changeIdentity(identity: Identity): void {
+    const before = this.#identity;
+    this.#identity = identity;
+    this.#subscription.recheck(before, identity, this.#options.context.takeTurn);
+  }
+
+  endIdentity(): void {
+    if (this.#isOver) return;
+    const { closeCode, error } = endOfIdentity(this.#identity, this.#options.context.wallClock());
+    this.#options.context.onClosing(closeCode, this);
+    this.#failAs(error);
   }
 
   tick(): void {}
@@ -159,8 +202,7 @@ export class PollSession implements SpokenClient, HttpClient, Writable {
     if (this.#isOver) return;
     this.#release();
     this.#isOver = true;
-    this.#subscription?.end();
-    this.#subscription = null;
+    this.#subscription.end();
   }
 
   #onChange(): void {
@@ -174,12 +216,15 @@ export class PollSession implements SpokenClient, HttpClient, Writable {
     }
   }
 
-  /** A replay is gathered until an answer is full: the next poll would have to begin it anew. */
-  #isReady({ maxEvents, isTimeUp }: Waiting): boolean {
+  /**
+   * A replay is gathered until an answer is full: at another edge the next poll would have to begin it anew. One that finds
+   * nothing is answered in time all the same: whoever gave up instead would begin it anew each time, and never get further.
+   */
+  #isReady({ maxEvents, isTimeUp, isPatienceOver }: Waiting): boolean {
     const { hasNews, isBegun, isReplaying, eventCount, byteLength } = this.output;
     if (!isBegun) return false;
     if (eventCount >= maxEvents || byteLength >= this.#options.context.limits.pollBytes) return true;
-    return isReplaying ? isTimeUp && hasNews : isTimeUp || hasNews;
+    return isReplaying ? isPatienceOver || (isTimeUp && hasNews) : isTimeUp || hasNews;
   }
 
   #answer({ exchange, maxEvents }: Waiting): void {
@@ -191,8 +236,11 @@ export class PollSession implements SpokenClient, HttpClient, Writable {
     context.telemetry.onPolled(eventCount);
     context.onBytes(body.length);
     this.#sentBytes += body.length;
+    this.#account.bytes += body.length;
+    this.#account.deliveries += eventCount;
     onAnswered(this, next);
-    if (this.#subscription?.wantsRoom) this.#subscription.advance();
+    const { present } = this.#subscription;
+    if (present?.wantsRoom) present.advance();
   }
 
   #failAs(error: MdsError): void {
@@ -209,6 +257,7 @@ export class PollSession implements SpokenClient, HttpClient, Writable {
     if (this.#waiting === null) return;
     this.#waiting.cancelTimer();
     this.#waiting = null;
+    this.#account.members.delete(this);
     this.#options.context.onClosed(this);
   }
 }

@@ -17,6 +17,8 @@ export interface StreamSink {
   /** The subscription has begun, and with it the stream. */
   begin(): void;
   message(message: Buffer | string): void;
+  /** So many events are among the messages. */
+  onEvents(count: number): void;
   /** It has ended, and with it the stream. */
   fail(error: Pick<MdsError, 'code' | 'message' | 'retryable' | 'details'>): void;
 }
@@ -54,6 +56,7 @@ export class StreamOutput implements ClientOutput {
 
   give({ partition, to, events }: FollowedFrame): void {
     const last = events.length - 1;
+    this.#sink.onEvents(events.length);
     events.forEach((event, i) => {
       this.#ids?.move(partition, i === last ? to : event.cursor);
       this.#sink.message(eventMessage(this.#token, partition, event));

@@ -19,8 +19,9 @@ export class TicketsDoor {
 
   /** @throws MdsError `MDS_UNAUTHENTICATED` or `MDS_DEPENDENCY_UNAVAILABLE` */
   async handle(exchange: Exchange): Promise<void> {
-    const identity = await this.#authenticator.authenticate(credentialOf(exchange.request));
-    const ticket = await this.#tickets.make(identity);
+    const credential = credentialOf(exchange.request);
+    await this.#authenticator.authenticate(credential);
+    const ticket = await this.#tickets.make(credential);
     const headers = { 'content-type': 'application/json; charset=utf-8', 'cache-control': 'no-store' };
     exchange.answer(201, headers, JSON.stringify(ticket));
     this.#telemetry.onAnswer('tickets', 201);

@@ -9,8 +9,9 @@ import { CLOSE_CODES } from '../../../schemas/close-codes.ts';
 import type { SubscriptionView } from '../../../schemas/connection-control.ts';
 import type { CatalogTopic } from '../../../schemas/coordination.ts';
 import type { Position } from '../../../schemas/cursor.ts';
-import type { MdsError } from '../../../schemas/errors.ts';
+import { MdsError } from '../../../schemas/errors.ts';
 import type { OverflowPolicy, ShedFrame } from '../../../schemas/frames.ts';
+import type { Identity } from '../../../schemas/identity/identity.ts';
 import { keyOf } from '../../../schemas/plan/event-key.ts';
 import type { PlanFormat } from '../../../schemas/plan/plan.ts';
 import { encodeResumeToken } from '../../../schemas/resume-token.ts';
@@ -55,6 +56,10 @@ export interface OverflowWish {
   readonly maxRate: number | null;
   readonly topic: CatalogTopic;
   readonly plan: ChannelPlan;
+  /** As it is told: what it asked for, in canonical form. */
+  readonly filter: string;
+  /** @throws MdsError when the identity does not read what was planned */
+  readonly assertReads: (identity: Identity) => void;
 }
 
 /** A second's tenth at once: twenty wake-ups a second are enough for any rate, and no second has more than 1.1 of them. */
@@ -130,7 +135,7 @@ export class OverflowSubscription implements Follower, ClientSubscription {
   }
 
   onStart(position: Position, replaying: boolean): void {
-    const { topic, plan } = this.#wish;
+    const { topic, filter } = this.#wish;
     this.#waiting.start(position);
     this.#lastToken = encodeResumeToken({ topicId: topic.topicId, position });
     this.#output.say({
@@ -138,7 +143,7 @@ export class OverflowSubscription implements Follower, ClientSubscription {
       id: this.id,
       channel: '',
       topic: topic.name,
-      filter: plan.plan.filter,
+      filter,
       position: this.#lastToken,
       partitions: topic.partitions,
       replaying,
@@ -197,6 +202,15 @@ export class OverflowSubscription implements Follower, ClientSubscription {
 
   end(): void {
     this.#following?.end();
+  }
+
+  recheck(identity: Identity): void {
+    try {
+      this.#wish.assertReads(identity);
+    } catch (error) {
+      if (!(error instanceof MdsError)) throw error;
+      this.#following?.fail(error);
+    }
   }
 
   /** Sends what may go now; of the rest, each waits for whatever it lacks. */
@@ -281,7 +295,7 @@ export class OverflowSubscription implements Follower, ClientSubscription {
   }
 
   #hasRoom(): boolean {
-    return this.#client.bufferedBytes < this.#context.limits.lowWaterBytes;
+    return !this.#client.isThrottled && this.#client.bufferedBytes < this.#context.limits.lowWaterBytes;
   }
 
   /** The frame of a range moves the position, so what was left out of the range is told before. */

@@ -6,8 +6,9 @@ import { CLOSE_CODES } from '../../../schemas/close-codes.ts';
 import type { SubscriptionView } from '../../../schemas/connection-control.ts';
 import type { CatalogTopic } from '../../../schemas/coordination.ts';
 import type { Cursor, Position } from '../../../schemas/cursor.ts';
-import type { MdsError } from '../../../schemas/errors.ts';
+import { MdsError } from '../../../schemas/errors.ts';
 import type { WireCursor } from '../../../schemas/frames.ts';
+import type { Identity } from '../../../schemas/identity/identity.ts';
 import type { PlanFormat } from '../../../schemas/plan/plan.ts';
 import { encodeResumeToken } from '../../../schemas/resume-token.ts';
 import type { ClientSubscription, Recipient } from '../client.ts';
@@ -21,6 +22,10 @@ export interface PassingWish {
   readonly id: string;
   readonly topic: CatalogTopic;
   readonly plan: ChannelPlan;
+  /** As it is told: what it asked for, in canonical form. */
+  readonly filter: string;
+  /** @throws MdsError when the identity does not read what was planned */
+  readonly assertReads: (identity: Identity) => void;
 }
 
 export interface PassingOptions {
@@ -59,6 +64,11 @@ export class PassingSubscription implements Follower, ClientSubscription {
     return this.#client.bufferedBytes >= this.#options.lowWaterBytes;
   }
 
+  /** What its tenant cannot be given now is read from Kafka later. */
+  get isPaused(): boolean {
+    return this.#client.isThrottled;
+  }
+
   get wantsRoom(): boolean {
     return this.#following?.wantsRoom ?? false;
   }
@@ -91,10 +101,9 @@ export class PassingSubscription implements Follower, ClientSubscription {
 
   onStart(position: Position, replaying: boolean): void {
     const { id } = this;
-    const { topic, plan } = this.#wish;
+    const { topic, filter } = this.#wish;
     this.#lastToken = this.#tokenOf(position);
     const { name, partitions } = topic;
-    const { filter } = plan.plan;
     const start = { channel: '', topic: name, filter, position: this.#lastToken, partitions, replaying };
     this.#output.say({ type: 'subscribed', id, ...start });
     if (replaying) this.#client.awaitRoom();
@@ -143,6 +152,15 @@ export class PassingSubscription implements Follower, ClientSubscription {
 
   end(): void {
     this.#following?.end();
+  }
+
+  recheck(identity: Identity): void {
+    try {
+      this.#wish.assertReads(identity);
+    } catch (error) {
+      if (!(error instanceof MdsError)) throw error;
+      this.#following?.fail(error);
+    }
   }
 
   #tokenOf(position: Position): string {

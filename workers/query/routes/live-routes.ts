@@ -3,7 +3,7 @@
 import { GRANT } from '../../../platform/http-door/access.ts';
 import type { App } from '../../../platform/rest-app.ts';
 import type { TopicCatalog } from '../../../platform/topic-catalog.ts';
-import { LiveQuery } from '../../../schemas/api/live.ts';
+import { LiveQuery, StreamedMessage } from '../../../schemas/api/live.ts';
 import { asMdsError } from '../http-server.ts';
 import type { LiveQueries, LiveSubscription } from '../live/live-queries.ts';
 import { endMessage } from '../live/live-query.ts';
@@ -30,7 +30,7 @@ export function liveRoutes(app: App, { catalog, live }: LiveRouteParts): void {
       params: ByTopic,
       querystring: LiveQuery,
       response: {
-        200: { description: 'A stream of events.', content: { 'text/event-stream': { schema: { type: 'string' } } } },
+        200: { description: 'A stream of events.', content: { 'text/event-stream': { schema: StreamedMessage } } },
         ...problemsOf(...AGGREGATE_CODES, 'MDS_LIVE_TOO_MANY'),
       },
     },

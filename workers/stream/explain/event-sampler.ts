@@ -42,13 +42,17 @@ export class EventSampler {
     this.#options = options;
   }
 
-  /** @throws MdsError when Kafka cannot be reached */
-  async sample({ kafkaTopic, partitions }: CatalogTopic, wanted: number): Promise<EventSample> {
+  /**
+   * @param mandatory a plan: events that it does not let through, and records that nobody can read, are as if they were not
+   *   there; undefined: all may be read
+   * @throws MdsError when Kafka cannot be reached
+   */
+  async sample({ kafkaTopic, partitions }: CatalogTopic, wanted: number, mandatory?: unknown): Promise<EventSample> {
     const { reader, nowMs } = this.#options;
     const deadlineMs = nowMs() + READ_MS;
     const limits: ReadLimits = { maxBytes: MAX_BYTES, deadlineMs, nowMs };
     const backward = new BackwardRead(await reader.ranges(kafkaTopic, partitions, limits), wanted, MAX_BYTES);
-    const gathered = new Gathered(this.#options);
+    const gathered = new Gathered(this.#options, mandatory);
     let bytes = 0;
     let cutBy: MeasuredFilter['endedBy'] | null = null;
     while (cutBy === null) {
@@ -74,6 +78,7 @@ export class EventSampler {
 /** Records in slabs, counted. */
 class Gathered {
   readonly #options: Pick<EventSamplerOptions, 'thread' | 'schema'>;
+  readonly #mandatory: unknown;
   readonly #slabs: SharedArrayBuffer[] = [];
   readonly #schemas = new Map<number, string | null>();
   #rejectedRecords = 0;
@@ -81,18 +86,20 @@ class Gathered {
   recordCount = 0;
   eventCount = 0;
 
-  constructor(options: Pick<EventSamplerOptions, 'thread' | 'schema'>) {
+  constructor(options: Pick<EventSamplerOptions, 'thread' | 'schema'>, mandatory: unknown) {
     this.#options = options;
+    this.#mandatory = mandatory;
   }
 
   async add(messages: readonly KafkaMessage[]): Promise<void> {
     if (messages.length === 0) return;
     await this.#learnSchemas(messages);
     const slab = slabOf(messages);
-    const counts = await this.#options.thread.count({ schemas: this.#named(), slab });
+    const mandatory = this.#mandatory;
+    const counts = await this.#options.thread.count({ schemas: this.#named(), slab, mandatory });
     messages.forEach(({ timestamp, offset }, place) => {
       const events = counts[place] ?? 0;
-      if (events < 0) this.#rejectedRecords++;
+      if (events < 0 && mandatory === undefined) this.#rejectedRecords++;
       if (events <= 0) return;
       this.records.push({ slab: this.#slabs.length, place, timestampMs: timestamp ?? 0, offset, events });
       this.eventCount += events;

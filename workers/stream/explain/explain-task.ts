@@ -13,6 +13,8 @@ export interface CountTask {
   readonly kind: 'count';
   readonly schemas: readonly NamedSchema[];
   readonly slab: SharedArrayBuffer;
+  /** A plan: only events that it lets through are counted; absent: all. */
+  readonly mandatory?: unknown;
 }
 
 /** By place in the slab; -1 for a record that cannot be read or holds nothing. */
@@ -22,11 +24,13 @@ export interface MeasureTask {
   readonly kind: 'measure';
   readonly schemas: readonly NamedSchema[];
   readonly slabs: readonly SharedArrayBuffer[];
-  /** Three numbers for each record, newest first: its slab, its place there, and how many of its events to skip. */
+  /** Three numbers for each record, newest first: its slab, its place there, and how many of its (readable) events to skip. */
   readonly picks: Uint32Array;
   readonly topicId: number;
   readonly channel: string;
   readonly plan: unknown;
+  /** As in CountTask: the others are neither tested nor counted. */
+  readonly mandatory?: unknown;
 }
 
 /** Numbers of the events that were walked; the rest of MeasuredFilter is known to whoever read them. */

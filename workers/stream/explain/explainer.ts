@@ -31,15 +31,16 @@ export class Explainer {
     }
   }
 
-  async #explain({ topicId, channel, plan, events }: ExplainRequest): Promise<Omit<ExplainAnswer, 'requestId'>> {
+  async #explain(request: ExplainRequest): Promise<Omit<ExplainAnswer, 'requestId'>> {
+    const { topicId, channel, plan, mandatory, events } = request;
     const { sampler, thread } = this.#options;
     const topic = await this.#options.topic(topicId);
     if (!topic) throw new MdsError('MDS_TOPIC_UNKNOWN', { topic: topicId, hint: '' });
-    const sample = await (await sampler()).sample(topic, events);
+    const sample = await (await sampler()).sample(topic, events, mandatory);
     const isEmpty = sample.picked.length === 0;
     const schemas = isEmpty ? [{ schemaId: topic.schemaId, text: topic.schema }] : sample.schemas;
     const picks = Uint32Array.from(sample.picked.flatMap(({ slab, place, skip }) => [slab, place, skip]));
-    const answer = await thread.measure({ schemas, slabs: sample.slabs, picks, topicId, channel, plan });
+    const answer = await thread.measure({ schemas, slabs: sample.slabs, picks, topicId, channel, plan, mandatory });
     const noEvents = isEmpty ? problemOf(new MdsError('MDS_EXPLAIN_NO_EVENTS', { topic: topic.name })) : null;
     return {
       found: [...answer.found],

@@ -14,6 +14,7 @@ import { SlabReader } from '../slab.ts';
 import { schemasOf } from './event-count.ts';
 import type { MeasureAnswer, Measurement, MeasureTask } from './explain-task.ts';
 import { foundFilters, foundOnSchema } from './found-filter.ts';
+import { ReadableEvents } from './readable-events.ts';
 import { fastestTurnsMs, type TurnTimes } from './turn-times.ts';
 
 /** How long one trial may work. */
@@ -29,6 +30,8 @@ interface TriedRecord {
   readonly start: number;
   readonly end: number;
   readonly skip: number;
+  /** By place: 1 for an event that may be read; null: all may. */
+  readonly readable: Uint8Array | null;
   readonly matchers: Matchers;
 }
 
@@ -47,12 +50,13 @@ class TrialCollector implements MatchCollector {
   readonly sink = new JsonSink();
   readonly isWithinLimit = true;
   skip = 0;
+  readable: Uint8Array | null = null;
   events = 0;
   matched = 0;
   writes = false;
 
   beginEvent(index: number): boolean {
-    if (index < this.skip) return false;
+    if (this.readable === null ? index < this.skip : this.readable[index] !== 1) return false;
     this.events++;
     return true;
   }
@@ -94,7 +98,8 @@ export class FilterTrial {
   }
 
   #records(): TriedRecord[] {
-    const { slabs, picks } = this.#task;
+    const { slabs, picks, mandatory } = this.#task;
+    const readable = mandatory === undefined ? null : new ReadableEvents(mandatory);
     const schemas = schemasOf(this.#task.schemas);
     const readers = slabs.map((slab) => new SlabReader(slab));
     const records: TriedRecord[] = [];
@@ -105,8 +110,10 @@ export class FilterTrial {
       const { bytes } = reader;
       const valueStart = reader.valueStart(place);
       const end = valueStart + reader.valueLength(place);
-      const matchers = this.#matchersOf(schemas.of(bytes, valueStart, end));
-      records.push({ bytes, start: valueStart + CONFLUENT_HEADER_BYTES, end, skip, matchers });
+      const schema = schemas.of(bytes, valueStart, end);
+      const places = readable && placesOf(readable.of(schema, bytes, valueStart, end).slice(skip));
+      const start = valueStart + CONFLUENT_HEADER_BYTES;
+      records.push({ bytes, start, end, skip, readable: places, matchers: this.#matchersOf(schema) });
     }
     if (picks.length === 0) {
       for (const { schemaId } of this.#task.schemas) {
@@ -210,8 +217,9 @@ export class FilterTrial {
     return walked;
   }
 
-  #walk({ bytes, start, end, skip, matchers }: TriedRecord, turn: Turn): number {
+  #walk({ bytes, start, end, skip, readable, matchers }: TriedRecord, turn: Turn): number {
     this.#collector.skip = skip;
+    this.#collector.readable = readable;
     const matcher = turn === 'without' ? matchers.without : matchers.with;
     return matcher.record(bytes, start, end);
   }
@@ -219,6 +227,12 @@ export class FilterTrial {
 
 const TURNS: readonly Turn[] = ['without', 'with', 'output'];
 const NO_BYTES = new Uint8Array(0);
+
+function placesOf(readable: readonly number[]): Uint8Array {
+  const places = new Uint8Array((readable.at(-1) ?? -1) + 1);
+  for (const place of readable) places[place] = 1;
+  return places;
+}
 
 function matchedBy(matcher: TopicMatcher, channel: Channel): MatchedChannel {
   const matched = matcher.matchedOf(channel);

@@ -1,5 +1,6 @@
 import t from 'tap';
 import type { MdsError } from '../../../../schemas/errors.ts';
+import { OPEN_IDENTITY } from '../../../../schemas/identity/identity.ts';
 import type { Drainable } from '../../../../workers/edge/drain.ts';
 import { EdgeSpread } from '../../../../workers/edge/evacuation/edge-spread.ts';
 import { Evacuation } from '../../../../workers/edge/evacuation/evacuation.ts';
@@ -18,7 +19,15 @@ function setUp(clients: number) {
     const close = (closeCode: number, { code }: MdsError, edges: readonly string[] = []): void => {
       world.goodbyes.push({ atMs: world.nowMs, closeCode, code, edges });
     };
-    const rest = { format: 'json' as const, bufferedBytes: 0, send() {}, onSubscriptionEnded() {}, awaitRoom() {} };
+    const rest = {
+      identity: OPEN_IDENTITY,
+      format: 'json' as const,
+      bufferedBytes: 0,
+      isThrottled: false,
+      send() {},
+      onSubscriptionEnded() {},
+      awaitRoom() {},
+    };
     open.add({ ...rest, close });
   }
   const connections = {

@@ -3,13 +3,13 @@ import { CLOSE_CODES } from '../../../../schemas/close-codes.ts';
 import { MdsError } from '../../../../schemas/errors.ts';
 import { EventStream } from '../../../../workers/edge/http/event-stream.ts';
 import type { HttpLimits } from '../../../../workers/edge/http/http-client.ts';
-import { anExchange, flushed, HttpWorld, IDENTITY, PlayedSubscription } from './http-world.ts';
+import { anExchange, aSeat, flushed, HttpWorld, PlayedSubscription } from './http-world.ts';
 import { StreamReader } from './stream-reader.ts';
 
 function setUp(limits: Partial<HttpLimits> = {}) {
   const world = new HttpWorld(limits);
   const { exchange, response } = anExchange();
-  const stream = new EventStream(world.context, exchange, 1, IDENTITY);
+  const stream = new EventStream(world.context, exchange, aSeat());
   const subscription = new PlayedSubscription(stream.output);
   stream.start(() => subscription);
   const read = (): StreamReader => {
@@ -32,13 +32,13 @@ t.test('nothing is answered before the subscription has begun', async (t) => {
   t.equal(response.status, '200 OK');
   t.match(response.headers.get('content-type'), 'text/event-stream');
   t.match(read().messages, [{ type: 'subscribed' }]);
-  t.equal(read().retryMs, 500);
+  t.equal(read().retryMs, 1000, 'half of the spread on top of the least');
 });
 
 t.test('what makes a subscription impossible is an answer of its own', async (t) => {
   const world = new HttpWorld();
   const { exchange, response } = anExchange();
-  const stream = new EventStream(world.context, exchange, 1, IDENTITY);
+  const stream = new EventStream(world.context, exchange, aSeat());
   stream.start(() => {
     throw new MdsError('MDS_TOPIC_UNKNOWN', { topic: 't' });
   });
@@ -152,8 +152,9 @@ t.test('an edge that empties itself says where to go, and ends the stream', asyn
   const { world, response, stream, subscription, read } = setUp();
   subscription.begin();
   subscription.give(1);
-  stream.close(CLOSE_CODES.DRAINING, new MdsError('MDS_SHUTTING_DOWN'), ['ws://other']);
-  t.match(JSON.parse(read().of('goodbye')[0]?.data ?? ''), { code: 'MDS_SHUTTING_DOWN', edges: ['ws://other'] });
+  stream.close(CLOSE_CODES.DRAINING, new MdsError('MDS_SHUTTING_DOWN'), ['wss://other/v1/stream']);
+  const goodbye = JSON.parse(read().of('goodbye')[0]?.data ?? '');
+  t.match(goodbye, { code: 'MDS_SHUTTING_DOWN', edges: ['https://other'] });
   t.equal(read().of('message').length, 1, 'what came before is written');
   t.ok(response.isEnded && response.closesConnection && subscription.isEnded);
   t.same(world.closings, [CLOSE_CODES.DRAINING]);

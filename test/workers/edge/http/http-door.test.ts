@@ -2,49 +2,56 @@ import t from 'tap';
 import { openAuthenticator } from '../../../../platform/identity/authenticator.ts';
 import { MdsError } from '../../../../schemas/errors.ts';
 import { OPEN_IDENTITY } from '../../../../schemas/identity/identity.ts';
+import { Arrivals } from '../../../../workers/edge/entry/arrivals.ts';
 import { EventsDoor } from '../../../../workers/edge/http/events-door.ts';
+import type { HttpClient } from '../../../../workers/edge/http/http-client.ts';
 import { HttpDoor } from '../../../../workers/edge/http/http-door.ts';
-import { flushed, HttpWorld, PlayedSubscription } from './http-world.ts';
+import type { Reading } from '../../../../workers/edge/reading.ts';
+import { aSeat, flushed, HttpWorld, PlayedSubscription } from './http-world.ts';
 import { type PlayedRequest, PlayedResponse, playedRequest } from './played-response.ts';
 
 const EVENTS = '/v1/topics/t/events';
 const PAGE = { origin: 'https://monitor.example.com' };
 
-function setUp({ isRevoked = false, isFull = false } = {}) {
+/** What may be read of it, whatever it is: nothing of it is looked at here. */
+const READING = { topic: { topicId: 7 }, plan: { channel: 'c', cost: 1 }, filter: '' } as Reading;
+
+function setUp({ isFull = false } = {}) {
   const world = new HttpWorld();
   const unexpected: unknown[] = [];
   const errors: string[] = [];
   const asked: unknown[] = [];
-  const state = { isRevoked };
+  const opened: HttpClient[] = [];
+  const arrivals = new Arrivals();
   const events = new EventsDoor({
     context: world.context,
-    identification: {
-      of: async () => OPEN_IDENTITY,
-      stillOf: (identity) => {
-        if (state.isRevoked) throw new MdsError('MDS_UNAUTHENTICATED');
-        return identity;
-      },
-    },
+    identification: { of: async () => OPEN_IDENTITY },
     readingOf: async (_identity, message) => {
       if (message.topic !== 't') throw new MdsError('MDS_TOPIC_UNKNOWN', { topic: message.topic });
-      return { topicId: 7, filter: 'mandatory' };
+      return READING;
     },
-    follow: (client, message) => {
+    follow: (client, message, reading) => {
       if (message.fields?.includes('bug')) throw new TypeError('a bug');
-      asked.push(message);
+      asked.push({ ...message, reading });
       return new PlayedSubscription(client.output).begin();
     },
-    admit: () => {
+    arrive: () => arrivals.add(() => {}),
+    admit: (arrival) => {
+      arrival.settle();
       if (isFull) throw new MdsError('MDS_TOO_MANY_CONNECTIONS', { limit: 1 });
-      return 1;
+      return aSeat();
     },
-    onOpened: () => {},
+    onOpened: (client) => opened.push(client),
     later: world.later,
   });
+  const tooMany = { requests: false };
   const door = new HttpDoor({
     isOriginAllowed: (origin) => origin === '' || origin === PAGE.origin,
     isHostAllowed: (host) => host !== 'rebound.example',
     onError: ({ code }) => errors.push(code),
+    countRequest: () => {
+      if (tooMany.requests) throw new MdsError('MDS_RATE_LIMITED', { limit: 1, what: 'requests a second' });
+    },
     events,
     tickets: {
       handle: async (exchange) => exchange.answer(201, {}, (await openAuthenticator.authenticate(null)).subject),
@@ -61,7 +68,7 @@ function setUp({ isRevoked = false, isFull = false } = {}) {
     await flushed();
     return response;
   };
-  return { ask, asked, errors, events, state, unexpected, world };
+  return { arrivals, ask, asked, errors, events, opened, tooMany, unexpected, world };
 }
 
 const problemIn = ({ text }: PlayedResponse): Record<string, unknown> => JSON.parse(text);
@@ -100,6 +107,7 @@ t.test('a browser that asks first is told what its page may do', async (t) => {
   t.equal(response.headers.get('access-control-allow-origin'), PAGE.origin);
   t.match(response.headers.get('access-control-allow-headers'), 'authorization');
   t.match(response.headers.get('access-control-allow-methods'), 'GET');
+  t.notOk(response.headers.has('content-length'), '204 has none');
 });
 
 t.test('an answer names the page that may read it, and no other', async (t) => {
@@ -117,13 +125,34 @@ t.test('HEAD says what GET would, and begins nothing', async (t) => {
   t.equal(response.status, '200 OK');
   t.match(response.headers.get('content-type'), 'text/event-stream');
   t.equal(response.text, '');
+  t.notOk(response.headers.has('content-length'), 'a stream has no length');
   t.same(asked, []);
 });
 
-t.test('what is planned is what the grants demand, and Last-Event-ID is where it begins', async (t) => {
+t.test('what may be read is what is followed, and Last-Event-ID is where it begins', async (t) => {
   const { ask, asked } = setUp();
   await ask({ url: `${EVENTS}?filter=n&lastEventId=b`, headers: { 'last-event-id': 'a' } });
-  t.match(asked, [{ topic: 't', filter: 'mandatory', resume: 'a' }]);
+  t.match(asked, [{ topic: 't', filter: 'n', resume: 'a', reading: READING }]);
+});
+
+t.test('an address that asks too often waits, whatever it asks for', async (t) => {
+  const { ask, asked, tooMany } = setUp();
+  tooMany.requests = true;
+  for (const url of [EVENTS, '/v1/tickets', '/v1/nowhere']) {
+    const response = await ask({ url });
+    t.equal(response.status, '429 Too Many Requests');
+    t.ok(response.headers.has('retry-after'));
+  }
+  t.same(asked, []);
+});
+
+t.test('a request counts while it is on its way in, and no longer', async (t) => {
+  const { ask, arrivals } = setUp();
+  const stream = ask({ url: EVENTS });
+  const unknown = ask({ url: '/v1/topics/x/events' });
+  t.equal(arrivals.count, 2);
+  await Promise.all([stream, unknown]);
+  t.equal(arrivals.count, 0, 'one is a connection, the other was refused');
 });
 
 t.test('an edge that is full says so', async (t) => {
@@ -131,6 +160,20 @@ t.test('an edge that is full says so', async (t) => {
   t.equal(response.status, '503 Service Unavailable');
   t.ok(response.headers.has('retry-after'));
 });
+
+t.test(
+  'a browser, which never comes back from another status, is told in a stream what passes by itself',
+  async (t) => {
+    const accept = { accept: 'text/event-stream' };
+    const full = await setUp({ isFull: true }).ask({ url: EVENTS, headers: accept });
+    t.equal(full.status, '200 OK');
+    t.match(full.text, /^retry: [12]\d{3}\nevent: error\ndata: .*"MDS_TOO_MANY_CONNECTIONS".*"retryable":true.*\n\n$/);
+    t.notMatch(full.text, /^id:/m, 'it keeps the id that it has');
+    t.ok(full.isEnded);
+    const refused = await setUp().ask({ url: '/v1/topics/x/events', headers: accept });
+    t.equal(refused.status, '404 Not Found', 'what does not pass is a status, from which nobody comes back');
+  },
+);
 
 t.test('a bug is logged and says its reference, and nothing else', async (t) => {
   const { ask, unexpected } = setUp();
@@ -140,13 +183,11 @@ t.test('a bug is logged and says its reference, and nothing else', async (t) => 
   t.match(unexpected, [{ message: 'a bug' }]);
 });
 
-t.test('a revoked identity is cut off at the next tick', async (t) => {
-  const { ask, events, state } = setUp();
+t.test('a stream whose identity has ended is cut off, and says why', async (t) => {
+  const { ask, opened } = setUp();
   const response = await ask({ url: EVENTS });
-  events.tick(0);
   t.notOk(response.isEnded);
-  state.isRevoked = true;
-  events.tick(1000);
+  opened[0]?.endIdentity();
   t.match(response.text, /event: error\ndata: .*MDS_UNAUTHENTICATED/);
   t.ok(response.isEnded);
 });

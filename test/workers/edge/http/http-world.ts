@@ -4,17 +4,24 @@ import type { Metrics } from '../../../../platform/metrics.ts';
 import { createMetrics } from '../../../../platform/metrics.ts';
 import type { SubscriptionView } from '../../../../schemas/connection-control.ts';
 import type { SubscribedFrame } from '../../../../schemas/frames.ts';
-import { OPEN_IDENTITY } from '../../../../schemas/identity/identity.ts';
+import { type Identity, OPEN_IDENTITY } from '../../../../schemas/identity/identity.ts';
 import { encodeResumeToken } from '../../../../schemas/resume-token.ts';
 import type { ClientSubscription } from '../../../../workers/edge/client.ts';
 import type { ClientOutput } from '../../../../workers/edge/client-output.ts';
 import { Exchange } from '../../../../workers/edge/http/exchange.ts';
-import type { HttpClient, HttpContext, HttpLimits } from '../../../../workers/edge/http/http-client.ts';
+import type { HttpClient, HttpContext, HttpLimits, Seat } from '../../../../workers/edge/http/http-client.ts';
 import { HttpTelemetry } from '../../../../workers/edge/http/http-telemetry.ts';
 import { Outgoing } from '../../../../workers/edge/outgoing.ts';
+import { anAccount } from '../an-identity.ts';
 import { PlayedResponse, playedRequest } from './played-response.ts';
 
 export const IDENTITY = OPEN_IDENTITY;
+export const aSeat = (more: Partial<Seat> = {}): Seat => ({
+  number: 1,
+  identity: IDENTITY,
+  account: anAccount(),
+  ...more,
+});
 const TOPIC_ID = 7;
 
 /** All microtasks and what they plan. */
@@ -52,6 +59,8 @@ export class HttpWorld {
       outgoing: new Outgoing(),
       telemetry: new HttpTelemetry(this.metrics),
       now: () => this.nowMs,
+      wallClock: () => this.nowMs,
+      takeTurn: (_tenant, work) => work(),
       random: () => 0.5,
       onBehind: () => {
         this.behind += 1;
@@ -93,6 +102,7 @@ export class PlayedSubscription implements ClientSubscription {
   isEnded = false;
   wantsRoom = false;
   advances = 0;
+  readonly rechecked: Identity[] = [];
   #offset = -1;
   readonly #output: ClientOutput;
 
@@ -111,6 +121,10 @@ export class PlayedSubscription implements ClientSubscription {
 
   end(): void {
     this.isEnded = true;
+  }
+
+  recheck(identity: Identity): void {
+    this.rechecked.push(identity);
   }
 
   begin(replaying = false): this {

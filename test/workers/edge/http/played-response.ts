@@ -52,7 +52,8 @@ export class PlayedResponse implements RawResponse {
     this.closesConnection = closeConnection;
   }
 
-  endWithoutBody(): void {
+  endWithoutBody(reportedContentLength?: number): void {
+    if (reportedContentLength !== undefined) this.headers.set('content-length', String(reportedContentLength));
     this.end();
   }
 
@@ -72,6 +73,10 @@ export class PlayedResponse implements RawResponse {
 
   getRemoteAddressAsText(): ArrayBuffer {
     return new TextEncoder().encode('127.0.0.1').buffer;
+  }
+
+  getRemoteAddress(): ArrayBuffer {
+    return Uint8Array.of(127, 0, 0, 1).buffer;
   }
 
   /** The reader takes so much more, and the network says so. What is kept goes on only with the next write, as it really is. */

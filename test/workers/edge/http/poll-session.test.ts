@@ -4,24 +4,19 @@ import { MdsError } from '../../../../schemas/errors.ts';
 import type { HttpLimits } from '../../../../workers/edge/http/http-client.ts';
 import { LingeringPolls } from '../../../../workers/edge/http/lingering-polls.ts';
 import { PollSession } from '../../../../workers/edge/http/poll-session.ts';
-import { anExchange, flushed, HttpWorld, IDENTITY, PlayedSubscription } from './http-world.ts';
+import { anExchange, aSeat, flushed, HttpWorld, IDENTITY, PlayedSubscription } from './http-world.ts';
 
 function setUp({ waitMs = 10_000, maxEvents = 3 } = {}, limits: Partial<HttpLimits> = {}) {
   const world = new HttpWorld(limits);
   const { exchange, response } = anExchange();
   const answered: string[] = [];
-  const session = new PollSession({
-    context: world.context,
-    identity: IDENTITY,
-    number: 1,
-    onAnswered: (_session, next) => answered.push(next),
-    later: world.later,
-  });
+  const onAnswered = (_session: PollSession, next: string): void => void answered.push(next);
+  const session = new PollSession({ context: world.context, seat: aSeat(), onAnswered, later: world.later }, IDENTITY);
   const subscription = new PlayedSubscription(session.output);
-  session.start({ exchange, waitMs, maxEvents }, () => subscription);
+  session.start({ exchange, identity: IDENTITY, waitMs, maxEvents }, () => subscription);
   const again = (poll = { waitMs, maxEvents }) => {
     const next = anExchange();
-    session.wait({ exchange: next.exchange, ...poll });
+    session.wait({ exchange: next.exchange, identity: IDENTITY, ...poll });
     return next.response;
   };
   return { world, response, session, subscription, answered, again };
@@ -77,6 +72,25 @@ t.test('a poll that waits for nothing still gets what lies behind its token', as
   subscription.give(2);
   await flushed();
   t.same(numbersOf(response.text), [0, 1]);
+});
+
+t.test('a replay that finds nothing is answered in time, and is there for the next poll', async (t) => {
+  const { world, response, session, subscription, answered, again } = setUp({ waitMs: 10_000, maxEvents: 100 });
+  subscription.begin(true);
+  world.pass(10_000);
+  await flushed();
+  t.equal(response.status, '', 'it may be about to find something');
+  world.pass(4000);
+  await flushed();
+  t.match(JSON.parse(response.text), { events: [], more: true });
+  t.same(answered, [JSON.parse(response.text).next]);
+  t.notOk(session.isOver || subscription.isEnded);
+  const next = again();
+  subscription.give(2);
+  subscription.live();
+  await flushed();
+  t.same(numbersOf(next.text), [0, 1]);
+  t.equal(world.waitingTimers, 0);
 });
 
 t.test('a replay is gathered until it is complete or an answer is full', async (t) => {

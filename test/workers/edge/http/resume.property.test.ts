@@ -103,7 +103,7 @@ t.test('a stream that is cut off anywhere resumes exactly once by Last-Event-ID'
       for (const { cutting, readShare } of [...connections, { cutting: REST, readShare: 1 }]) {
         const sent: Buffer[] = [];
         const message = (part: Buffer | string): void => void sent.push(Buffer.from(part));
-        const output = new StreamOutput({ begin: () => {}, message, fail: () => {} });
+        const output = new StreamOutput({ begin: () => {}, message, onEvents: () => {}, fail: () => {} });
         serve(world, decodeResumeToken(lastEventId).position, cutting, output);
         const bytes = Buffer.concat(sent);
         const reader = new StreamReader();

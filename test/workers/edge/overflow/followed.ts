@@ -25,7 +25,11 @@ const TOPIC: CatalogTopic = {
   schemaId: 1,
   schema: '{}',
 };
-const PLAN = { plan: { v: 1, filter: '', fields: null, format: 'json', inputs: [] }, channel: CHANNEL } as const;
+const PLAN = {
+  plan: { v: 1, filter: '', fields: null, format: 'json', inputs: [] },
+  channel: CHANNEL,
+  cost: 0,
+} as const;
 
 interface Timer {
   readonly atMs: number;
@@ -58,7 +62,8 @@ export class Followed {
         this.shed.conflated += conflated;
       },
     };
-    const defaults = { id: 's', overflow: 'latest', key: ['k'], maxRate: null, topic: TOPIC, plan: PLAN } as const;
+    const asked = { id: 's', overflow: 'latest', key: ['k'], maxRate: null } as const;
+    const defaults = { ...asked, topic: TOPIC, plan: PLAN, filter: '', assertReads: () => {} };
     this.subscription = new OverflowSubscription(context, this.client, frameOutput(this.client), {
       ...defaults,
       ...wish,

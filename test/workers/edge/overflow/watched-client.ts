@@ -3,6 +3,7 @@
 
 import { type Cursor, compareCursors } from '../../../../schemas/cursor.ts';
 import { type EventsFrame, parseServerFrame, type ServerFrame, type ShedFrame } from '../../../../schemas/frames.ts';
+import { OPEN_IDENTITY } from '../../../../schemas/identity/identity.ts';
 import { decodeResumeToken } from '../../../../schemas/resume-token.ts';
 import type { Client, FrameBytes } from '../../../../workers/edge/client.ts';
 
@@ -13,7 +14,9 @@ export interface Matching {
 }
 
 export class WatchedClient implements Client {
+  readonly identity = OPEN_IDENTITY;
   readonly format = 'json';
+  isThrottled = false;
   bufferedBytes = 0;
   isAwaitingRoom = false;
   isEnded = false;

@@ -5,7 +5,7 @@ import type { KafkaMessage } from '../../../../platform/kafka.ts';
 import { encodeConfluent } from '../../../../schemas/confluent-wire.ts';
 import { countEvents } from '../../../../workers/stream/explain/event-count.ts';
 import { EventSampler, type EventSamplerOptions } from '../../../../workers/stream/explain/event-sampler.ts';
-import { aSample, encodeSample, NAMED_SCHEMAS } from './trial-stage.ts';
+import { aPlan, aSample, encodeSample, NAMED_SCHEMAS } from './trial-stage.ts';
 
 const TOPIC = {
   topicId: 1,
@@ -53,6 +53,22 @@ t.test('tombstones are nothing, bad records are counted, the rest is the sample'
   t.match(await aSampler(good).sampler.sample(TOPIC, 20), { endedBy: 'events', picked: { length: 20 } });
   t.match(await aSampler([]).sampler.sample(TOPIC, 20), { endedBy: 'topic', picked: { length: 0 } });
 });
+
+t.test(
+  'for whoever may read in part, the last events are those that may be read, and nothing tells of others',
+  async (t) => {
+    const good = Array.from({ length: 50 }, (_, n) => encodeSample(aSample(n)));
+    const { sampler } = aSampler([...good, null, Buffer.from('{}')]);
+    const mandatory = aPlan('host == "h1"');
+    const sample = await sampler.sample(TOPIC, 1000, mandatory);
+    t.match(sample, { rejectedRecords: 0, endedBy: 'topic', picked: { length: 5 } });
+    t.same(
+      sample.picked.map(({ timestampMs }) => timestampMs),
+      [1041, 1031, 1021, 1011, 1001],
+    );
+    t.match(await sampler.sample(TOPIC, 3, mandatory), { endedBy: 'events', picked: { length: 3 } });
+  },
+);
 
 t.test('records with thousands of schema ids do not become thousands of questions', async (t) => {
   const { sampler, schemasAsked } = aSampler(

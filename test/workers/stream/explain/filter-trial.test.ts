@@ -1,6 +1,8 @@
 import t from 'tap';
+import { encodeConfluent } from '../../../../schemas/confluent-wire.ts';
 import { countEvents } from '../../../../workers/stream/explain/event-count.ts';
 import {
+  aPlan,
   aSample,
   BATCH_ID,
   encodeSample,
@@ -108,6 +110,32 @@ t.test('events before the last ones in a batch record are walked and not counted
   const batches = [SAMPLES.slice(0, 10), SAMPLES.slice(10, 20)].map((samples) => encodeSample({ samples }, BATCH_ID));
   t.match(tried('host == "h9"', batches, { skips: [0, 9] }).measured, { events: 11, matched: 2 });
   t.match(tried('host == "h8"', batches, { skips: [0, 9] }).measured, { events: 11, matched: 1 });
+});
+
+t.test('events that a mandatory filter excludes are as if they were not there', async (t) => {
+  const mandatory = 'host == "h1"';
+  const combined = 'host == "h1" && message.contains("2")';
+  const readable = SAMPLES.filter(({ host }) => host === 'h1');
+  const matches = readable.filter(({ message }) => message.includes('2')).length;
+  t.match(tried(combined, EVENTS, { mandatory }).measured, { events: 100, matched: matches, tested: 100 });
+  const batches = [encodeSample({ samples: SAMPLES.slice(0, 40) }, BATCH_ID)];
+  t.match(tried('host == "h1"', batches, { mandatory }).measured, { events: 4, matched: 4 });
+  t.match(
+    tried('host == "h1"', batches, { mandatory, skips: [3] }).measured,
+    { events: 1, matched: 1 },
+    'skipped are those that may be read',
+  );
+});
+
+t.test('of a writer whose schema has not what a mandatory filter asks for nothing is counted', async (t) => {
+  const other = {
+    schemaId: 9,
+    text: JSON.stringify({ type: 'record', name: 'Other', fields: [{ name: 'a', type: 'long' }] }),
+  };
+  const slab = slabWith([encodeConfluent(9, Uint8Array.of(2)), EVENTS[1] ?? null]);
+  const schemas = [...NAMED_SCHEMAS, other];
+  t.same([...countEvents({ schemas, slab, mandatory: aPlan('host == "h1"') })], [0, 1]);
+  t.same([...countEvents({ schemas, slab })], [1, 1]);
 });
 
 t.test('when the first turn takes too long, the oldest records are left out', async (t) => {

@@ -3,7 +3,7 @@
 import avsc from 'avsc';
 import { parseAvroSchema } from '../../../../schemas/avro/parse.ts';
 import { encodeConfluent } from '../../../../schemas/confluent-wire.ts';
-import { channelIdOf, makePlan } from '../../../../schemas/plan/plan.ts';
+import { channelIdOf, makePlan, type Plan } from '../../../../schemas/plan/plan.ts';
 import type { MeasureAnswer, NamedSchema } from '../../../../workers/stream/explain/explain-task.ts';
 import { FilterTrial, type TrialTimes } from '../../../../workers/stream/explain/filter-trial.ts';
 import { SLAB_HEADER_BYTES, SlabWriter, slabBytesOf } from '../../../../workers/stream/slab.ts';
@@ -77,9 +77,11 @@ export function slabWith(values: readonly (Uint8Array | null)[]): SharedArrayBuf
   return writer.memory;
 }
 
+export const aPlan = (filter: string): Plan => makePlan({ filter }, parseAvroSchema(SCHEMA));
+
 const QUICK: TrialTimes = { countMs: 60_000, warmMs: 1, measureMs: 1, settledMs: 0, turnMs: 60_000 };
 
-/** @param skips events to leave out at the beginning of each record */
+/** @param skips events to leave out at the beginning of each record @param mandatory only events that it lets through may be read */
 export function tried(
   filter: string,
   values: readonly Uint8Array[],
@@ -88,15 +90,19 @@ export function tried(
     times = QUICK,
     nowMs = () => performance.now(),
     schemas = NAMED_SCHEMAS,
+    mandatory,
   }: {
     readonly skips?: readonly number[];
     readonly times?: TrialTimes;
     readonly nowMs?: () => number;
     readonly schemas?: readonly NamedSchema[];
+    readonly mandatory?: string;
   } = {},
 ): MeasureAnswer {
-  const plan = makePlan({ filter }, parseAvroSchema(SCHEMA));
+  const plan = aPlan(filter);
   const picks = Uint32Array.from(values.flatMap((_value, place) => [0, place, skips[place] ?? 0]));
-  const task = { schemas, slabs: [slabWith(values)], picks, topicId: 1, channel: channelIdOf(1, plan), plan };
+  const slabs = [slabWith(values)];
+  const demanded = mandatory === undefined ? {} : { mandatory: aPlan(mandatory) };
+  const task = { schemas, slabs, picks, topicId: 1, channel: channelIdOf(1, plan), plan, ...demanded };
   return new FilterTrial(task, nowMs, times).run();
 }

@@ -1,0 +1,42 @@
+// So much a second, counted after it was used: what goes out in one piece cannot be cut, so a budget may be overdrawn, and
+// is then closed until it has recovered. Pure: time is an argument.
+//
+//   level   ▲ burst ────────╮ used        open: level may fall to 0
+//           │               ╰──╮
+//         0 ┼──────────────────╰╮   ╭─ closed until half a second's worth is there again
+//           ▼ deepest            ╰─╯
+
+/** A second's worth at once: a burst behind a pause is no excess. */
+const BURST_SECONDS = 1;
+/** Closing again at once would make clients change their state many times a second. */
+const REOPEN_SECONDS = 0.5;
+/** What a single moment may cost at most: longer debts would outlive what they were made for. */
+const MAX_DEBT_SECONDS = 10;
+
+export class RateBudget {
+  #level: number | null = null;
+  #isOpen = true;
+
+  /** False: nothing more may be used for now. */
+  get isOpen(): boolean {
+    return this.#isOpen;
+  }
+
+  /**
+   * @param used since the last call
+   * @param perSecond null: no limit
+   */
+  settle(used: number, elapsedMs: number, perSecond: number | null): void {
+    if (perSecond === null) {
+      this.#level = null;
+      this.#isOpen = true;
+      return;
+    }
+    const before = this.#level ?? perSecond * BURST_SECONDS;
+    const filled = Math.min(perSecond * BURST_SECONDS, before + (Math.max(0, elapsedMs) * perSecond) / 1000);
+    const level = Math.max(-perSecond * MAX_DEBT_SECONDS, filled - used);
+    this.#level = level;
+    if (level < 0) this.#isOpen = false;
+    else if (level >= perSecond * REOPEN_SECONDS) this.#isOpen = true;
+  }
+}
