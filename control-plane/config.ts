@@ -40,6 +40,12 @@ export const ControlPlaneConfig = Type.Object({
     default: DEFAULT_PAGE_DIR,
     description: 'Folder of the built page that is served at /. The default is where client/page/build.ts puts it.',
   }),
+  pageEdges: Type.Array(Type.String({ pattern: '^wss?://[A-Za-z0-9.:\\[\\]-]+$' }), {
+    default: [],
+    expected: 'origins such as wss://edges.example.org, with commas between',
+    description:
+      'Edges elsewhere than on this machine that the page may connect to, by its Content-Security-Policy. The edges list the address of the page in MDS_EDGE_ALLOWED_ORIGINS. None by default: whatever got into the page could send a key nowhere.',
+  }),
   bodyLimitBytes: Type.Integer({
     default: 1_048_576,
     minimum: 1024,

@@ -218,6 +218,7 @@ export async function startControlPlane(context: ProcessContext<ControlPlaneConf
     log,
     version,
     pageDir: config.pageDir,
+    pageEdges: config.pageEdges,
     identities,
   });
   const port = await listen(app, config);

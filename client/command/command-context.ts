@@ -53,7 +53,8 @@ export async function runCommand(
     if (thrown instanceof CommanderError) throw thrown; // wrong usage that only the action could see, told already
     const error = thrown instanceof FilterFailure ? thrown.error : asMdsError(thrown);
     output.error(error, thrown instanceof FilterFailure ? thrown.filter : undefined);
-    const advice = config === undefined || output.json ? null : adviceFor(error, config);
+    const isTrying = command.name() === 'login'; // another credential than the one of the configuration
+    const advice = config === undefined || output.json || isTrying ? null : adviceFor(error, config);
     if (advice !== null) output.note(advice);
     process.exitCode = exitCodeOf(error);
   }

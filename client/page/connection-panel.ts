@@ -9,12 +9,18 @@ interface ConnectionFacts {
   readonly start: SubscriptionStart | null;
 }
 
-export function showConnection({ client, subscription, start }: ConnectionFacts): void {
+export const showSignedOut = (): void => showLine('closed', 'Signed out');
+
+function showLine(state: string, text: string): void {
   const line = byId('connection', HTMLParagraphElement);
-  const [state, text] = summaryOf(client, subscription);
   line.dataset.state = state;
   const textElement = line.querySelector('.text');
   if (textElement && textElement.textContent !== text) textElement.textContent = text;
+}
+
+export function showConnection({ client, subscription, start }: ConnectionFacts): void {
+  const [state, text] = summaryOf(client, subscription);
+  showLine(state, text);
   const facts: (readonly [string, string])[] = [['State', text]];
   if (client.state === 'open')
     facts.push(['Edge', client.edge], ['Address', client.url], ['Connection', client.connection]);

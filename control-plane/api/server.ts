@@ -97,6 +97,7 @@ export interface ServerParts {
   readonly log: Logger;
   readonly version: string;
   readonly pageDir: string;
+  readonly pageEdges?: readonly string[];
   readonly identities: IdentityServices;
 }
 
@@ -148,7 +149,7 @@ export async function buildServer(parts: ServerParts): Promise<App> {
   keyRoutes(app, identities.keys);
   issuerRoutes(app, db, identities.issuers);
   healthRoutes(app, parts.health, parts.metrics);
-  await registerPage(app, parts.pageDir);
+  await registerPage(app, parts.pageDir, parts.pageEdges);
   await app.ready();
   return app;
 }

@@ -155,24 +155,36 @@ function firstDeath(stack: Stack, processes: readonly ProjectProcess[]): Promise
   ]);
 }
 
-/** With the default ports `mds` needs no variables; with others it must be told where things are. */
 function welcome({ ports, env }: Stack): string {
   const url = apiUrl(ports);
-  const isDefault = url === `http://127.0.0.1:${DEFAULT_PORT_BASE}`;
-  const { MDS_KAFKA_BROKERS: brokers, MDS_REGISTRY_URL: registry } = env;
-  const first = `  First     export MDS_API_URL=${url} MDS_KAFKA_BROKERS=${brokers} MDS_REGISTRY_URL=${registry}\n`;
   return `
 Ready after ${seconds(startedMs)}.
 
 ${pageLines(url)}  Ingest    POST http://127.0.0.1:${ports.ingest}/v1/topics/{topic}/events (docs/ingest.md)
   Data      GET http://127.0.0.1:${ports.query}/v1/topics/{topic}/aggregate (docs/data-access.md)
-${isDefault ? '' : first}  Try       ./mds topics
+${exportLine(url, env, ports)}  Try       ./mds topics
             ./mds subscribe host.metrics --filter 'name == "cpu.usage"' --format table
             ./mds status
   Logs      make logs      (${places.logs})
 
 Ctrl-C stops everything.
 `;
+}
+
+/** With the default ports and home `mds` needs no variables; with others it must be told where things are. */
+function exportLine(url: string, env: Stack['env'], { query }: Stack['ports']): string {
+  const elsewhere = {
+    MDS_API_URL: url,
+    MDS_QUERY_URL: `http://127.0.0.1:${query}`,
+    MDS_KAFKA_BROKERS: env.MDS_KAFKA_BROKERS,
+    MDS_REGISTRY_URL: env.MDS_REGISTRY_URL,
+  };
+  const settings = {
+    ...(places.home === placesOf(undefined).home ? {} : { MDS_HOME: places.home }),
+    ...(url === `http://127.0.0.1:${DEFAULT_PORT_BASE}` ? {} : elsewhere),
+  };
+  const texts = Object.entries(settings).map(([name, value]) => `${name}=${value}`);
+  return texts.length === 0 ? '' : `  First     export ${texts.join(' ')}\n`;
 }
 
 /** No URL has the key in it, for URLs are kept and shown around; it is shown once, since what a terminal shows is kept too. */

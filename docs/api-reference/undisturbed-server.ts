@@ -20,7 +20,13 @@ export async function undisturbedServer(version: string): Promise<App> {
   const real = { keys: redisKeys('docs'), redisPrefix: 'docs', metrics: createMetrics('control'), version };
   const settings = loadConfig(ControlPlaneConfig, { MDS_AUTH: 'off' });
   const parts = new Proxy(
-    { ...real, settings, authenticator: openAuthenticator, pageDir: '/nonexistent' } as Partial<ServerParts>,
+    {
+      ...real,
+      settings,
+      authenticator: openAuthenticator,
+      pageDir: '/nonexistent',
+      pageEdges: [],
+    } as Partial<ServerParts>,
     {
       get: (target, name) => (name === 'limits' ? null : (Reflect.get(target, name) ?? nobody)),
     },

@@ -146,3 +146,81 @@ t.test('a field is put into the filter by selecting it', async (t) => {
   await page.waitForSelector('#filter-verdict[data-state="empty"]');
   t.equal(await page.locator('#filter').inputValue(), '');
 });
+
+t.test('where the service asks who is there, a key is asked for, kept in the tab, and forgotten', async (t) => {
+  const key = 'mds_3fK9aQ0LmZ7b_secret';
+  service.credential = key;
+  t.teardown(() => {
+    service.credential = null;
+  });
+  const browser = await startBrowser(chromium, { viewport: { width: 1280, height: 800 } });
+  t.teardown(() => browser.close());
+  const page = await browser.context.newPage();
+  const urls: string[] = [];
+  page.on('request', (request) => urls.push(request.url()));
+  const failures: string[] = [];
+  page.on('pageerror', (error) => failures.push(error.message));
+  await page.goto(`${service.api}/#topic=host.metrics&filter=value > 2.0`);
+  const input = page.getByLabel('API key or token');
+  await input.waitFor();
+  t.equal(await input.evaluate((element) => element === document.activeElement), true, 'one can type at once');
+  await page.keyboard.press('Escape');
+  t.ok(await input.isVisible(), 'there is nothing behind it to see');
+  await shot(page, 'sign-in');
+
+  await input.fill('mds_3fK9aQ0LmZ7b_wrong');
+  await page.getByRole('button', { name: 'Sign in' }).click();
+  await page.getByRole('alert').getByText('does not know this key').waitFor();
+  await shot(page, 'sign-in-refused');
+  await input.fill(` ${key} `);
+  await page.keyboard.press('Enter');
+  await page.waitForSelector('#connection[data-state="live"]');
+  t.equal(await page.locator('#who').textContent(), 'acme');
+  t.equal(await page.locator('#filter').inputValue(), 'value > 2.0', 'the view is the one that was asked for');
+  await shot(page, 'signed-in');
+  t.same(await page.evaluate(() => [sessionStorage.length, localStorage.length, document.cookie]), [1, 0, '']);
+  t.notOk(
+    [...urls, page.url()].some((url) => url.includes('secret')),
+    'no URL has the key',
+  );
+
+  await page.reload();
+  await page.waitForSelector('#connection[data-state="live"]');
+  const other = await browser.context.newPage();
+  await other.goto(`${service.api}/`);
+  await other.getByLabel('API key or token').waitFor();
+  await other.close();
+
+  service.credential = 'another';
+  service.dropConnections(4504);
+  await page.getByRole('alert').getByText('not good any more').waitFor();
+  t.equal(await page.evaluate(() => sessionStorage.length), 0);
+  service.credential = key;
+  await input.fill(key);
+  await page.keyboard.press('Enter');
+  await page.waitForSelector('#connection[data-state="live"]');
+  await page.getByRole('button', { name: 'Sign out' }).click();
+  await input.waitFor();
+  t.equal(await page.evaluate(() => sessionStorage.length), 0);
+  t.same(failures, []);
+});
+
+t.test('at 390 px the form fits', async (t) => {
+  service.credential = 'mds_key';
+  t.teardown(() => {
+    service.credential = null;
+  });
+  const browser = await startBrowser(chromium, { viewport: { width: 390, height: 844 }, colorScheme: 'dark' });
+  t.teardown(() => browser.close());
+  const page = await browser.context.newPage();
+  await page.goto(`${service.api}/`);
+  await page.getByLabel('API key or token').waitFor();
+  await shot(page, 'sign-in-narrow');
+  t.equal(await page.evaluate(() => document.documentElement.scrollWidth - innerWidth), 0, 'nothing sticks out');
+});
+
+/** To look at: MDS_SCREENSHOTS names a directory. */
+async function shot(page: Page, name: string): Promise<void> {
+  const directory = process.env.MDS_SCREENSHOTS;
+  if (directory !== undefined) await page.screenshot({ path: join(directory, `${name}.png`) });
+}

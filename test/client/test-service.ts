@@ -7,6 +7,7 @@ import type { AddressInfo } from 'node:net';
 import { extname, join } from 'node:path';
 import { type WebSocket, WebSocketServer } from 'ws';
 
+import { CLOSE_CODES } from '../../schemas/close-codes.ts';
 import { MdsError, type MdsErrorCode } from '../../schemas/errors.ts';
 import { parseClientMessage, type ServerFrame, type SubscribeMessage } from '../../schemas/frames.ts';
 import { nearestName } from '../../schemas/nearest-name.ts';
@@ -38,6 +39,8 @@ export interface TestService {
   /** What was asked, newest last: "GET /v1/topics". */
   readonly requests: { readonly line: string; readonly body: unknown; readonly idempotencyKey: string | undefined }[];
   readonly subscribes: SubscribeMessage[];
+  /** What everybody must show; null: authentication is off. */
+  credential: string | null;
   /** Appends an event to the only partition and gives it to everyone who is live. */
   publish(data: unknown): void;
   sendToAll(frame: (subscriptionId: string) => ServerFrame): void;
@@ -67,17 +70,30 @@ export async function startTestService(pageDir?: string): Promise<TestService> {
   const log: { readonly data: unknown; readonly atMs: number }[] = [];
   const live = new Map<WebSocket, Map<string, { live: boolean }>>();
   const server = createServer((request, response) => {
-    void answer(request, response, { api: () => api, requests, pageDir: pageDir ?? null });
+    void answer(request, response, {
+      api: () => api,
+      requests,
+      pageDir: pageDir ?? null,
+      needs: () => service.credential,
+    });
   });
   const sockets = new WebSocketServer({ server, path: '/v1/stream', handleProtocols: () => 'mds.v1.json' });
   sockets.on('connection', (socket) => {
-    live.set(socket, new Map());
     socket.on('close', () => live.delete(socket));
     const send = (frame: ServerFrame): void => socket.send(JSON.stringify(frame));
     const limits = { subscriptions: 100, messageBytes: 65_536, messagesPerSecond: 100 };
-    send({ type: 'welcome', connection: 'c-1', edge: 'edge-test', heartbeatMs: 5000, limits });
+    const welcome = (): void => {
+      live.set(socket, new Map());
+      send({ type: 'welcome', connection: 'c-1', edge: 'edge-test', heartbeatMs: 5000, limits });
+    };
+    if (service.credential === null) welcome();
+    else send({ type: 'authenticate', withinMs: 5000 });
     socket.on('message', (bytes) => {
       const message = parseClientMessage(String(bytes));
+      if (message.type === 'auth') {
+        if (message.credential === service.credential) welcome();
+        else socket.close(CLOSE_CODES.UNAUTHENTICATED);
+      }
       if (message.type === 'ping') send({ type: 'pong' });
       if (message.type === 'unsubscribe') live.get(socket)?.delete(message.id);
       if (message.type !== 'subscribe') return;
@@ -108,8 +124,9 @@ export async function startTestService(pageDir?: string): Promise<TestService> {
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   const { port } = server.address() as AddressInfo; // a TCP server's address
   const api = `http://127.0.0.1:${port}`;
-  return {
+  const service: TestService = {
     api,
+    credential: null,
     edgeUrl: `ws://127.0.0.1:${port}/v1/stream`,
     requests,
     subscribes,
@@ -133,6 +150,7 @@ export async function startTestService(pageDir?: string): Promise<TestService> {
       await new Promise((resolve) => server.close(resolve));
     },
   };
+  return service;
 }
 
 const CHANNEL = 'c'.repeat(32);
@@ -173,6 +191,7 @@ interface Answering {
   readonly api: () => string;
   readonly requests: TestService['requests'];
   readonly pageDir: string | null;
+  readonly needs: () => string | null;
 }
 
 async function answer(request: IncomingMessage, response: ServerResponse, context: Answering): Promise<void> {
@@ -187,18 +206,30 @@ async function answer(request: IncomingMessage, response: ServerResponse, contex
     await serveFile(response, context.pageDir, request.url ?? '/');
     return;
   }
-  const [status, json] = route(line, body, context.api());
+  const needs = context.needs();
+  const isKnown = needs === null || request.headers.authorization === `Bearer ${needs}`;
+  const [status, json] = isKnown ? route(line, body, context.api(), needs !== null) : UNAUTHENTICATED;
   response.writeHead(status, { 'content-type': status < 400 ? 'application/json' : 'application/problem+json' });
   response.end(json === undefined ? '' : JSON.stringify(json));
 }
 
-function route(line: string, body: Record<string, string> | undefined, api: string): readonly [number, unknown] {
+const UNAUTHENTICATED = [401, { code: 'MDS_UNAUTHENTICATED', detail: 'No.' }] as const;
+const WHO = { tenant: 'acme', subject: 'key:1', roles: ['admin'], grants: [], expiresAt: null };
+
+function route(
+  line: string,
+  body: Record<string, string> | undefined,
+  api: string,
+  isOn: boolean,
+): readonly [number, unknown] {
   if (line.startsWith('GET /v1/subscriptions/on-call/ledger')) return [200, LEDGER];
   switch (line) {
     case 'GET /v1/edges': {
       const clientUrl = api.replace('http', 'ws');
       return [200, { items: [{ edgeId: 'edge-test', clientUrl, state: 'running', connections: 0 }] }];
     }
+    case 'GET /v1/whoami':
+      return [200, { ...WHO, kind: isOn ? 'key' : 'open' }];
     case 'GET /v1/topics':
       return [200, { items: [aTopic('host.metrics')], nextPageToken: 'second' }];
     case 'GET /v1/topics?pageToken=second':

@@ -92,6 +92,7 @@ export async function aServer(t: Test, overrides: Partial<ServerParts> = {}) {
     log: createLogger('control', 'silent'),
     version: '1.2.3',
     pageDir: join(t.testdirName, 'nowhere'),
+    pageEdges: ['wss://edges.example.org'],
     identities: new IdentityServices({
       pool,
       redis,

@@ -187,7 +187,7 @@ t.test('without a built page it says how to build it', async (t) => {
   t.match(answer.body, /node client\/page\/build\.ts/);
 });
 
-t.test('the page is served with a policy that lets it reach edges on this machine only', async (t) => {
+t.test('the page is served with a policy that lets it reach edges on this machine and named ones only', async (t) => {
   const pageDir = t.testdir({});
   mkdirSync(pageDir, { recursive: true });
   const app = await aServer(t, { pageDir });
@@ -196,7 +196,10 @@ t.test('the page is served with a policy that lets it reach edges on this machin
   const page = await app.inject('/');
   t.equal(page.statusCode, 200);
   t.match(page.headers, { 'cache-control': 'no-store', 'x-content-type-options': 'nosniff' });
-  t.match(page.headers['content-security-policy'], /connect-src 'self' ws:\/\/127\.0\.0\.1:\*/);
+  t.match(
+    page.headers['content-security-policy'],
+    "connect-src 'self' ws://127.0.0.1:* ws://localhost:* wss://edges.example.org;",
+  );
   const script = await app.inject('/page.js');
   t.match(script.headers['content-type'], /javascript/);
   t.equal(script.headers['cache-control'], 'no-cache');

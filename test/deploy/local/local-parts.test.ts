@@ -2,6 +2,8 @@
 
 import { spawn } from 'node:child_process';
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import t from 'tap';
 import { endProcess, lastLines, sendSignal, startChild } from '../../../deploy/local/child.ts';
@@ -15,7 +17,7 @@ import { brokerCountIn, metadataRequest } from '../../../deploy/local/services/k
 import { canPass, removeAbandonedData, userFrom } from '../../../deploy/local/services/postgres-user.ts';
 import { checkFiles, sumsOf } from '../../../deploy/local/setup/java-parts.ts';
 import { isUpToDate, keepBuild, type LockedPackages, restoreBuild } from '../../../deploy/local/setup/npm-packages.ts';
-import { formatTotals, redrawn, totalsFrom } from '../../../deploy/local/status-line.ts';
+import { fetchTotals, formatTotals, redrawn, totalsFrom } from '../../../deploy/local/status-line.ts';
 import { statusText, stopAll } from '../../../deploy/local/stop-all.ts';
 import { waitUntil } from '../../../deploy/local/wait-until.ts';
 
@@ -245,6 +247,22 @@ t.test('the live line shows rates, P99 and clients, and fits the terminal', asyn
   t.throws(() => totalsFrom({ totals: { ...totals, connections: 'x' } }), /connections/);
   t.equal(redrawn(line, 0), `\r\u001b[2K${line}`);
   t.equal(redrawn(line, 20), '\r\u001b[2Kevents/s in 1,234 …');
+});
+
+t.test('the live line is asked for with the key, where there is one', async (t) => {
+  const totals = { eventsInPerSecond: 1, deliveriesPerSecond: 2, latencyP99Ms: null, connections: 3 };
+  const shown: (string | undefined)[] = [];
+  const server = createServer(({ headers }, response) => {
+    shown.push(headers.authorization);
+    response.writeHead(headers.authorization === 'Bearer bad' ? 401 : 200).end(JSON.stringify({ totals }));
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  t.teardown(() => server.close().closeAllConnections());
+  const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`; // a TCP server
+  t.same(await fetchTotals(url, 'mds_1_secret'), totals);
+  t.same(await fetchTotals(url, null), totals);
+  t.same(shown, ['Bearer mds_1_secret', undefined]);
+  await t.rejects(fetchTotals(url, 'bad'), /answered by 401/);
 });
 
 t.test('a reason names its cause', async (t) => {

@@ -31,7 +31,7 @@ async function sends(t: Test, args: readonly string[], line: string, body: unkno
 t.test('a key is taken from stdin, tried, kept for its owner only, used, and forgotten', async (t) => {
   const file = join(env.XDG_CONFIG_HOME, 'mds', 'credentials.json');
   const refused = await runMds(['login'], env, 'mds_3fK9aQ0LmZ7b_wrong\n');
-  t.match(refused, { code: 1, stderr: /MDS_UNAUTHENTICATED/ });
+  t.match(refused, { code: 1, stderr: /MDS_UNAUTHENTICATED\]\n$/ });
   t.throws(() => statSync(file), 'what was refused is not kept');
   const empty = await runMds(['login'], env, '\n');
   t.match(empty, { code: 1, stderr: /no key was given/ });

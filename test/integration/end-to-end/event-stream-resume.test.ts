@@ -1,8 +1,11 @@
 // What Last-Event-ID can be besides right: corrupt, of another topic, older than what Kafka holds. And long polls by curl alone,
-// over kills of the edge.
+// and a reader with nothing but fetch, over kills of the edge.
 
-import { execFile } from 'node:child_process';
+import { execFile, spawn } from 'node:child_process';
+import { createInterface } from 'node:readline';
+import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
+import { Redis } from 'ioredis';
 import t from 'tap';
 import { decodeResumeToken } from '../../../schemas/resume-token.ts';
 import { settled, startEventStream } from '../harness/event-stream.ts';
@@ -15,6 +18,7 @@ import { until } from '../harness/until.ts';
 import { deleteRecords } from '../stream/delete-records.ts';
 
 const run = promisify(execFile);
+const EXAMPLE = fileURLToPath(new URL('../../../docs/examples/event-stream.ts', import.meta.url));
 const TIMEOUT_MS = 60_000;
 const EVENTS = 300;
 const DELETED = 200;
@@ -56,6 +60,27 @@ t.test(
     }
   },
 );
+
+t.test('a ticket is good once, and Redis has nothing that could be used', async (t) => {
+  const make = async (): Promise<string> => {
+    const response = await fetch(`${url}/v1/tickets`, { method: 'POST' });
+    t.equal(response.status, 201);
+    return (await response.json()).ticket;
+  };
+  const use = async (ticket: string): Promise<number> =>
+    (await fetch(eventsOf(topic.name, { ticket }), { method: 'HEAD' })).status;
+  const ticket = await make();
+  t.equal(await use(ticket), 200);
+  t.equal(await use(ticket), 401, 'a second time');
+  t.equal(await use('x'.repeat(32)), 401, 'one that nobody made');
+  const unused = await make();
+  const redis = new Redis(service.stack.env.MDS_REDIS_URL ?? '');
+  t.teardown(() => redis.disconnect());
+  const keys = await redis.keys(`${service.namespace.env.MDS_REDIS_PREFIX}:ticket:*`);
+  t.equal(keys.length, 1);
+  t.notMatch(`${keys} ${await redis.mget(keys)}`, unused);
+  t.ok((await redis.pttl(keys[0] ?? '')) <= 30_000);
+});
 
 t.test('HEAD and a page that asks first are answered, and nobody has to wait for it', async (t) => {
   const head = await fetch(eventsOf(topic.name), { method: 'HEAD' });
@@ -144,5 +169,31 @@ t.test('curl in a loop, while the edge is killed, gets each event once', async (
   await stream.stop();
   const ledger = await settled({ stream, filter: FILTER, received, after: start });
   t.comment(`curl, ${polls} polls, ${KILLS} kills -9 of the edge: ${ledgerText(ledger)}`);
+  t.same(faultsOf(ledger), NO_FAULTS);
+});
+
+t.test('the example that reads with fetch gets each event once over a kill of the edge', async (t) => {
+  const example = spawn(
+    process.execPath,
+    [EXAMPLE, eventsOf(other.name, { filter: FILTER.cel, lastEventId: await idOf(other.name) })],
+    {
+      stdio: ['ignore', 'pipe', 'ignore'],
+    },
+  );
+  t.teardown(() => example.kill());
+  const received: ReceivedEvent[] = [];
+  createInterface(example.stdout).on('line', (line) => {
+    const { cursor, event } = JSON.parse(line);
+    received.push({ partition: cursor[0], offset: cursor[1], index: cursor[2], data: event });
+  });
+  const start = decodeResumeToken(await idOf(other.name)).position;
+  const stream = await startEventStream({ brokers, topic: other, eventsPerSecond: EVENTS_PER_SECOND });
+  t.teardown(() => stream.close());
+  await until('events', TIMEOUT_MS, () => received.length >= 200);
+  await service.edge(0).end('SIGKILL');
+  await service.edge(0).start();
+  await stream.stop();
+  const ledger = await settled({ stream, filter: FILTER, received, after: start });
+  t.comment(`fetch, a kill -9 of the edge: ${ledgerText(ledger)}`);
   t.same(faultsOf(ledger), NO_FAULTS);
 });

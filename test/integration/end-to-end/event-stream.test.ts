@@ -154,7 +154,7 @@ t.test('readers of an edge that drains are told, and go on elsewhere without los
   const end = await service.edge(0).end('SIGTERM');
   t.equal(end.code, 0);
   await until('the stream to end', TIMEOUT_MS, () => !subscriber.isOpen);
-  t.match(subscriber.goodbyes, [{ code: 'MDS_SHUTTING_DOWN', edges: [service.edge(1).clientUrl] }]);
+  t.match(subscriber.goodbyes, [{ code: 'MDS_SHUTTING_DOWN', edges: [urlOf(1)] }]);
   await subscriber.open(urlOf(1));
   await stream.stop();
   const ledger = await settled({

@@ -101,7 +101,7 @@ export async function freePort(): Promise<number> {
   throw new Error(`no free port was found from ${FIRST_PORT} to ${LAST_PORT}`);
 }
 
-async function freePortBase(): Promise<number> {
+export async function freePortBase(): Promise<number> {
   for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
     const base = randomPort();
     const free = await Promise.all(Array.from({ length: PORT_SPAN }, (_, offset) => isPortFree(base + offset)));

@@ -16,15 +16,17 @@ const { signal } = new AbortController();
 /** Answers each request with the next of these; remembers what was asked. */
 async function controlPlane(t: Test, answers: readonly (readonly [status: number, body: unknown])[]) {
   const asked: string[] = [];
+  const shown = new Set<string | undefined>();
   const left = [...answers];
   const server = createServer((request, response) => {
     asked.push(`${request.method} ${request.url} ${request.headers['idempotency-key'] ? 'idempotent' : ''}`.trim());
+    shown.add(request.headers.authorization);
     const [status, body] = left.shift() ?? [500, {}];
     response.writeHead(status, { connection: 'close' }).end(typeof body === 'string' ? body : JSON.stringify(body));
   });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   t.teardown(() => server.close());
-  return { asked, url: `http://127.0.0.1:${(server.address() as AddressInfo).port}` }; // a TCP server
+  return { asked, shown, url: `http://127.0.0.1:${(server.address() as AddressInfo).port}` }; // a TCP server
 }
 
 t.test('a topic that is there is used', async (t) => {
@@ -40,6 +42,18 @@ t.test('a topic that is missing is created', async (t) => {
   ]);
   t.same(await hostTopic({ apiUrl: url }, 'host.metrics', signal), TOPIC);
   t.same(asked, ['GET /v1/topics/host.metrics', 'POST /v1/topics idempotent']);
+});
+
+t.test('the key is shown with every request, and nothing where there is none', async (t) => {
+  const { url, shown } = await controlPlane(t, [
+    [404, {}],
+    [201, TOPIC],
+    [200, TOPIC],
+  ]);
+  await hostTopic({ apiUrl: url, apiKey: 'mds_1_secret' }, 'host.metrics', signal);
+  t.same([...shown], ['Bearer mds_1_secret']);
+  await hostTopic({ apiUrl: url }, 'host.metrics', signal);
+  t.same([...shown], ['Bearer mds_1_secret', undefined]);
 });
 
 for (const [story, answers, reason] of [

@@ -126,13 +126,15 @@ t.test('the source looks at the processes the control plane knows, also while it
   const api = await listening(
     t,
     createHttpServer((request, response) => {
-      response.writeHead(200, { connection: 'close' }).end(request.url === '/v1/status' ? answers.shift() : '{}');
+      const isAsked = request.url === '/v1/status' && request.headers.authorization === 'Bearer mds_1_secret';
+      response.writeHead(200, { connection: 'close' }).end(isAsked ? answers.shift() : '{}');
     }),
   );
   const closed = await closedPort();
   const source = serviceSource(
     {
       apiUrl: `http://127.0.0.1:${api}`,
+      apiKey: 'mds_1_secret',
       kafkaBrokers: `127.0.0.1:${closed}`,
       registryUrl: `http://127.0.0.1:${closed}`,
       redisUrl: `redis://127.0.0.1:${closed}`,
