@@ -68,7 +68,7 @@ check: setup ## Types, lint and format, import directions, dead code, generated 
 bench: setup ## Measure this machine, with a report of charts, in 15 min; one suite only: make bench SUITE=kernel
 	@node bench/main.ts $(SUITE)
 
-bench-quick: setup ## The same with fewer points, in 3 min
+bench-quick: setup ## The same with fewer points, in 4 min
 	@node bench/main.ts --quick $(SUITE)
 
 bench-compare: setup ## Two bench results side by side: make bench-compare A=one/result.json B=other/result.json [HTML=file]

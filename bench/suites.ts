@@ -4,6 +4,7 @@ import type { Suite } from './suite.ts';
 import { burstSuite } from './suites/burst.ts';
 import { ceilingsSuite } from './suites/ceilings.ts';
 import { connectionsSuite } from './suites/connections.ts';
+import { doorsSuite } from './suites/doors.ts';
 import { fanoutSuite } from './suites/fanout.ts';
 import { firehoseSuite } from './suites/firehose.ts';
 import { ingestSuite } from './suites/ingest.ts';
@@ -25,6 +26,7 @@ export const SUITES: readonly Suite[] = [
   subscribeSuite,
   replaySuite,
   connectionsSuite,
+  doorsSuite,
   scalingSuite,
   ingestSuite,
   restSuite,

@@ -57,6 +57,14 @@ export function readEvents(
   return count;
 }
 
+/** Calls `onTimestamp` for each event in whole messages of whatever kind. */
+export function readTimestamps(bytes: Buffer, onTimestamp: (timestampUs: number) => void): void {
+  for (let at = bytes.indexOf(TIMESTAMP); at >= 0; at = bytes.indexOf(TIMESTAMP, at)) {
+    at += TIMESTAMP.length;
+    onTimestamp(numberAt(bytes, at));
+  }
+}
+
 function behind(frame: Buffer, mark: string, from: number): number {
   const at = frame.indexOf(mark, from, 'latin1');
   if (at < 0) throw new Error(`an events frame without ${mark}`);

@@ -81,6 +81,18 @@ const GOALS: readonly Goal[] = [
     reach: 500_000,
     show: perSecond('events/s'),
   },
+  {
+    what: 'aggregates over the last hour of 1,000 series, P99',
+    figure: 'rest.hourP99',
+    reach: 50,
+    show: duration,
+  },
+  {
+    what: '5,000 reads/s on one query process, P99',
+    figure: 'rest.reads.5000.p99',
+    reach: 25,
+    show: duration,
+  },
   { what: 'replay', figure: 'replay.eventsPerSecond', reach: 1e6, show: perSecond('events/s scanned') },
 ];
 

@@ -142,6 +142,9 @@ async function settingsOf(options: KeyOptions) {
   };
 }
 
+const shownGrant = ({ actions, topics, filter = '' }: Key['grants'][number]): string =>
+  `${actions.join('+')}:${topics.join(',')}${filter === '' ? '' : ' (filtered)'}`;
+
 function tableOf(keys: readonly Key[], width: number): string {
   const columns = [
     { name: 'KEY', isWhole: true } as const,
@@ -155,8 +158,7 @@ function tableOf(keys: readonly Key[], width: number): string {
     prefix,
     name,
     state,
-    [...roles, ...grants.map(({ actions, topics }) => `${actions.join('+')}:${topics.join(',')}`)].join(' ') ||
-      'nothing',
+    [...roles, ...grants.map(shownGrant)].join(' ') || 'nothing',
     lastUsedAt ?? 'never',
     expiresAt ?? 'never',
   ]);

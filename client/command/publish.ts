@@ -1,9 +1,9 @@
 // `mds publish`: events from stdin, one JSON object a line, into a topic's Kafka topic as Avro batch records.
 
-import { Command } from 'commander';
-import type { KafkaProducer } from '../../platform/kafka.ts';
+import { Command, Option } from 'commander';
 import { MdsError } from '../../schemas/errors.ts';
 import { type CommandContext, runCommand } from './command-context.ts';
+import { DoorSender, type RecordSender } from './door-sender.ts';
 import { EventReader } from './event-reader.ts';
 import { EXIT_CODES, EXIT_CODES_HELP, type ExitCode } from './exit-codes.ts';
 import { readLines } from './lines.ts';
@@ -14,11 +14,13 @@ Each line is one event as JSON. Fields that are missing get the schema's default
 unit or ISO 8601 ("2026-01-31T12:00:00Z"). With --fill, a missing string field "id" becomes a random UUID and a missing
 timestamp field the present time.
 Several events travel in one Kafka record, in the order of their lines; those with equal --key in one partition.
+Without --door they are written to Kafka itself, which knows nothing of API keys.
 
 Examples:
   mds publish my.events < events.ndjson
   echo '{"service":"shop","host":"web-1","kind":"LOG","name":"started"}' | mds publish my.events --fill
   tail -f app.ndjson | mds publish my.events --key host --skip-invalid
+  mds publish my.events --door http://127.0.0.1:9436 < events.ndjson
   mds publish my.events --dry-run < events.ndjson      only check
 ${EXIT_CODES_HELP}`;
 
@@ -31,17 +33,26 @@ interface PublishFlags {
   readonly skipInvalid?: boolean;
   readonly dryRun?: boolean;
   readonly brokers?: string;
+  readonly door?: string;
 }
 
 export function publishCommand(): Command {
   return new Command('publish')
     .description('publish events from stdin, one JSON object a line')
     .argument('<topic>', 'topic to publish to')
-    .option('--key <field>', 'keep events with equal values of this field in one partition, in order')
+    .addOption(
+      new Option('--key <field>', 'keep events with equal values of this field in one partition, in order').conflicts(
+        'door',
+      ),
+    )
     .option('--fill', 'fill in missing ids and timestamps')
     .option('--skip-invalid', 'report lines that are not valid and go on (exit code 1 at the end)')
     .option('--dry-run', 'check every line, publish nothing')
     .option('--brokers <list>', 'Kafka brokers (default: $MDS_KAFKA_BROKERS, else 127.0.0.1:9401)')
+    .option(
+      '--door <url>',
+      'through this ingest door, with a key that may publish; it keeps the events of a host in order',
+    )
     .addHelpText('after', EXAMPLES)
     .action((topic: string, flags: PublishFlags, command: Command) =>
       runCommand(command, (context) => publish(context, topic, flags)),
@@ -49,10 +60,10 @@ export function publishCommand(): Command {
 }
 
 async function publish(context: CommandContext, name: string, flags: PublishFlags): Promise<ExitCode> {
-  const { rest, output, config } = context;
+  const { rest, output } = context;
   const topic = await rest.topic(name);
   const reader = new EventReader(topic.schema, flags.fill === true, flags.key);
-  const producer = flags.dryRun ? null : await connectProducer(flags.brokers ?? config.kafkaBrokers);
+  const producer = flags.dryRun ? null : await senderFor(context, name, flags);
   const writer = new RecordWriter(topic, producer);
   const startedMs = performance.now();
   let invalidLines = 0;
@@ -104,11 +115,16 @@ async function report(
   });
 }
 
+function senderFor({ config, fetch }: CommandContext, topic: string, flags: PublishFlags): Promise<RecordSender> {
+  if (flags.door !== undefined) return Promise.resolve(new DoorSender(flags.door, topic, fetch));
+  return connectProducer(flags.brokers ?? config.kafkaBrokers);
+}
+
 /** 5 s: a broker that is there answers in milliseconds, and a person waits. */
 const CONNECT_TIMEOUT_MS = 5000;
 
 /** Kafka's native client is loaded only here: no other command waits for it or needs it. */
-async function connectProducer(brokers: string): Promise<KafkaProducer> {
+async function connectProducer(brokers: string): Promise<RecordSender> {
   const [{ createProducer }, { createLogger }] = await Promise.all([
     import('../../platform/kafka.ts'),
     import('../../platform/log.ts'),

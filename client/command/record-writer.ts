@@ -2,10 +2,10 @@
 // nothing more for now; events of one key go through one gathering record at a time, so their order stays.
 
 import avsc from 'avsc';
-import type { KafkaProducer } from '../../platform/kafka.ts';
 import type { Topic } from '../../schemas/api/topic.ts';
 import { avscTypeOf } from '../../schemas/avro/decoded-event.ts';
 import { encodeConfluent } from '../../schemas/confluent-wire.ts';
+import type { RecordSender } from './door-sender.ts';
 import type { PublishableEvent } from './event-reader.ts';
 
 export interface PublishedCounts {
@@ -28,14 +28,14 @@ interface Gathering {
 export class RecordWriter {
   readonly counts: PublishedCounts = { events: 0, records: 0, bytes: 0 };
   readonly #topic: Topic;
-  readonly #producer: KafkaProducer | null;
+  readonly #producer: RecordSender | null;
   readonly #eventType: avsc.Type;
   readonly #gathered = new Map<string | null, Gathering>();
   #failure: { readonly error: unknown } | null = null;
   #unacknowledged = new Set<Promise<unknown>>();
 
   /** @param producer null: only count what would be produced */
-  constructor(topic: Topic, producer: KafkaProducer | null) {
+  constructor(topic: Topic, producer: RecordSender | null) {
     this.#topic = topic;
     this.#producer = producer;
     this.#eventType = avscTypeOf(avsc, topic.schema);

@@ -22,7 +22,7 @@ export const PAGE_NOT_BUILT = 'The page is not built yet. Run: node client/page/
  * @param pageDir may be empty or missing: it is looked at for each request
  * @param edges on other machines
  */
-export async function registerPage(app: App, pageDir: string, edges: readonly string[] = []): Promise<void> {
+export async function registerPage(app: App, pageDir: string, edges: readonly string[]): Promise<void> {
   const csp = pageCsp(edges);
   await app.register(fastifyStatic, {
     root: pageDir,

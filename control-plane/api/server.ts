@@ -97,7 +97,7 @@ export interface ServerParts {
   readonly log: Logger;
   readonly version: string;
   readonly pageDir: string;
-  readonly pageEdges?: readonly string[];
+  readonly pageEdges: readonly string[];
   readonly identities: IdentityServices;
 }
 

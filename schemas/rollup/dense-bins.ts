@@ -1,7 +1,7 @@
 // One bin for each key there can be: merges many sketches without moving a bin, and is emptied and used again. An hour of
 // 1,000 series is aggregated with percentiles in a third of the time that merging into sorted bins takes (bench suite `rest`).
 
-import { MAX_KEY, middleOf, type Sketch } from './sketch.ts';
+import { MAX_KEY, middleOf } from './sketch.ts';
 
 export class DenseBins {
   readonly #counts = new Float64Array(2 * MAX_KEY + 1);
@@ -9,15 +9,16 @@ export class DenseBins {
   #first = this.#counts.length;
   #last = -1;
 
-  add({ keys, counts, size }: Sketch): void {
-    if (size === 0) return;
+  /** Adds the bins `from` to `to` of sorted keys with their counts. */
+  add(keys: Int32Array, counts: Float64Array, from: number, to: number): void {
+    if (to <= from) return;
     const own = this.#counts;
-    for (let i = 0; i < size; i++) {
+    for (let i = from; i < to; i++) {
       const place = (keys[i] ?? 0) + MAX_KEY;
       own[place] = (own[place] ?? 0) + (counts[i] ?? 0);
     }
-    this.#first = Math.min(this.#first, (keys[0] ?? 0) + MAX_KEY);
-    this.#last = Math.max(this.#last, (keys[size - 1] ?? 0) + MAX_KEY);
+    this.#first = Math.min(this.#first, (keys[from] ?? 0) + MAX_KEY);
+    this.#last = Math.max(this.#last, (keys[to - 1] ?? 0) + MAX_KEY);
   }
 
   clear(): void {

@@ -1,6 +1,7 @@
 // `make test-faults`: every scenario in full, or those named in ONLY=R4,R7; with SEED=n the same schedule again; SHORT=1
 // as `make test` has them; WRITE=1 puts the table into docs/faults.md. Exits with 1 when a run failed.
 
+import { execFileSync } from 'node:child_process';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join, relative } from 'node:path';
 import { ROOT } from '../../deploy/local/places.ts';
@@ -45,6 +46,7 @@ function writeTable(table: string): void {
   if (begin < 0 || end < begin) throw new Error(`${DOCUMENT} has no place for the table`);
   const before = document.slice(0, begin + TABLE_BEGIN.length);
   writeFileSync(DOCUMENT, `${before}\n\n${table}\n\n${document.slice(end)}`);
+  execFileSync(join(ROOT, 'node_modules/.bin/biome'), ['format', '--write', DOCUMENT]);
 }
 
 // a run that failed while it began may have left clients that go on trying

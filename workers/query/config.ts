@@ -28,7 +28,7 @@ export const queryConfig = Type.Object({
     minimum: 1000,
     maximum: 50_000_000,
     description:
-      'Aggregates (series × minutes, hours or seconds) held in memory over all topics. 500,000 take about 300 MB: an hour of 8,000 series.',
+      'Aggregates (series × minutes, hours or seconds) held in memory over all topics. 500,000 take about 370 MB: an hour of 8,000 series.',
   }),
   queryMaxRows: Type.Integer({
     default: 100_000,

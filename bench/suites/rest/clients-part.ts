@@ -18,6 +18,8 @@ export interface ClientsSetting {
 
 export interface ClientsOutcome {
   readonly kind: 'done';
+  /** Requests, with those of the warm-up. */
+  readonly total: number;
   readonly answered: number;
   readonly wrong: number;
   readonly perSecond: number;
@@ -125,6 +127,7 @@ await runPart(async () => {
   const at = (percentile: number): number => histogram.getValueAtPercentile(percentile) / MICROS;
   const outcome: ClientsOutcome = {
     kind: 'done',
+    total: sent,
     ...counts,
     perSecond: counts.answered / setting.seconds,
     p50Ms: at(50),

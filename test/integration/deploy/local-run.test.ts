@@ -131,7 +131,7 @@ t.test('a tenant is made, its admin logs in, and gives keys that can do one thin
   publisher = await good(lead.mds('keys', 'create', 'shop', '--grant', 'publish:orders', '--expires', '1d'));
   const onlySre = ['--grant', 'subscribe:orders', '--filter', 'labels["team"] == "sre"'];
   reader = await good(lead.mds('keys', 'create', 'screens', ...onlySre));
-  t.match(await lead.mds('keys'), { stdout: /\nmds_\w+ +screens +valid +subscribe:orders/ });
+  t.match(await lead.mds('keys'), { stdout: /\nmds_\w+ +screens +valid +subscribe:orders \(filtered\)/ });
 });
 
 t.test('what is published arrives, as far as the mandatory filter lets it', async (t) => {
@@ -150,6 +150,12 @@ t.test('what is published arrives, as far as the mandatory filter lets it', asyn
   t.equal(code, 0);
   t.notMatch(stdout, '"db-', 'nothing of another team');
   t.equal((await publish(reader, 'x', 'sre')).status, 403, 'the reader may not publish');
+  const lines = ['a', 'b']
+    .map((name) => JSON.stringify({ service: 'shop', host: 'web-1', kind: 'LOG', name }))
+    .join('\n');
+  const publishAs = (key: string) => runMds(['publish', 'orders', '--door', door, '--fill'], withKey(key), lines);
+  t.match(await publishAs(publisher), { code: 0, stdout: /^published 2 events/ });
+  t.match(await publishAs(reader), { code: 1, stderr: /MDS_FORBIDDEN/ });
   t.match(await runMds(['subscribe', 'orders'], withKey(publisher)), { code: 1, stderr: /MDS_FORBIDDEN/ });
 });
 

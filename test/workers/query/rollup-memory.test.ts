@@ -64,10 +64,8 @@ function catchUp(memory: RollupMemory, store: PlayedStore): void {
 
 function eventsIn(buckets: readonly Bucket[]): number {
   let events = 0;
-  for (const { table } of buckets) {
-    table.forEach((_series, _slot, { count }) => {
-      events += count;
-    });
+  for (const { columns } of buckets.map(({ table }) => table)) {
+    for (let cell = 0; cell < columns.size; cell++) events += columns.countOf(cell);
   }
   return events;
 }
@@ -136,4 +134,31 @@ t.test('a partition that comes later is added to what was loaded before', async 
   await memory.buckets('minute', [FIRST_MINUTE]);
   memory.apply(store.flush({ partition: 2, minute: FIRST_MINUTE, events: 4 }));
   t.equal(eventsIn(await memory.buckets('minute', [FIRST_MINUTE])), 4);
+});
+
+t.test('the next minute is there before it begins, as long as somebody asks', async (t) => {
+  const store = new PlayedStore();
+  const loads: (readonly number[])[] = [];
+  const memory = new RollupMemory({
+    load: (level, buckets) => {
+      loads.push(buckets);
+      return store.load(level, buckets);
+    },
+  });
+  const beginMs = FIRST_MINUTE * MINUTE_MS;
+  await memory.prepare(beginMs + 55_000);
+  t.same(loads, [], 'nobody has asked');
+  await memory.buckets('minute', [FIRST_MINUTE - 1, FIRST_MINUTE], beginMs);
+  await memory.prepare(beginMs + 30_000);
+  t.equal(loads.length, 1, 'it is far');
+  await memory.prepare(beginMs + 55_000);
+  t.same(loads[1], [FIRST_MINUTE + 1]);
+  catchUp(memory, store);
+  store.flush({ partition: 0, minute: FIRST_MINUTE + 1, events: 3 });
+  catchUp(memory, store);
+  const asked = await memory.buckets('minute', [FIRST_MINUTE, FIRST_MINUTE + 1], beginMs + 61_000);
+  t.equal(loads.length, 2, 'no question waits for the store');
+  t.equal(eventsIn(asked), 3, 'and what comes is in it');
+  await memory.prepare(beginMs + 61_000 + 10 * MINUTE_MS);
+  t.equal(loads.length, 2, 'nobody asks any more');
 });

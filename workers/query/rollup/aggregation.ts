@@ -4,9 +4,10 @@
 //   span     │──── a window of 5 min ────│                   changes only with its buckets, so it is made once for each of
 //                                                            their states, whatever range is asked
 
-import type { AggregateFunction, Quantiles } from '../../../schemas/rollup/aggregate.ts';
-import { type Aggregate, Numbers, resultOf } from '../../../schemas/rollup/aggregate.ts';
+import type { AggregateFunction } from '../../../schemas/rollup/aggregate.ts';
+import { Numbers, resultOf } from '../../../schemas/rollup/aggregate.ts';
 import { DenseBins } from '../../../schemas/rollup/dense-bins.ts';
+import type { Columns } from './columns.ts';
 import type { DimensionValue } from './dimension.ts';
 import type { Bucket } from './rollup-memory.ts';
 import { bucketMs, type Windows } from './windows.ts';
@@ -109,74 +110,91 @@ function spanOf(
   const before = known.get(startMs);
   if (before?.stamp === stamp) return before;
   const { windowMs, level } = question.windows;
+  const columns = buckets.slice(from, to).map(({ table }) => table.columns);
+  const places = new Places(columns);
   const gathered = new Map<number, Gathered>();
-  for (let i = from; i < to; i++) {
-    const bucketStartMs = (numbers[i] ?? 0) * bucketMs(level);
-    buckets[i]?.table.forEach((series, slot, cell) => {
-      const window = Math.floor((bucketStartMs + slot * SECOND_MS) / windowMs);
+  for (const [i, own] of columns.entries()) {
+    const bucketStartMs = (numbers[from + i] ?? 0) * bucketMs(level);
+    for (let cell = 0; cell < own.size; cell++) {
+      const window = Math.floor((bucketStartMs + (own.slots[cell] ?? 0) * SECOND_MS) / windowMs);
       let into = gathered.get(window);
       if (!into) {
         into = { cells: [], leftOutEvents: 0 };
         gathered.set(window, into);
       }
-      gather(question.grouping, into, series, cell);
-    });
+      gather(question.grouping, into, own, cell, places.of(i, cell));
+    }
   }
   const windows = [...gathered]
     .sort(([a], [b]) => a - b)
     .map(([window, { cells, leftOutEvents }]) => {
       const windowStartMs = window * windowMs;
-      return { startMs: windowStartMs, rows: rowsOf(question, windowStartMs, cells), leftOutEvents };
+      return { startMs: windowStartMs, rows: rowsOf(question, windowStartMs, cells, places), leftOutEvents };
     });
   const span = { stamp, windows, size: windows.reduce((sum, { rows }) => sum + rows.length, 1) };
   known.set(startMs, span);
   return span;
 }
 
+/** A number for each cell of a span. */
+class Places {
+  readonly #columns: readonly Columns[];
+  readonly #stride: number;
+
+  constructor(columns: readonly Columns[]) {
+    this.#columns = columns;
+    this.#stride = columns.reduce((most, { size }) => Math.max(most, size), 1);
+  }
+
+  of(bucket: number, cell: number): number {
+    return bucket * this.#stride + cell;
+  }
+
+  mergeInto(numbers: Numbers, bins: DenseBins | null, place: number): void {
+    const bucket = Math.floor(place / this.#stride);
+    const cell = place - bucket * this.#stride;
+    const columns = this.#columns[bucket];
+    columns?.mergeInto(numbers, cell);
+    if (bins) columns?.addBins(bins, cell);
+  }
+}
+
 /** Of one window. */
 interface Gathered {
-  /** By group. */
-  readonly cells: (Aggregate[] | undefined)[];
+  /** Places of cells, by group. */
+  readonly cells: (number[] | undefined)[];
   leftOutEvents: number;
 }
 
-function gather(grouping: Grouping, into: Gathered, series: number, cell: Aggregate): void {
+function gather(grouping: Grouping, into: Gathered, columns: Columns, cell: number, place: number): void {
+  const series = columns.series[cell] ?? OVERFLOW;
   const group = series === OVERFLOW ? grouping.overflowGroup : grouping.groupOf(series);
-  if (group === null) into.leftOutEvents += cell.count;
+  if (group === null) into.leftOutEvents += columns.countOf(cell);
   if (group === null || group === NOT_ASKED) return;
   const known = into.cells[group];
-  if (known) known.push(cell);
-  else into.cells[group] = [cell];
+  if (known) known.push(place);
+  else into.cells[group] = [place];
 }
 
 function rowsOf(
   { functions, grouping, windows: { windowMs } }: Question,
   startMs: number,
-  byGroup: readonly (readonly Aggregate[] | undefined)[],
+  byGroup: readonly (readonly number[] | undefined)[],
+  places: Places,
 ): AggregateRow[] {
-  const withBins = functions.some((name) => QUANTILES.includes(name));
+  const bins = functions.some((name) => QUANTILES.includes(name)) ? BINS : null;
   const rows: AggregateRow[] = [];
   for (let group = 0; group < byGroup.length; group++) {
     const cells = byGroup[group];
     if (!cells) continue;
-    const [first] = cells;
-    const numbers = cells.length === 1 && first ? first : mergedNumbers(cells);
-    const bins: Quantiles = cells.length === 1 && first ? first.sketch : BINS;
-    if (withBins && bins === BINS) for (const { sketch } of cells) BINS.add(sketch);
+    const numbers = new Numbers();
+    for (const place of cells) places.mergeInto(numbers, bins, place);
     const values: Partial<Record<AggregateFunction, number | null>> = {};
-    for (const name of functions) values[name] = resultOf(name, numbers, bins, windowMs);
+    for (const name of functions) values[name] = resultOf(name, numbers, BINS, windowMs);
     rows.push({ startMs, group: grouping.groups[group] ?? [], values });
-    if (withBins && bins === BINS) BINS.clear();
+    bins?.clear();
   }
   return rows;
-}
-
-function mergedNumbers(cells: readonly Aggregate[]): Numbers {
-  const merged = new Numbers();
-  for (const { count, values, sum, min, max, lastMicros, last } of cells) {
-    merged.mergeNumbers(count, values, sum, min, max, lastMicros, last);
-  }
-  return merged;
 }
 
 export interface LatestRow {
@@ -189,17 +207,18 @@ export interface LatestRow {
 /** The latest value of each group. */
 export function latest(buckets: readonly Bucket[], grouping: Grouping): readonly LatestRow[] {
   const byGroup = new Map<number, Numbers>();
-  for (const { table } of buckets) {
-    table.forEach((series, _slot, cell) => {
+  for (const { columns } of buckets.map(({ table }) => table)) {
+    for (let cell = 0; cell < columns.size; cell++) {
+      const series = columns.series[cell] ?? OVERFLOW;
       const group = series === OVERFLOW ? NOT_ASKED : grouping.groupOf(series);
-      if (group === NOT_ASKED) return;
+      if (group === NOT_ASKED) continue;
       let known = byGroup.get(group);
       if (!known) {
         known = new Numbers();
         byGroup.set(group, known);
       }
-      known.mergeNumbers(cell.count, cell.values, cell.sum, cell.min, cell.max, cell.lastMicros, cell.last);
-    });
+      columns.mergeInto(known, cell);
+    }
   }
   return [...byGroup].map(([group, { values, lastMicros, last }]) => ({
     group: grouping.groups[group] ?? [],

@@ -13,6 +13,10 @@ import { bucketMs, type Level, MINUTE_MS } from './windows.ts';
 const LEVELS: readonly Level[] = ['second', 'minute', 'hour'];
 /** Flushes of a minute of eight partitions, some KB each: no load takes as long. */
 const MAX_RECENT = 512;
+/** So long before a bucket begins it is loaded, when questions have come within a minute: none is to wait for it. */
+const AHEAD_MS = 10_000;
+/** Latest values are asked into the next minute. */
+const BUCKETS_AHEAD = 2;
 /** Buckets further apart than this are loaded separately: what lies between would be read in vain. */
 const MAX_HOLE = 30;
 
@@ -46,6 +50,7 @@ export class RollupMemory {
   #recent: FlushedBlocks[] = [];
   /** One load at a time: whoever comes next most often wants the same. */
   #loading: Promise<unknown> = Promise.resolve();
+  readonly #askedMs: Record<Level, number> = { second: 0, minute: 0, hour: 0 };
   /** Grows whenever an answer may have become another one. */
   version = 0;
 
@@ -69,7 +74,25 @@ export class RollupMemory {
    * @returns in the order of `numbers`; all that was stored when this was called is in them
    * @throws MdsError `MDS_ROLLUP_RANGE` when seconds were asked for that are not kept any more
    */
-  async buckets(level: Level, numbers: readonly number[]): Promise<Bucket[]> {
+  buckets(level: Level, numbers: readonly number[], nowMs = Date.now()): Promise<Bucket[]> {
+    this.#askedMs[level] = nowMs;
+    return this.#found(level, numbers);
+  }
+
+  /** To be called now and then: when a bucket is about to begin that follows those that are asked for, it is loaded. */
+  async prepare(nowMs: number): Promise<void> {
+    for (const level of LEVELS) {
+      const current = Math.floor(nowMs / bucketMs(level));
+      const isNear = Math.floor((nowMs + AHEAD_MS) / bucketMs(level)) > current;
+      if (!isNear || nowMs - this.#askedMs[level] > MINUTE_MS) continue;
+      const held = this.#buckets[level];
+      const next = Array.from({ length: BUCKETS_AHEAD }, (_, i) => current + i + 1);
+      const missing = next.filter((number) => held.has(number - 1) && !held.has(number));
+      if (missing.length > 0) await this.#found(level, missing);
+    }
+  }
+
+  async #found(level: Level, numbers: readonly number[]): Promise<Bucket[]> {
     const isHere = (): boolean => numbers.every((number) => this.#buckets[level].has(number));
     if (isHere()) return this.#take(level, numbers, new Map());
     const load = async (): Promise<Bucket[]> => {

@@ -42,9 +42,11 @@ export class Rollups {
   start(): void {
     this.#timer = setInterval(() => {
       this.#shrink();
-      this.look().catch((error: unknown) => {
-        this.#log.debug({ reason: reasonOf(error) }, 'rollups could not be read'); // read again soon
-      });
+      Promise.all([this.look(), ...this.asked.map(({ memory }) => memory.prepare(Date.now()))]).catch(
+        (error: unknown) => {
+          this.#log.debug({ reason: reasonOf(error) }, 'rollups could not be read ahead'); // read again soon
+        },
+      );
     }, LOOK_INTERVAL_MS);
   }
 

@@ -2,6 +2,7 @@
 
 import { Aggregate } from '../../../schemas/rollup/aggregate.ts';
 import type { Cell } from '../../../schemas/rollup/series-block.ts';
+import { Columns } from './columns.ts';
 
 const SLOTS = 60;
 
@@ -9,6 +10,8 @@ let lastStamp = 0;
 
 export class SeriesTable {
   readonly #cells = new Map<number, Aggregate>();
+  /** Null: a cell has changed since they were made. */
+  #columns: Columns | null = null;
 
   /** Of its state: another one after each change, and greater than that of any table before. */
   stamp = ++lastStamp;
@@ -35,9 +38,12 @@ export class SeriesTable {
   /** After cells were added. */
   changed(): void {
     this.stamp = ++lastStamp;
+    this.#columns = null;
   }
 
-  forEach(visit: (series: number, slot: number, aggregate: Aggregate) => void): void {
-    for (const [place, aggregate] of this.#cells) visit(Math.floor(place / SLOTS), place % SLOTS, aggregate);
+  /** To be read only as long as nothing is added. */
+  get columns(): Columns {
+    this.#columns ??= new Columns(this.#cells, SLOTS);
+    return this.#columns;
   }
 }

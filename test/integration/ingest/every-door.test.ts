@@ -1,6 +1,10 @@
-// A topic that was created a moment ago is never unknown: what is sent to it at once is taken, at every door, and whoever
-// reads it is not told that there is no such topic.
+// What holds at every door: a topic that was created a moment ago is never unknown, bodies may be compressed, and a file says
+// what becomes of a field.
 
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { gzipSync, zstdCompressSync } from 'node:zlib';
 import { compressSync } from 'snappy';
 import t from 'tap';
 import { IngestStage, SCHEMA } from './ingest-harness.ts';
@@ -90,4 +94,30 @@ t.test('topics are sent to and read at once when they were created', async (t) =
     await Promise.all([...sent, ...asked]);
   }
   t.same(wrong, []);
+});
+
+t.test('every door takes gzip and zstd, and maps as a file says', async (t) => {
+  const directory = mkdtempSync(join(tmpdir(), 'mds-mapping-'));
+  t.teardown(() => rmSync(directory, { recursive: true }));
+  const file = join(directory, 'mapping.json');
+  const mapped = { host: ['=from-the-file'] };
+  const mapping = { cloudevents: mapped, 'otlp.logs': mapped, prometheus: mapped, alertmanager: mapped };
+  writeFileSync(file, JSON.stringify(mapping));
+  const stage = await IngestStage.start(t, () => ({ MDS_INGEST_MAPPING_FILE: file }));
+  for (const [door, request] of Object.entries(DOORS)) {
+    const topic = await stage.topic(door.toLowerCase());
+    const [path, body, headers] = request(topic.name);
+    const encodings = headers['content-encoding']
+      ? [[headers['content-encoding'], body] as const]
+      : ([
+          ['gzip', gzipSync(body)],
+          ['zstd', zstdCompressSync(body)],
+        ] as const);
+    for (const [encoding, bytes] of encodings) {
+      const { status, text } = await stage.post(path, bytes, { ...headers, 'content-encoding': encoding });
+      t.ok(status < 300, `${door}, ${encoding}: ${status} ${text}`);
+    }
+    const hosts = (await stage.stored(topic)).map(({ event }) => event.host);
+    t.same(hosts, [door === 'events' ? 'h' : 'from-the-file'], `${door}: once, and mapped`);
+  }
 });
