@@ -120,7 +120,7 @@ export async function isAggregated(query: TestProcess, { ids, credential }: Vict
 export function phantomOf({ edge, ...ids }: Ids): Ids {
   const other = (id: string): string => id.replace(/[0-9a-f](?=[^0-9a-f]*$)/i, (digit) => (digit === '0' ? '1' : '0'));
   const text = Object.fromEntries(Object.entries(ids).map(([resource, id]) => [resource, other(id)]));
-  return { ...ids, ...text, edge, deadLetter: '2000000000', schema: '2000000001', connection: '2000000002' };
+  return { ...ids, ...text, edge, schema: '2000000001', connection: '2000000002' };
 }
 
 const LISTS = ['/v1/topics', '/v1/subscriptions', '/v1/routes', '/v1/dead-letters', '/v1/keys'];
