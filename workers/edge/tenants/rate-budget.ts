@@ -17,9 +17,10 @@ export class RateBudget {
   #level: number | null = null;
   #isOpen = true;
 
-  /** False: nothing more may be used for now. */
-  get isOpen(): boolean {
-    return this.#isOpen;
+  /** What may be used until the next call of `settle`; Infinity: there is no limit, or it is not known yet. */
+  get left(): number {
+    if (!this.#isOpen) return 0;
+    return this.#level ?? Number.POSITIVE_INFINITY;
   }
 
   /**
@@ -36,7 +37,8 @@ export class RateBudget {
     const filled = Math.min(perSecond * BURST_SECONDS, before + (Math.max(0, elapsedMs) * perSecond) / 1000);
     const level = Math.max(-perSecond * MAX_DEBT_SECONDS, filled - used);
     this.#level = level;
-    if (level < 0) this.#isOpen = false;
+    // used up before it was filled: whoever looked at `left` has stopped, and waits until there is enough to go on for a while
+    if (level < 0 || (this.#isOpen && used >= before)) this.#isOpen = false;
     else if (level >= perSecond * REOPEN_SECONDS) this.#isOpen = true;
   }
 }

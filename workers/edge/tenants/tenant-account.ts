@@ -31,8 +31,6 @@ export class TenantAccount {
   /** Events and bytes that were sent, ever. */
   deliveries = 0;
   bytes = 0;
-  /** True: nothing more is given to its clients for now. */
-  isThrottled = false;
   readonly #rates: TenantRates;
   readonly #connects: TokenBucket;
   readonly #subscribes: TokenBucket;
@@ -45,6 +43,9 @@ export class TenantAccount {
   #settledMs: number;
   #settledDeliveries = 0;
   #settledBytes = 0;
+  /** Counts of `deliveries` and `bytes` behind which nothing more is given before the next tick. */
+  #deliveriesEnd = Number.POSITIVE_INFINITY;
+  #bytesEnd = Number.POSITIVE_INFINITY;
   #deliveriesPerSecond = 0;
   #bytesPerSecond = 0;
 
@@ -55,6 +56,11 @@ export class TenantAccount {
     this.#settledMs = nowMs;
     this.#connects = new TokenBucket(rates.connectsPerSecond, rates.connectsPerSecond * BURST_SECONDS, nowMs);
     this.#subscribes = new TokenBucket(rates.subscribesPerSecond, rates.subscribesPerSecond * BURST_SECONDS, nowMs);
+  }
+
+  /** True: nothing more is given to its clients for now. */
+  get isThrottled(): boolean {
+    return this.deliveries >= this.#deliveriesEnd || this.bytes >= this.#bytesEnd;
   }
 
   get use(): TenantUse {
@@ -132,6 +138,7 @@ export class TenantAccount {
     this.#quotas = quotas;
     const elapsedMs = nowMs - this.#settledMs;
     if (elapsedMs <= 0) return;
+    const wasThrottled = this.isThrottled;
     const deliveries = this.deliveries - this.#settledDeliveries;
     const bytes = this.bytes - this.#settledBytes;
     this.#settledMs = nowMs;
@@ -144,8 +151,8 @@ export class TenantAccount {
     const deliveryShare = rateShare(deliveriesPerSecond, this.#others.deliveriesPerSecond, edges);
     this.#deliveryBudget.settle(deliveries, elapsedMs, deliveryShare);
     this.#byteBudget.settle(bytes, elapsedMs, rateShare(bytesOutPerSecond, this.#others.bytesPerSecond, edges));
-    const wasThrottled = this.isThrottled;
-    this.isThrottled = !this.#deliveryBudget.isOpen || !this.#byteBudget.isOpen;
+    this.#deliveriesEnd = this.deliveries + this.#deliveryBudget.left;
+    this.#bytesEnd = this.bytes + this.#byteBudget.left;
     if (wasThrottled && !this.isThrottled) for (const member of [...this.members]) member.onWritten();
   }
 }

@@ -20,18 +20,18 @@ const aMember = () => {
 t.test('a budget that is overdrawn closes, and opens when half a second of it is there again', async (t) => {
   const budget = new RateBudget();
   budget.settle(900, 100, 1000);
-  t.equal(budget.isOpen, true, 'a second’s worth at once is no excess');
+  t.equal(budget.left, 100, 'a second’s worth at once is no excess');
   budget.settle(1200, 100, 1000);
-  t.equal(budget.isOpen, false);
+  t.equal(budget.left, 0);
   budget.settle(0, 1000, 1000);
-  t.equal(budget.isOpen, false, 'the debt is paid, and no more');
+  t.equal(budget.left, 0, 'the debt is paid, and no more');
   budget.settle(0, 500, 1000);
-  t.equal(budget.isOpen, true);
+  t.equal(budget.left, 500);
   budget.settle(1_000_000, 100, 1000);
   budget.settle(0, 10_500, 1000);
-  t.equal(budget.isOpen, true, 'no debt outlives ten seconds');
+  t.equal(budget.left, 500, 'no debt outlives ten seconds');
   budget.settle(1_000_000, 100, null);
-  t.equal(budget.isOpen, true, 'without a limit nothing is owed');
+  t.equal(budget.left, Number.POSITIVE_INFINITY, 'without a limit nothing is owed');
 });
 
 t.test('whatever is asked of a budget, what it gives stays within rate and burst', async (t) => {
@@ -40,7 +40,7 @@ t.test('whatever is asked of a budget, what it gives stays within rate and burst
       const budget = new RateBudget();
       let given = 0;
       for (const want of wants) {
-        const used = budget.isOpen ? want : 0;
+        const used = budget.left > 0 ? want : 0;
         given += used;
         budget.settle(used, 100, 1000);
       }
@@ -145,6 +145,32 @@ t.test(
     t.equal(member.woken, 1);
   },
 );
+
+t.test('a tenant is throttled the moment its budget is used up, not at the next tick', async (t) => {
+  let nowMs = 0;
+  const accounts = new TenantAccounts({
+    rates: { connectsPerSecond: 10, subscribesPerSecond: 10 },
+    quotasOf: () => ({ ...noQuotas, deliveriesPerSecond: 100 }),
+    now: () => nowMs,
+  });
+  const account = accounts.of('busy');
+  const member = aMember();
+  account.members.add(member);
+  const tick = (): readonly string[] => {
+    nowMs += 100;
+    return accounts.tick();
+  };
+  tick();
+  account.deliveries += 99;
+  t.equal(account.isThrottled, false);
+  account.deliveries += 1;
+  t.equal(account.isThrottled, true);
+  t.same(tick(), ['busy'], 'and stays it, since its clients have stopped');
+  t.equal(member.woken, 0);
+  for (let i = 0; i < 4; i++) tick();
+  t.equal(account.isThrottled, false);
+  t.equal(member.woken, 1);
+});
 
 t.test('an account is forgotten a while after its last connection, and not before', async (t) => {
   let nowMs = 0;
