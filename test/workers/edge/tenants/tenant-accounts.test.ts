@@ -167,7 +167,7 @@ t.test('a tenant is throttled the moment its budget is used up, not at the next 
   t.equal(account.isThrottled, true);
   t.same(tick(), ['busy'], 'and stays it, since its clients have stopped');
   t.equal(member.woken, 0);
-  for (let i = 0; i < 4; i++) tick();
+  for (let i = 0; i < 5; i++) tick();
   t.equal(account.isThrottled, false);
   t.equal(member.woken, 1);
 });
