@@ -59,7 +59,7 @@ function asked({ door, method, path, body, contentType }: Attempt, ids: Ids, { c
 function neutral({ status, text }: Answer, path: string, ids: Ids): string {
   let bare = text;
   for (const [at, resource] of RESOURCES.entries()) {
-    const isNumber = /^\d+$/.test(ids[resource]);
+    const isNumber = /^\d+$/.test(victim.ids[resource]); // of both: an id that was altered may have become all digits
     if (isNumber && !path.split('/').includes(ids[resource])) continue; // it may mean anything, also another one's number
     const whole = new RegExp(`(?<![\\w-])${ids[resource]}(?![\\w-])`, 'g'); // beside a letter no id is found
     bare = bare.replaceAll(whole, isNumber ? 'x#x' : `x${at}x`);
