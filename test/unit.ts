@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import t from 'tap';
 
 /** tap gives a process 30 s by itself; all unit tests with all their random cases take more on a busy machine. */
-const TIMEOUT_MS = 300_000;
+const TIMEOUT_MS = 600_000;
 const SERVICE_TESTS = ['integration', 'faults', 'browser'];
 
 t.setTimeout(TIMEOUT_MS);
