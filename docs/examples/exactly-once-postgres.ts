@@ -5,6 +5,7 @@
 //
 // A second instance takes over from the first, which ends with MDS_POSITION_CONFLICT at its next commit.
 
+import { randomUUID } from 'node:crypto';
 import pg from 'pg';
 import { connect, MdsError, type Store } from '../../client/library/index.ts';
 
@@ -13,10 +14,17 @@ const { MDS_API_URL, MDS_API_KEY, MDS_POSTGRES_URL, TOPIC = 'host.metrics', COUN
 const NAME = `${TOPIC} by ${COUNT_BY}`;
 const TABLES = `
   CREATE SCHEMA IF NOT EXISTS exactly_once_example;
-  CREATE TABLE IF NOT EXISTS exactly_once_example.positions (name text PRIMARY KEY, position text);
+  CREATE TABLE IF NOT EXISTS exactly_once_example.positions (name text PRIMARY KEY, position text, owner text);
   CREATE TABLE IF NOT EXISTS exactly_once_example.counts (
     name text, value text, count bigint NOT NULL, PRIMARY KEY (name, value)
   );`;
+
+const TAKE_OVER = `
+  INSERT INTO exactly_once_example.positions VALUES ($1, NULL, $2)
+  ON CONFLICT (name) DO UPDATE SET owner = EXCLUDED.owner`;
+const MOVE = `
+  UPDATE exactly_once_example.positions SET position = $2
+  WHERE name = $1 AND position IS NOT DISTINCT FROM $3 AND owner = $4`;
 
 type Event = Readonly<Record<string, unknown>>;
 
@@ -27,14 +35,16 @@ const pool = new pg.Pool({
 });
 pool.on('error', (error) => console.error('Postgres is away:', error.message)); // the next commit connects again
 
-/** Where this instance believes the position to be: nobody else may have moved it. */
+/** This instance: whoever loads a position owns it from then on, and the one before moves it no more. */
+const owner = randomUUID();
+/** Where this instance believes the position to be. */
 let known: string | null = null;
 
 const store: Store<Event> = {
   async load() {
     await pool.query(TABLES);
-    await pool.query('INSERT INTO exactly_once_example.positions VALUES ($1, NULL) ON CONFLICT DO NOTHING', [NAME]);
-    known = await storedPosition(pool);
+    await pool.query(TAKE_OVER, [NAME, owner]);
+    known = (await stored(pool)).position;
     return known;
   },
 
@@ -57,25 +67,29 @@ const store: Store<Event> = {
 };
 
 /**
- * Compares and sets: the row's lock lets one instance at a time through, and the others find that it has moved.
+ * Compares and sets: the row's lock lets one instance at a time through, and the others find that it is no longer theirs.
  *
  * @returns false when this very batch is committed already, and only the answer was lost
  */
 async function movePosition(connection: pg.PoolClient, position: string): Promise<boolean> {
-  const { rowCount } = await connection.query(
-    'UPDATE exactly_once_example.positions SET position = $2 WHERE name = $1 AND position IS NOT DISTINCT FROM $3',
-    [NAME, position, known],
-  );
+  const { rowCount } = await connection.query(MOVE, [NAME, position, known, owner]);
   if (rowCount === 1) return true;
-  if ((await storedPosition(connection)) === position) return false;
+  const now = await stored(connection);
+  if (now.owner === owner && now.position === position) return false;
   throw new MdsError('MDS_POSITION_CONFLICT');
 }
 
-async function storedPosition(connection: pg.Pool | pg.PoolClient): Promise<string | null> {
-  const { rows } = await connection.query('SELECT position FROM exactly_once_example.positions WHERE name = $1', [
-    NAME,
-  ]);
-  return rows[0]?.position ?? null;
+interface Stored {
+  readonly position: string | null;
+  readonly owner: string | null;
+}
+
+async function stored(connection: pg.Pool | pg.PoolClient): Promise<Stored> {
+  const { rows } = await connection.query<Stored>(
+    'SELECT position, owner FROM exactly_once_example.positions WHERE name = $1',
+    [NAME],
+  );
+  return rows[0] ?? { position: null, owner: null };
 }
 
 async function count(connection: pg.PoolClient, events: readonly { readonly data: Event }[]): Promise<void> {
