@@ -24,7 +24,14 @@ const producer = await aProducer(t, around);
 
 let sequence = 0;
 const named = (name: string): string => `${name}-${++sequence}-${namespace.id}`;
-const create = (body: object) => api.call('POST', '/v1/subscriptions', body);
+/** Repeated where the answer says so: Kafka may not know yet who leads a partition that is a moment old. */
+const create = (body: object) =>
+  until('a subscription', WAIT_MS, async () => {
+    const answer = await api.call('POST', '/v1/subscriptions', body);
+    if (answer.body?.retryable !== true) return answer;
+    t.comment(`asked again: ${JSON.stringify(answer.body)}`);
+    return null;
+  });
 const definitionOf = (id: string, revision = 1): Promise<DurableDefinition> =>
   until(`definition ${revision}`, WAIT_MS, async () => {
     const text = await redis.hget(keys.definitions, id);
