@@ -292,7 +292,8 @@ t.test('an older epoch never replaces a newer checkpoint', async (t) => {
 t.test('with a group, every shard has a state of its own', async (t) => {
   const topic = await aTopic(api, named('group'), 1);
   const wish = { name: named('group'), topic: topic.name, group: { key: ['amount'], shards: 3 } };
-  const { body } = await create(wish);
+  const { status, body } = await create(wish);
+  t.equal(status, 201, JSON.stringify(body));
   t.match(body, {
     group: { key: ['amount'], shards: 3 },
     live: { shards: [{ shard: 0 }, { shard: 1 }, { shard: 2 }] },
