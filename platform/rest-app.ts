@@ -1,4 +1,4 @@
-// The Fastify instance of a REST API beside the control plane's, typed by TypeBox, and what its routes have in common.
+// The Fastify instance of a REST API, typed by TypeBox, and what the routes of every one have in common.
 
 import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox';
 import type {
@@ -10,6 +10,7 @@ import type {
 } from 'fastify';
 import { PROBLEM_CONTENT_TYPE } from '../schemas/api/problem.ts';
 import { ERROR_KINDS, type MdsErrorCode } from '../schemas/errors.ts';
+import type { Metrics } from './metrics.ts';
 
 export type App = FastifyInstance<
   RawServerDefault,
@@ -32,4 +33,26 @@ export function problemResponses(codes: readonly MdsErrorCode[]): Record<string,
       { description: listed.join(', '), content: { [PROBLEM_CONTENT_TYPE]: { schema: { $ref: 'Problem#' } } } },
     ]),
   );
+}
+
+/** What any filter may be answered with. */
+export const FILTER_CODES: readonly MdsErrorCode[] = [
+  'MDS_FILTER_SYNTAX',
+  'MDS_FILTER_UNKNOWN_FIELD',
+  'MDS_FILTER_TYPE',
+  'MDS_FILTER_NOT_BOOLEAN',
+  'MDS_FILTER_TOO_LONG',
+  'MDS_FILTER_TOO_DEEP',
+  'MDS_FILTER_TOO_COSTLY',
+  'MDS_FILTER_UNSUPPORTED',
+  'MDS_FILTER_BAD_REGEX',
+];
+
+export function measureRequests(app: App, metrics: Metrics, bucketsSeconds: number[]): void {
+  const labels = ['method', 'route', 'status'];
+  const seconds = metrics.histogram('http_request_seconds', 'Time to answer a request', bucketsSeconds, labels);
+  app.addHook('onResponse', async (request, reply) => {
+    const route = request.routeOptions.url ?? 'none';
+    seconds.observe({ method: request.method, route, status: reply.statusCode }, reply.elapsedTime / 1000);
+  });
 }

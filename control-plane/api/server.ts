@@ -13,6 +13,7 @@ import type { ErrorBook } from '../../platform/management/error-book.ts';
 import type { Metrics } from '../../platform/metrics.ts';
 import { noRoute, problemOf, problemOfThrown } from '../../platform/problem-details.ts';
 import type { Redis } from '../../platform/redis.ts';
+import { measureRequests } from '../../platform/rest-app.ts';
 import { PROBLEM_CONTENT_TYPE, Problem } from '../../schemas/api/problem.ts';
 import type { RedisKeys } from '../../schemas/coordination.ts';
 import { durableKeys } from '../../schemas/durable.ts';
@@ -116,7 +117,7 @@ export async function buildServer(parts: ServerParts): Promise<App> {
     sendProblemOfThrown(log, thrown, request, reply);
   });
   app.setNotFoundHandler(sendNotFound);
-  measureRequests(app, parts.metrics);
+  measureRequests(app, parts.metrics, REQUEST_BUCKETS_SECONDS);
   const { settings, redisPrefix } = parts;
   await openDoor(app, { authenticator, settings, redis: parts.limits, redisPrefix, publicReads: isOfPages });
   await app.register(auditing, { db, transact, log });
@@ -191,16 +192,4 @@ function healthRoutes(app: App, health: Health, metrics: Metrics): void {
       return reply.code(status).type(contentType).header('cache-control', 'no-store').serializer(String).send(body);
     });
   }
-}
-
-function measureRequests(app: App, metrics: Metrics): void {
-  const seconds = metrics.histogram('http_request_seconds', 'Time to answer a request', REQUEST_BUCKETS_SECONDS, [
-    'method',
-    'route',
-    'status',
-  ]);
-  app.addHook('onResponse', async (request, reply) => {
-    const route = request.routeOptions.url ?? 'none';
-    seconds.observe({ method: request.method, route, status: reply.statusCode }, reply.elapsedTime / 1000);
-  });
 }

@@ -15,7 +15,7 @@ import type { ErrorBook } from '../../platform/management/error-book.ts';
 import type { Metrics } from '../../platform/metrics.ts';
 import { type ApiDocument, completeDocument } from '../../platform/openapi/complete-document.ts';
 import { noRoute, problemOfThrown } from '../../platform/problem-details.ts';
-import type { App } from '../../platform/rest-app.ts';
+import { type App, measureRequests } from '../../platform/rest-app.ts';
 import { compileValidator } from '../../platform/rest-validator.ts';
 import { PROBLEM_CONTENT_TYPE, Problem } from '../../schemas/api/problem.ts';
 import { MdsError } from '../../schemas/errors.ts';
@@ -56,7 +56,7 @@ export async function createHttpServer(parts: HttpServerParts): Promise<App> {
     const [path = '/'] = request.url.split('?');
     sendProblem(log, noRoute(request.method, path), request, reply);
   });
-  measureRequests(app, metrics);
+  measureRequests(app, metrics, REQUEST_BUCKETS_SECONDS);
   app.addHook('onRequest', takeCredentialOfUpgrade);
   await app.register(websocket, {
     options: { maxPayload: MAX_CLIENT_MESSAGE_BYTES, perMessageDeflate: false, handleProtocols: pickSubprotocol },
@@ -117,16 +117,4 @@ export function sendProblem(log: Logger, thrown: unknown, request: FastifyReques
     return reference;
   });
   reply.code(problem.status).type(PROBLEM_CONTENT_TYPE).serializer(JSON.stringify).send(problem);
-}
-
-function measureRequests(app: App, metrics: Metrics): void {
-  const seconds = metrics.histogram('http_request_seconds', 'Time to answer a request', REQUEST_BUCKETS_SECONDS, [
-    'method',
-    'route',
-    'status',
-  ]);
-  app.addHook('onResponse', async (request, reply) => {
-    const route = request.routeOptions.url ?? 'none';
-    seconds.observe({ method: request.method, route, status: reply.statusCode }, reply.elapsedTime / 1000);
-  });
 }

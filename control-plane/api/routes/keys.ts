@@ -2,6 +2,7 @@
 
 import { Type } from 'typebox';
 import { ADMIN, ANYBODY } from '../../../platform/http-door/access.ts';
+import { FILTER_CODES } from '../../../platform/rest-app.ts';
 import {
   Key,
   KeyChange,
@@ -26,18 +27,6 @@ const OfTenant = {
 };
 const TenantQuery = Type.Object(OfTenant, { additionalProperties: false });
 const ListQuery = Type.Object({ ...PageQuery.properties, ...OfTenant }, { additionalProperties: false });
-
-const FILTER_CODES = [
-  'MDS_FILTER_SYNTAX',
-  'MDS_FILTER_UNKNOWN_FIELD',
-  'MDS_FILTER_TYPE',
-  'MDS_FILTER_NOT_BOOLEAN',
-  'MDS_FILTER_TOO_LONG',
-  'MDS_FILTER_TOO_DEEP',
-  'MDS_FILTER_TOO_COSTLY',
-  'MDS_FILTER_UNSUPPORTED',
-  'MDS_FILTER_BAD_REGEX',
-] as const;
 
 export function keyRoutes(app: App, keys: KeyService): void {
   app.get(

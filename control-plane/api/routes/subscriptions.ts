@@ -3,6 +3,7 @@
 import { Type } from 'typebox';
 import { ANYBODY, FOUND, GRANT } from '../../../platform/http-door/access.ts';
 import type { Authenticator } from '../../../platform/identity/authenticator.ts';
+import { FILTER_CODES } from '../../../platform/rest-app.ts';
 import { DEFAULT_PAGE_LIMIT, PageQuery } from '../../../schemas/api/paging.ts';
 import {
   NewSubscription,
@@ -79,15 +80,7 @@ export function subscriptionRoutes(
           201: Subscription,
           ...problemsOf(
             'MDS_TOPIC_UNKNOWN',
-            'MDS_FILTER_SYNTAX',
-            'MDS_FILTER_UNKNOWN_FIELD',
-            'MDS_FILTER_TYPE',
-            'MDS_FILTER_NOT_BOOLEAN',
-            'MDS_FILTER_TOO_LONG',
-            'MDS_FILTER_TOO_DEEP',
-            'MDS_FILTER_TOO_COSTLY',
-            'MDS_FILTER_UNSUPPORTED',
-            'MDS_FILTER_BAD_REGEX',
+            ...FILTER_CODES,
             'MDS_PROJECTION_UNKNOWN_FIELD',
             'MDS_TOKEN_CORRUPT',
             'MDS_TOKEN_WRONG_TOPIC',

@@ -4,6 +4,7 @@ import { randomUUID } from 'node:crypto';
 import { Type } from 'typebox';
 import { ANYBODY, demandAction, FOUND } from '../../../platform/http-door/access.ts';
 import type { Redis } from '../../../platform/redis.ts';
+import { FILTER_CODES } from '../../../platform/rest-app.ts';
 import { DEFAULT_PAGE_LIMIT, PageQuery } from '../../../schemas/api/paging.ts';
 import { NewRoute, Route, RoutePage } from '../../../schemas/api/route.ts';
 import { parseAvroSchema } from '../../../schemas/avro/parse.ts';
@@ -83,15 +84,7 @@ export function topicRouteRoutes(app: App, parts: TopicRouteParts): void {
           201: Route,
           ...problemsOf(
             'MDS_TOPIC_UNKNOWN',
-            'MDS_FILTER_SYNTAX',
-            'MDS_FILTER_UNKNOWN_FIELD',
-            'MDS_FILTER_TYPE',
-            'MDS_FILTER_NOT_BOOLEAN',
-            'MDS_FILTER_TOO_LONG',
-            'MDS_FILTER_TOO_DEEP',
-            'MDS_FILTER_TOO_COSTLY',
-            'MDS_FILTER_UNSUPPORTED',
-            'MDS_FILTER_BAD_REGEX',
+            ...FILTER_CODES,
             'MDS_ROUTE_CIRCULAR',
             'MDS_ALREADY_EXISTS',
             'MDS_IDEMPOTENCY_MISMATCH',

@@ -15,18 +15,5 @@ const ALWAYS: readonly MdsErrorCode[] = [
   'MDS_INTERNAL',
 ];
 
-/** What any filter may be answered with. */
-export const FILTER_CODES: readonly MdsErrorCode[] = [
-  'MDS_FILTER_SYNTAX',
-  'MDS_FILTER_UNKNOWN_FIELD',
-  'MDS_FILTER_TYPE',
-  'MDS_FILTER_NOT_BOOLEAN',
-  'MDS_FILTER_TOO_LONG',
-  'MDS_FILTER_TOO_DEEP',
-  'MDS_FILTER_TOO_COSTLY',
-  'MDS_FILTER_UNSUPPORTED',
-  'MDS_FILTER_BAD_REGEX',
-];
-
 export const problemsOf = (...codes: readonly MdsErrorCode[]): Record<string, unknown> =>
   problemResponses([...codes, ...ALWAYS]);

@@ -2,12 +2,13 @@
 
 import { GRANT } from '../../../platform/http-door/access.ts';
 import type { App } from '../../../platform/rest-app.ts';
+import { FILTER_CODES } from '../../../platform/rest-app.ts';
 import type { TopicCatalog } from '../../../platform/topic-catalog.ts';
 import { RecentAnswer, RecentQuery } from '../../../schemas/api/data.ts';
 import { answersAs } from '../answer-text.ts';
 import type { RecentService } from '../recent/recent-service.ts';
 import { ByTopic } from './by-topic.ts';
-import { FILTER_CODES, problemsOf } from './problems.ts';
+import { problemsOf } from './problems.ts';
 
 export interface RecentRouteParts {
   readonly catalog: Pick<TopicCatalog, 'named'>;

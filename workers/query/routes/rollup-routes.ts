@@ -2,6 +2,7 @@
 
 import { GRANT } from '../../../platform/http-door/access.ts';
 import type { App } from '../../../platform/rest-app.ts';
+import { FILTER_CODES } from '../../../platform/rest-app.ts';
 import type { TopicCatalog } from '../../../platform/topic-catalog.ts';
 import {
   AggregateAnswer,
@@ -15,7 +16,7 @@ import { answersAs } from '../answer-text.ts';
 import type { AggregateService } from '../rollup/aggregate-service.ts';
 import { aggregateRequestOf } from '../rollup/aggregate-wish.ts';
 import { ByTopic } from './by-topic.ts';
-import { FILTER_CODES, problemsOf } from './problems.ts';
+import { problemsOf } from './problems.ts';
 
 const tags = ['data'];
 const READING = GRANT('subscribe', { param: 'topic' });
