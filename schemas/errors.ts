@@ -97,7 +97,11 @@ export const ERROR_KINDS = {
   ),
   MDS_EXPLAIN_NO_WORKER: kind(503, true, 'No stream worker runs, and only they can measure a filter; start one.'),
   MDS_EXPLAIN_NO_EVENTS: kind(404, false, 'The topic {topic} holds no events to measure the filter on.'),
-  MDS_EXPLAIN_BUSY: kind(503, true, '{limit} filters are being measured already, which is the limit; try again.'),
+  MDS_EXPLAIN_BUSY: kind(
+    503,
+    true,
+    '{limit} filters of {whose} are being measured already, which is the limit; try again.',
+  ),
   MDS_PLAN_CORRUPT: kind(500, false, 'A stored plan cannot be read: {reason}.'),
 
   // Identities

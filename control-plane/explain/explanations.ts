@@ -15,6 +15,8 @@ import { readFleet } from '../status/fleet.ts';
 const ANSWER_TIMEOUT_MS = 5000;
 /** More than workers answer in that time, and few enough that the list in Redis is small. */
 const MAX_WAITING = 16;
+/** Two take a worker up to four seconds, with its rests: another tenant's question is answered in time behind them. */
+const MAX_WAITING_PER_TENANT = 2;
 const MAX_LISTED = 100;
 
 export type Question = Pick<ExplainRequest, 'topicId' | 'channel' | 'plan' | 'mandatory' | 'events'>;
@@ -32,9 +34,14 @@ export interface ExplanationsOptions {
   readonly timeoutMs?: number;
 }
 
+interface Waiter {
+  readonly tenant: string;
+  readonly answered: (answer: ExplainAnswer) => void;
+}
+
 export class Explanations {
   readonly #options: ExplanationsOptions;
-  readonly #waiting = new Map<string, (answer: ExplainAnswer) => void>();
+  readonly #waiting = new Map<string, Waiter>();
 
   constructor(options: ExplanationsOptions) {
     this.#options = options;
@@ -48,21 +55,31 @@ export class Explanations {
   }
 
   /** Never throws for want of an answer: then the answer says why there is none. */
-  async ask(question: Question): Promise<ExplainAnswer> {
+  async ask(tenant: string, question: Question): Promise<ExplainAnswer> {
     const requestId = randomUUID();
     try {
-      if (this.#waiting.size >= MAX_WAITING) throw new MdsError('MDS_EXPLAIN_BUSY', { limit: MAX_WAITING });
-      return await this.#answerTo(requestId, question);
+      this.#checkRoom(tenant);
+      return await this.#answerTo(requestId, tenant, question);
     } catch (error) {
       const { code, message } = asMdsError(error);
       return { requestId, found: [], measured: null, problem: { code, message } };
     }
   }
 
-  async #answerTo(requestId: string, question: Question): Promise<ExplainAnswer> {
+  #checkRoom(tenant: string): void {
+    const own = [...this.#waiting.values()].filter((waiter) => waiter.tenant === tenant).length;
+    if (own >= MAX_WAITING_PER_TENANT) {
+      throw new MdsError('MDS_EXPLAIN_BUSY', { limit: MAX_WAITING_PER_TENANT, whose: 'this tenant' });
+    }
+    if (this.#waiting.size >= MAX_WAITING) {
+      throw new MdsError('MDS_EXPLAIN_BUSY', { limit: MAX_WAITING, whose: 'all tenants' });
+    }
+  }
+
+  async #answerTo(requestId: string, tenant: string, question: Question): Promise<ExplainAnswer> {
     const { timeoutMs = ANSWER_TIMEOUT_MS } = this.#options;
     const { promise, resolve, reject } = Promise.withResolvers<ExplainAnswer>();
-    this.#waiting.set(requestId, resolve);
+    this.#waiting.set(requestId, { tenant, answered: resolve });
     const timer = setTimeout(() => {
       reject(new MdsError('MDS_TIMEOUT', { operation: 'Measuring the filter', timeoutMs }));
     }, timeoutMs);
@@ -94,7 +111,7 @@ export class Explanations {
   #hear(text: string): void {
     try {
       const answer = readMessage(ExplainAnswer, text);
-      this.#waiting.get(answer.requestId)?.(answer); // nobody waits: it came too late
+      this.#waiting.get(answer.requestId)?.answered(answer); // nobody waits: it came too late
     } catch (err) {
       this.#options.log.error({ err }, 'an explanation cannot be read');
     }

@@ -51,7 +51,10 @@ export function filterRoutes(app: App, topics: TopicService, explanations: Pick<
       const { events = DEFAULT_EXPLAIN_EVENTS } = body;
       const { topicId } = topic;
       const read = mandatory === null ? {} : { mandatory };
-      const answer = await explanations.ask({ topicId, channel: verdict.channel, plan, events, ...read });
+      const answer = await explanations.ask(identity.tenant, {
+        ...{ topicId, channel: verdict.channel, plan, events },
+        ...read,
+      });
       return { ...verdict, ...explainedParts(answer) };
     },
   );

@@ -16,6 +16,6 @@ t.test('with Redis away the answer says so, and nobody has to catch anything', a
     sharedNow: () => 0,
     log,
   });
-  const answer = await explanations.ask({ topicId: 1, channel: '0'.repeat(32), plan: {}, events: 10 });
+  const answer = await explanations.ask('default', { topicId: 1, channel: '0'.repeat(32), plan: {}, events: 10 });
   t.match(answer, { found: [], measured: null, problem: { code: 'MDS_DEPENDENCY_UNAVAILABLE', message: /Redis/ } });
 });

@@ -1,8 +1,10 @@
 // Worker thread: one tenant that floods, from an address of its own, as fast as the service lets it; it notes what it is told.
+// It floods with what the service leaves of the cores: a flooder's own work is done on the flooder's machine.
 
 import { randomBytes } from 'node:crypto';
 import { Agent, request } from 'node:http';
 import { parentPort, workerData } from 'node:worker_threads';
+import { leaveCoresToOthers } from '../../../platform/thread-priority.ts';
 import { RawWebSocket, text } from '../websocket/raw-websocket.ts';
 import type { FloodKind, FloodTask } from './flood.ts';
 
@@ -13,6 +15,7 @@ const OPEN_SOCKETS = 400;
 /** Costs much and has no index. */
 const COSTLY = `labels.exists(k, labels[k].matches("(a|b|ab)*c")) || message.matches("(x+x+)+y") || name.contains("z")`;
 
+leaveCoresToOthers();
 const said = new Map<string, number>();
 const note = (what: string): void => void said.set(what, (said.get(what) ?? 0) + 1);
 const headers = { Authorization: `Bearer ${credential}` };

@@ -1,5 +1,6 @@
-// Entry of the explain thread: one task at a time.
+// Entry of the explain thread: one task at a time, and live delivery goes before it.
 
+import { leaveCoresToOthers } from '../../../platform/thread-priority.ts';
 import { MdsError } from '../../../schemas/errors.ts';
 import { countEvents } from './event-count.ts';
 import type { CountAnswer, CountTask, MeasureAnswer, MeasureTask } from './explain-task.ts';
@@ -10,6 +11,8 @@ import { FilterTrial, type TrialTimes } from './filter-trial.ts';
  * the same each time within some per cent, short enough for a person to wait and for live delivery not to notice.
  */
 const TIMES: TrialTimes = { countMs: 1000, warmMs: 100, measureMs: 200, settledMs: 100, turnMs: 50 };
+
+leaveCoresToOthers();
 
 export default function run(task: CountTask | MeasureTask): CountAnswer | MeasureAnswer {
   if (task.kind === 'count') return countEvents(task);
