@@ -5,23 +5,19 @@
 //                   └─no──▶ latest: waits by key ─┐       ┌ shed frames, then the events frame of the same range
 //                           drop: is counted ─────┴─room──┘
 
-import { CLOSE_CODES } from '../../../schemas/close-codes.ts';
 import type { SubscriptionView } from '../../../schemas/connection-control.ts';
-import type { CatalogTopic } from '../../../schemas/coordination.ts';
 import type { Position } from '../../../schemas/cursor.ts';
-import { MdsError } from '../../../schemas/errors.ts';
-import type { OverflowPolicy, ShedFrame } from '../../../schemas/frames.ts';
+import type { MdsError } from '../../../schemas/errors.ts';
+import type { OverflowPolicy } from '../../../schemas/frames.ts';
 import type { Identity } from '../../../schemas/identity/identity.ts';
 import { keyOf } from '../../../schemas/plan/event-key.ts';
 import type { PlanFormat } from '../../../schemas/plan/plan.ts';
-import { encodeResumeToken } from '../../../schemas/resume-token.ts';
 import type { ClientSubscription, Recipient } from '../client.ts';
 import type { ClientOutput } from '../client-output.ts';
-import type { ChannelPlan } from '../delivery.ts';
 import type { EventBatch, FollowedEvent, Follower, LostRange } from '../follower.ts';
-import { smoothed } from '../smoothed-latency.ts';
 import type { Subscription } from '../subscription.ts';
 import { TokenBucket } from '../token-bucket.ts';
+import { type FollowerWish, SubscriptionVoice, wire } from './subscription-voice.ts';
 import {
   type SettledRange,
   type ShedCounts,
@@ -49,17 +45,10 @@ export interface OverflowContext {
 }
 
 /** What the client asked for. */
-export interface OverflowWish {
-  readonly id: string;
+export interface OverflowWish extends FollowerWish {
   readonly overflow: Exclude<OverflowPolicy, 'resume'>;
   readonly key: readonly string[];
   readonly maxRate: number | null;
-  readonly topic: CatalogTopic;
-  readonly plan: ChannelPlan;
-  /** As it is told: what it asked for, in canonical form. */
-  readonly filter: string;
-  /** @throws MdsError when the identity does not read what was planned */
-  readonly assertReads: (identity: Identity) => void;
 }
 
 /** A second's tenth at once: twenty wake-ups a second are enough for any rate, and no second has more than 1.1 of them. */
@@ -73,24 +62,18 @@ export class OverflowSubscription implements Follower, ClientSubscription {
   readonly isFull = false;
   readonly #context: OverflowContext;
   readonly #client: Recipient;
-  readonly #output: ClientOutput;
+  readonly #voice: SubscriptionVoice;
   readonly #wish: OverflowWish;
   readonly #waiting: WaitingEvents;
   readonly #rate: TokenBucket | null;
-  #following: Subscription | null = null;
-  #isEnded = false;
   #awaitsRoom = false;
   #cancelWake: (() => void) | null = null;
-  #lastToken = '';
-  #deliveredEvents = 0;
-  #latencyMs: number | null = null;
 
-  /** @param output how the client is spoken to */
   constructor(context: OverflowContext, client: Recipient, output: ClientOutput, wish: OverflowWish) {
     const { limits, memory, now } = context;
     this.#context = context;
     this.#client = client;
-    this.#output = output;
+    this.#voice = new SubscriptionVoice({ client, output, wish, now });
     this.#wish = wish;
     this.id = wish.id;
     this.format = client.format;
@@ -100,7 +83,7 @@ export class OverflowSubscription implements Follower, ClientSubscription {
   }
 
   get isEnded(): boolean {
-    return this.#isEnded;
+    return this.#voice.isEnded;
   }
 
   get wantsRoom(): boolean {
@@ -108,109 +91,70 @@ export class OverflowSubscription implements Follower, ClientSubscription {
   }
 
   view(): SubscriptionView {
-    const { topic, plan } = this.#wish;
-    const { dropped: droppedEvents, conflated: conflatedEvents } = this.#waiting.shed;
-    return {
-      id: this.id,
-      kind: 'overflow',
-      topic: topic.name,
-      filter: plan.plan.filter,
-      channel: plan.channel,
-      state: this.#following?.state ?? 'joining',
-      deliveredEvents: this.#deliveredEvents,
-      droppedEvents,
-      conflatedEvents,
-      inFlightEvents: 0,
-      latencyMs: this.#latencyMs,
-    };
+    return this.#voice.view('overflow', this.#waiting.shed);
   }
 
   /** By which it follows its channel; null until it does. */
   get following(): Subscription | null {
-    return this.#following;
+    return this.#voice.following;
   }
 
   set following(following: Subscription) {
-    this.#following = following;
+    this.#voice.following = following;
   }
 
   onStart(position: Position, replaying: boolean): void {
-    const { topic, filter } = this.#wish;
     this.#waiting.start(position);
-    this.#lastToken = encodeResumeToken({ topicId: topic.topicId, position });
-    this.#output.say({
-      type: 'subscribed',
-      id: this.id,
-      channel: '',
-      topic: topic.name,
-      filter,
-      position: this.#lastToken,
-      partitions: topic.partitions,
-      replaying,
-    });
+    this.#voice.sayStart(position, replaying);
   }
 
   onLive(): void {
-    this.#output.say({ type: 'live', id: this.id });
+    this.#voice.sayLive();
   }
 
   onEvents(batch: EventBatch): void {
-    if (this.#isEnded) return;
+    if (this.isEnded) return;
     const before = { ...this.#waiting.shed };
     if (this.#wish.overflow === 'drop') this.#passOrDrop(batch);
     else this.#passOrKeep(batch);
-    if (this.#isEnded) return;
+    if (this.isEnded) return;
     this.#waiting.reach(batch.partition, batch.to);
     this.#advance();
     this.#tellShed(before);
   }
 
   /** What waits of this partition goes out before, whatever the rate: behind a gap it would look like a step back. */
-  onLost({ partition, from, to, error }: LostRange): void {
+  onLost(range: LostRange): void {
+    const { partition, to } = range;
     this.#sendRange(this.#waiting.takeOf(partition, Number.POSITIVE_INFINITY, Number.POSITIVE_INFINITY));
-    if (this.#isEnded) return;
+    if (this.isEnded) return;
     this.#waiting.skip(partition, to);
-    const { code, message } = error;
-    this.#output.say({ type: 'gap', id: this.id, partition, from: wire(from), to: wire(to), code, message });
+    this.#voice.sayLost(range);
   }
 
   onPosition(position: Position): void {
     for (const [partition, cursor] of position) this.#waiting.reach(partition, cursor);
     if (!this.#hasRoom()) return; // a position that waits behind unread frames helps nobody
-    const { topicId } = this.#wish.topic;
-    const token = encodeResumeToken({ topicId, position: this.#waiting.position() });
-    if (token === this.#lastToken) return;
-    this.#lastToken = token;
-    this.#output.say({ type: 'position', id: this.id, token });
+    this.#voice.sayPosition(this.#waiting.position());
   }
 
   onEnd(error: MdsError | null): void {
-    if (this.#isEnded) return;
-    this.#isEnded = true;
+    if (this.isEnded) return;
     this.#cancelWake?.();
     this.#waiting.clear();
-    this.#client.onSubscriptionEnded(this);
-    if (error === null) return;
-    const { code, message, retryable, details } = error;
-    if (code === 'MDS_GAP') this.#client.close(CLOSE_CODES.GAP, error);
-    else this.#output.say({ type: 'error', id: this.id, code, message, retryable, details });
+    this.#voice.end(this, error);
   }
 
   advance(): void {
-    if (!this.#isEnded) this.#advance();
+    if (!this.isEnded) this.#advance();
   }
 
   end(): void {
-    this.#following?.end();
+    this.following?.end();
   }
 
   recheck(identity: Identity): void {
-    try {
-      this.#wish.assertReads(identity);
-    } catch (error) {
-      if (!(error instanceof MdsError)) throw error;
-      this.#following?.fail(error);
-    }
+    this.#voice.recheck(identity);
   }
 
   /** Sends what may go now; of the rest, each waits for whatever it lacks. */
@@ -222,7 +166,7 @@ export class OverflowSubscription implements Follower, ClientSubscription {
       if (!range) break;
       for (let i = 0; i < range.events.length; i++) this.#rate?.take(now());
       this.#sendRange(range);
-      if (this.#isEnded) return;
+      if (this.isEnded) return;
     }
     this.#awaitsRoom = false;
     if (!this.#waiting.isPending) return;
@@ -275,14 +219,14 @@ export class OverflowSubscription implements Follower, ClientSubscription {
     };
     for (const event of batch.events) {
       if (frameBytes + event.bytes.length > limits.frameBytes) sendFrame();
-      if (this.#isEnded) return;
+      if (this.isEnded) return;
       const mayGo = this.#mayPass(frame.length > 0) && (this.#rate?.take(nowMs) ?? true);
       if (mayGo) {
         frame.push(event);
         frameBytes += event.bytes.length;
       } else {
         sendFrame();
-        if (this.#isEnded) return;
+        if (this.isEnded) return;
         leaveOut(event);
       }
     }
@@ -299,20 +243,15 @@ export class OverflowSubscription implements Follower, ClientSubscription {
   }
 
   /** The frame of a range moves the position, so what was left out of the range is told before. */
-  #sendRange({ partition, from, to, recordMs, publishedMs, events, shed }: SettledRange): void {
+  #sendRange({ shed, ...range }: SettledRange): void {
+    const { partition, from, to, events } = range;
     if (events.length + shed.dropped + shed.conflated === 0) return;
     for (const reason of ['dropped', 'conflated'] as const) {
       const count = shed[reason];
       if (count === 0) continue;
-      const frame: ShedFrame = { type: 'shed', id: this.id, partition, from: wire(from), to: wire(to), count, reason };
-      this.#output.say(frame);
+      this.#voice.say({ type: 'shed', id: this.id, partition, from: wire(from), to: wire(to), count, reason });
     }
-    const { channel } = this.#wish.plan;
-    const sentMs = this.#context.now();
-    const head = { channel, subscriptionId: this.id, partition, from, to, recordMs, publishedMs, sentMs };
-    this.#deliveredEvents += events.length;
-    this.#latencyMs = smoothed(this.#latencyMs, events.length === 0 ? 0 : recordMs, sentMs);
-    this.#output.give({ ...head, events });
+    this.#voice.give(range);
   }
 
   #tellShed(before: ShedCounts): void {
@@ -321,8 +260,3 @@ export class OverflowSubscription implements Follower, ClientSubscription {
     if (shed.dropped + shed.conflated > 0) this.#context.onShed(this.#client, shed);
   }
 }
-
-const wire = ({ offset, index }: { readonly offset: number; readonly index: number }): readonly [number, number] => [
-  offset,
-  index,
-];
