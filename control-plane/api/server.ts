@@ -3,8 +3,8 @@
 import { randomUUID } from 'node:crypto';
 import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox';
 import fastify, { type FastifyReply, type FastifyRequest } from 'fastify';
-import { answerHealth, HEALTH_PATHS, type Health } from '../../platform/health.ts';
-import { PUBLIC } from '../../platform/http-door/access.ts';
+import type { Health } from '../../platform/health.ts';
+import { addHealthRoutes } from '../../platform/http-door/health-routes.ts';
 import { type HttpServerSettings, httpServerOptions } from '../../platform/http-door/http-server.ts';
 import { type DoorSettings, openDoor } from '../../platform/http-door/open-door.ts';
 import type { Authenticator } from '../../platform/identity/authenticator.ts';
@@ -149,7 +149,7 @@ export async function buildServer(parts: ServerParts): Promise<App> {
   tenantRoutes(app, { db, publish: () => identities.publish() });
   keyRoutes(app, identities.keys);
   issuerRoutes(app, db, identities.issuers);
-  healthRoutes(app, parts.health, parts.metrics);
+  addHealthRoutes(app, parts.health, parts.metrics);
   await registerPage(app, parts.pageDir, parts.pageEdges);
   await app.ready();
   return app;
@@ -179,17 +179,4 @@ function sendNotFound(request: FastifyRequest, reply: FastifyReply): void {
 
 function send(reply: FastifyReply, problem: Problem): void {
   reply.code(problem.status).type(PROBLEM_CONTENT_TYPE).serializer(JSON.stringify).send(problem);
-}
-
-const OPEN = PUBLIC('orchestrators and Prometheus have no key; it has no content of events and no secrets');
-
-function healthRoutes(app: App, health: Health, metrics: Metrics): void {
-  for (const path of HEALTH_PATHS) {
-    app.get(path, { config: { access: OPEN, counts: 'nothing' }, schema: { hide: true } }, async (_request, reply) => {
-      const answer = await answerHealth(path, health, metrics);
-      if (answer === null) return reply.callNotFound();
-      const { status, contentType, body } = answer;
-      return reply.code(status).type(contentType).header('cache-control', 'no-store').serializer(String).send(body);
-    });
-  }
 }

@@ -3,8 +3,9 @@
 
 import type { IncomingMessage } from 'node:http';
 import fastify, { type FastifyInstance, type FastifyReply } from 'fastify';
-import { answerHealth, HEALTH_PATHS, type Health } from '../../platform/health.ts';
-import { GRANT, PUBLIC } from '../../platform/http-door/access.ts';
+import type { Health } from '../../platform/health.ts';
+import { GRANT } from '../../platform/http-door/access.ts';
+import { addHealthRoutes } from '../../platform/http-door/health-routes.ts';
 import { httpServerOptions } from '../../platform/http-door/http-server.ts';
 import { openDoor } from '../../platform/http-door/open-door.ts';
 import type { Authenticator } from '../../platform/identity/authenticator.ts';
@@ -69,7 +70,7 @@ export async function createHttpServer(options: HttpServerOptions): Promise<Fast
   // counted apart from the writes of the REST API
   await openDoor(app, { authenticator, settings, redis, redisPrefix: `${config.redisPrefix}:ingest` });
   for (const door of options.doors) addDoor(app, door, options, problemIn);
-  addHealth(app, options);
+  addHealthRoutes(app, options.health, options.metrics);
   return app;
 }
 
@@ -115,17 +116,6 @@ function addDoor(
       return sendAnswer(reply, answer);
     },
   });
-}
-
-function addHealth(app: FastifyInstance, { health, metrics }: HttpServerOptions): void {
-  const access = PUBLIC('whoever looks after the process asks it');
-  for (const path of HEALTH_PATHS) {
-    app.get(path, { config: { access, counts: 'nothing' } }, async (_request, reply) => {
-      const answer = await answerHealth(path, health, metrics);
-      if (answer === null) return reply.callNotFound();
-      return reply.code(answer.status).type(answer.contentType).send(answer.body);
-    });
-  }
 }
 
 const mediaTypeOf = (headers: IncomingMessage['headers']): string =>
