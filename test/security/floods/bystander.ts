@@ -20,7 +20,7 @@ export interface Waits {
 }
 
 const EVENTS_PER_SECOND = 50;
-const REQUESTS_PER_SECOND = 20;
+const REQUESTS_PER_SECOND = 50;
 const ARRIVAL_TIMEOUT_MS = 20_000;
 
 interface Numbered {

@@ -3,6 +3,7 @@
 
 import { randomBytes } from 'node:crypto';
 import { Agent, request } from 'node:http';
+import { setTimeout as delay } from 'node:timers/promises';
 import { parentPort, workerData } from 'node:worker_threads';
 import { leaveCoresToOthers } from '../../../platform/thread-priority.ts';
 import { RawWebSocket, text } from '../websocket/raw-websocket.ts';
@@ -12,6 +13,7 @@ const { kind, url, edgePort, credential, topic }: FloodTask = workerData;
 const FLOODER_ADDRESS = '127.0.0.2';
 const AT_ONCE = 24;
 const OPEN_SOCKETS = 400;
+const REFUSED_PAUSE_MS = 20;
 /** Costs much and has no index. */
 const COSTLY = `labels.exists(k, labels[k].matches("(a|b|ab)*c")) || message.matches("(x+x+)+y") || name.contains("z")`;
 
@@ -64,7 +66,10 @@ async function connect(withHeaders: Readonly<Record<string, string>>): Promise<v
 /** Subscribes as often as it may on one connection, each time to something else. */
 async function subscribe(filterOf: (n: number) => string): Promise<void> {
   const client = await RawWebSocket.open({ port: edgePort, headers, localAddress: FLOODER_ADDRESS }).catch(() => null);
-  if (client === null) return note('no connection');
+  if (client === null) {
+    note('no connection');
+    return delay(REFUSED_PAUSE_MS); // connects are another flood
+  }
   for (let n = 0; n < 50; n++) {
     await client.write(text(JSON.stringify({ type: 'subscribe', id: `s${n}`, topic, filter: filterOf(n) })));
   }
