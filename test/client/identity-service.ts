@@ -102,6 +102,7 @@ const ANSWERS: Readonly<Record<string, readonly [status: number, body?: unknown]
   'GET /v1/issuers': [200, pageOf(anIssuer)],
   'GET /v1/issuers/issuer-1f0c': [200, anIssuer],
   'POST /v1/issuers': [201, anIssuer],
+  'PATCH /v1/issuers/issuer-1f0c': [200, anIssuer],
   'DELETE /v1/issuers/issuer-1f0c': [204],
   'GET /v1/revocations': [200, pageOf(aRevocation)],
   'POST /v1/revocations': [201, aRevocation],

@@ -171,7 +171,7 @@ t.test('tenants are listed, made with quotas, changed, suspended, let in again a
   await sends(t, ['tenants', 'delete', 'acme', '--yes'], 'DELETE /v1/tenants/acme', undefined, /^deleted acme/);
 });
 
-t.test('issuers are listed, added and deleted; tokens are revoked', async (t) => {
+t.test('issuers are listed, added, changed and deleted; tokens are revoked', async (t) => {
   const issuer = 'https://login.example.com/';
   t.match((await mds('issuers')).stdout, /^ID +ISSUER .*\nissuer-1f0c .* org: acme, beta/);
   t.match((await mds('issuers', 'show', 'issuer-1f0c')).stdout, '"clockSkewSeconds": 5');
@@ -224,6 +224,24 @@ t.test('issuers are listed, added and deleted; tokens are revoked', async (t) =>
   );
   await sends(
     t,
+    ['issuers', 'change', 'issuer-1f0c', '--clock-skew', '10s', '--no-admin', '--grants-claim', 'none'],
+    'PATCH /v1/issuers/issuer-1f0c',
+    { clockSkewSeconds: 10, roles: [], grantsClaim: null },
+    /^changed issuer-1f0c/,
+  );
+  await sends(
+    t,
+    ['issuers', 'change', 'issuer-1f0c', '--tenant', 'acme', '--grant', 'subscribe:*', '--algorithms', 'ES256,EdDSA'],
+    'PATCH /v1/issuers/issuer-1f0c',
+    {
+      tenant: { fixed: 'acme' },
+      grants: [{ actions: ['subscribe'], topics: ['*'] }],
+      algorithms: ['ES256', 'EdDSA'],
+    },
+    /^changed/,
+  );
+  await sends(
+    t,
     ['issuers', 'delete', 'issuer-1f0c', '--yes'],
     'DELETE /v1/issuers/issuer-1f0c',
     undefined,
@@ -261,6 +279,10 @@ t.test('what does not go together is exit code 2, and asks nobody', async (t) =>
     [['tenants', 'delete', 'x'], 2, /--yes/],
     [[...issuer, '--tenant', 'acme'], 2, /either --jwks-url or --jwks/],
     [[...issuer, '--jwks-url', 'https://a/'], 2, /either --tenant, or --tenant-claim/],
+    [['issuers', 'add', 'https://a/', '--jwks-url', 'https://a/', '--tenant', 'acme'], 2, /--audience/],
+    [['issuers', 'change', 'x'], 2, /say what to change/],
+    [['issuers', 'change', 'x', '--tenant-claim', 'org'], 2, /either --tenant, or --tenant-claim/],
+    [['issuers', 'change', 'x', '--jwks', 'a', '--jwks-url', 'https://a/'], 2, /either --jwks-url or --jwks/],
     [['tokens', 'revoke', '--issuer', 'a'], 2, /either --jti, or --subject/],
   ];
   await Promise.all(
