@@ -3,11 +3,11 @@
 
 import { CLOSE_CODES, isResumable } from '../../schemas/close-codes.ts';
 import { ERROR_KINDS, isMdsErrorCode, MdsError, reasonOf } from '../../schemas/errors.ts';
+import { parseServerFrame } from '../../schemas/frame-reader.ts';
 import {
   type ClientMessage,
   type ErrorFrame,
   type GoodbyeFrame,
-  parseServerFrame,
   type ServerFrame,
   SUBPROTOCOL_AVRO,
   SUBPROTOCOL_JSON,

@@ -9,7 +9,8 @@ import { type WebSocket, WebSocketServer } from 'ws';
 
 import { CLOSE_CODES } from '../../schemas/close-codes.ts';
 import { MdsError, type MdsErrorCode } from '../../schemas/errors.ts';
-import { parseClientMessage, type ServerFrame, type SubscribeMessage } from '../../schemas/frames.ts';
+import { parseClientMessage } from '../../schemas/frame-reader.ts';
+import type { ServerFrame, SubscribeMessage } from '../../schemas/frames.ts';
 import { nearestName } from '../../schemas/nearest-name.ts';
 import { decodeResumeToken, encodeResumeToken } from '../../schemas/resume-token.ts';
 

@@ -8,7 +8,7 @@ import { avroJsonOf } from '../../schemas/avro/json.ts';
 import { parseAvroSchema } from '../../schemas/avro/parse.ts';
 import { END_OF_RECORD } from '../../schemas/cursor.ts';
 import { MdsError, type MdsErrorCode } from '../../schemas/errors.ts';
-import { parseClientMessage } from '../../schemas/frames.ts';
+import { parseClientMessage } from '../../schemas/frame-reader.ts';
 import { envelopeByteLength, readEnvelope, writeEnvelope } from '../../schemas/lane-envelope.ts';
 import { checkFilter } from '../../schemas/plan/plan.ts';
 import { decodeResumeToken, encodeResumeToken } from '../../schemas/resume-token.ts';

@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import fc from 'fast-check';
 import t from 'tap';
-import { type ClientMessage, parseClientMessage, parseServerFrame, type ServerFrame } from '../../schemas/frames.ts';
+import { parseClientMessage, parseServerFrame } from '../../schemas/frame-reader.ts';
+import type { ClientMessage, ServerFrame } from '../../schemas/frames.ts';
 import { anyChannel, anyText as anyUtf16, onlyThrows, RUNS, record } from './damage.ts';
 
 const id = fc.string({ minLength: 1, maxLength: 128 });

@@ -7,18 +7,18 @@
 import { CLOSE_CODES, isResumable } from '../../schemas/close-codes.ts';
 import type { SubscriptionView } from '../../schemas/connection-control.ts';
 import { MdsError } from '../../schemas/errors.ts';
-import {
-  type AckMessage,
-  type AuthMessage,
-  type ClientMessage,
-  type ConsumeMessage,
-  type ErrorFrame,
-  type GoodbyeFrame,
-  type NackMessage,
-  parseClientMessage,
-  type ServerFrame,
-  type ShownIdentity,
-  type SubscribeMessage,
+import { parseClientMessage } from '../../schemas/frame-reader.ts';
+import type {
+  AckMessage,
+  AuthMessage,
+  ClientMessage,
+  ConsumeMessage,
+  ErrorFrame,
+  GoodbyeFrame,
+  NackMessage,
+  ServerFrame,
+  ShownIdentity,
+  SubscribeMessage,
 } from '../../schemas/frames.ts';
 import type { Identity } from '../../schemas/identity/identity.ts';
 import type { PlanFormat } from '../../schemas/plan/plan.ts';

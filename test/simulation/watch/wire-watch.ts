@@ -2,7 +2,8 @@
 // would hide an edge that sends it.
 
 import { type Cursor, compareCursors } from '../../../schemas/cursor.ts';
-import { type EventsFrame, parseServerFrame, type WireCursor } from '../../../schemas/frames.ts';
+import { parseServerFrame } from '../../../schemas/frame-reader.ts';
+import type { EventsFrame, WireCursor } from '../../../schemas/frames.ts';
 
 const cursorOf = ([offset, index]: WireCursor): Cursor => ({ offset, index });
 

@@ -3,7 +3,8 @@
 import t from 'tap';
 import type { CatalogTopic, Interest, ReplayRequest } from '../../../schemas/coordination.ts';
 import { afterRecord, beforeRecord, END_OF_RECORD } from '../../../schemas/cursor.ts';
-import { parseServerFrame, type ServerFrame } from '../../../schemas/frames.ts';
+import { parseServerFrame } from '../../../schemas/frame-reader.ts';
+import type { ServerFrame } from '../../../schemas/frames.ts';
 import { OPEN_IDENTITY } from '../../../schemas/identity/identity.ts';
 import type { Envelope } from '../../../schemas/lane-envelope.ts';
 import { channelIdOf } from '../../../schemas/plan/plan.ts';

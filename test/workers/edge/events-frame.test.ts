@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import t from 'tap';
-import { parseServerFrame } from '../../../schemas/frames.ts';
+import { parseServerFrame } from '../../../schemas/frame-reader.ts';
 import { parseAvroFrame } from '../../../schemas/frames-avro.ts';
 import { addressedTo, type BuiltFrame, FrameBuilder } from '../../../workers/edge/events-frame.ts';
 import type { FrameArena } from '../../../workers/edge/frame-arena.ts';

@@ -1,5 +1,5 @@
 import t from 'tap';
-import { parseServerFrame } from '../../../schemas/frames.ts';
+import { parseServerFrame } from '../../../schemas/frame-reader.ts';
 import { parseAvroFrame } from '../../../schemas/frames-avro.ts';
 import { addressedTo, FrameBuilder } from '../../../workers/edge/events-frame.ts';
 import { type FollowedFrame, followedFrame } from '../../../workers/edge/followed-frame.ts';

@@ -3,7 +3,8 @@
 import t from 'tap';
 import type { CatalogTopic } from '../../../schemas/coordination.ts';
 import { afterRecord, beforeRecord } from '../../../schemas/cursor.ts';
-import { parseServerFrame, type ServerFrame } from '../../../schemas/frames.ts';
+import { parseServerFrame } from '../../../schemas/frame-reader.ts';
+import type { ServerFrame } from '../../../schemas/frames.ts';
 import { OPEN_IDENTITY } from '../../../schemas/identity/identity.ts';
 import { channelIdOf } from '../../../schemas/plan/plan.ts';
 import { decodeResumeToken } from '../../../schemas/resume-token.ts';

@@ -4,8 +4,8 @@
 import { CLOSE_CODES } from '../../../schemas/close-codes.ts';
 import { type Cursor, compareCursors } from '../../../schemas/cursor.ts';
 import { MdsError } from '../../../schemas/errors.ts';
+import { parseServerFrame } from '../../../schemas/frame-reader.ts';
 import type { EventsFrame, GapFrame, SubscribedFrame, WireCursor } from '../../../schemas/frames.ts';
-import { parseServerFrame } from '../../../schemas/frames.ts';
 import { OPEN_IDENTITY } from '../../../schemas/identity/identity.ts';
 import { decodeResumeToken, encodeResumeToken } from '../../../schemas/resume-token.ts';
 import type { Client, FrameBytes } from '../../../workers/edge/client.ts';

@@ -6,7 +6,8 @@
 
 import { CLOSE_CODES } from '../../../schemas/close-codes.ts';
 import { MdsError } from '../../../schemas/errors.ts';
-import { parseClientMessage, type ServerFrame } from '../../../schemas/frames.ts';
+import { parseClientMessage } from '../../../schemas/frame-reader.ts';
+import type { ServerFrame } from '../../../schemas/frames.ts';
 import type { Identity } from '../../../schemas/identity/identity.ts';
 import type { Socket } from '../connection.ts';
 import { HeldMessages } from '../held-messages.ts';

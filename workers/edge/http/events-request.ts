@@ -1,7 +1,8 @@
 // Reads what `GET /v1/topics/{topic}/events` asks for: from the path, the query and Last-Event-ID. Pure.
 
 import { MdsError } from '../../../schemas/errors.ts';
-import { parseClientMessage, type SubscribeMessage } from '../../../schemas/frames.ts';
+import { parseClientMessage } from '../../../schemas/frame-reader.ts';
+import type { SubscribeMessage } from '../../../schemas/frames.ts';
 import { nearestName } from '../../../schemas/nearest-name.ts';
 import type { EventsMedia } from './media.ts';
 

@@ -2,7 +2,8 @@
 // has come is there, or counted as shed, in cursor order.
 
 import { type Cursor, compareCursors } from '../../../../schemas/cursor.ts';
-import { type EventsFrame, parseServerFrame, type ServerFrame, type ShedFrame } from '../../../../schemas/frames.ts';
+import { parseServerFrame } from '../../../../schemas/frame-reader.ts';
+import type { EventsFrame, ServerFrame, ShedFrame } from '../../../../schemas/frames.ts';
 import { OPEN_IDENTITY } from '../../../../schemas/identity/identity.ts';
 import { decodeResumeToken } from '../../../../schemas/resume-token.ts';
 import type { Client, FrameBytes } from '../../../../workers/edge/client.ts';
