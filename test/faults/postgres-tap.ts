@@ -2,7 +2,7 @@
 // holds back was never sent, or its answer never arrived.
 
 import { connect as connectTcp, createServer, type Socket } from 'node:net';
-import { freePort } from '../integration/harness/stack.ts';
+import { freePort } from '../integration/harness/free-port.ts';
 
 /** `asked`: the statement does not reach Postgres; `answered`: Postgres has done it, and its answer is held back. */
 export interface TapPoint {

@@ -7,7 +7,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Stack } from '../../../deploy/local/local-stack.ts';
 import type { ServiceName } from '../../../deploy/local/services/service.ts';
-import { freePort, ownStack, type TestStack } from '../../integration/harness/stack.ts';
+import { freePort } from '../../integration/harness/free-port.ts';
+import { ownStack, type TestStack } from '../../integration/harness/stack.ts';
 
 /** `small-disk`: Kafka's log lies on a file system of its own that is soon full; only root can make one. */
 export type StackKind = 'one-broker' | 'three-brokers' | 'small-disk';

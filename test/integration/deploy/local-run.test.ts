@@ -8,7 +8,7 @@ import { join } from 'node:path';
 import t from 'tap';
 import { findChromium, startBrowser } from '../../browser/browser.ts';
 import { type Finished, runMds, startMds } from '../../client/command/run-mds.ts';
-import { freePortBase } from '../harness/stack.ts';
+import { freePortBase } from '../harness/free-port.ts';
 import { until } from '../harness/until.ts';
 import { cleanLocalHome, LocalRun } from './local-run.ts';
 

@@ -16,10 +16,10 @@ import {
 import type { WireEventCursor } from '../../../schemas/frames.ts';
 import { EdgeConfig } from '../../../workers/edge/config.ts';
 import { startEdge } from '../../../workers/edge/edge.ts';
+import { freePort } from '../harness/free-port.ts';
 import { managed } from '../harness/managed.ts';
 import { type EdgeUnderTest, TestClient, until } from './edge-harness.ts';
 import { TOPIC_ID } from './played-worker.ts';
-import { freePort } from './redis-server.ts';
 
 /** Before the first record of each partition. */
 const BEGINNING = 0x7fffffff;

@@ -14,10 +14,11 @@ import { type ServerFrame, SUBPROTOCOL_JSON } from '../../../schemas/frames.ts';
 import { parseAvroFrame } from '../../../schemas/frames-avro.ts';
 import { EdgeConfig } from '../../../workers/edge/config.ts';
 import { startEdge } from '../../../workers/edge/edge.ts';
+import { freePort } from '../harness/free-port.ts';
 import { managed } from '../harness/managed.ts';
 import { type LaneProxy, startLaneProxy } from './lane-proxy.ts';
 import { PlayedWorker, TOPIC } from './played-worker.ts';
-import { freePort, type OwnRedis, startRedis } from './redis-server.ts';
+import { type OwnRedis, startRedis } from './redis-server.ts';
 
 export interface EdgeUnderTest {
   readonly redis: OwnRedis;

@@ -3,8 +3,9 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import t from 'tap';
+import { freePort } from '../harness/free-port.ts';
 import { TestClient, until } from './edge-harness.ts';
-import { freePort, startRedis } from './redis-server.ts';
+import { startRedis } from './redis-server.ts';
 
 const MAIN = new URL('../../../workers/edge/main.ts', import.meta.url).pathname;
 

@@ -5,7 +5,7 @@ import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { type ChildEnd, lastLines, type RunningChild, sendSignal, startChild } from '../../../deploy/local/child.ts';
 import { ROOT } from '../../../deploy/local/places.ts';
-import { freePort } from './stack.ts';
+import { freePort } from './free-port.ts';
 import { until } from './until.ts';
 
 export type ProcessKind = 'control-plane' | 'stream' | 'edge' | 'collector' | 'ingest' | 'rollup' | 'query';

@@ -8,8 +8,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import pg from 'pg';
 import { type Stack, type StackOptions, startStack } from '../../../deploy/local/local-stack.ts';
-import { isPortFree } from '../../../deploy/local/port-holder.ts';
-import { PORT_SPAN } from '../../../deploy/local/port-plan.ts';
+import { freePortBase } from './free-port.ts';
 
 export const STACK_VARIABLE = 'MDS_TEST_STACK';
 
@@ -25,10 +24,6 @@ export interface TestStack extends StackAddress {
   readonly release: () => Promise<void>;
 }
 
-/** Above the default ports of `make run` and below the ephemeral range of the kernel, so neither is in the way. */
-const FIRST_PORT = 20_100;
-const LAST_PORT = 31_900;
-const ATTEMPTS = 50;
 const KEEP_ALIVE_MS = 1000;
 
 /** Tests are about other things than who somebody is, unless they say so. */
@@ -91,23 +86,3 @@ export async function createNamespace(stack: StackAddress): Promise<Namespace> {
     },
   };
 }
-
-/** A port on loopback that nothing listens on, outside the ephemeral range. */
-export async function freePort(): Promise<number> {
-  for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
-    const port = randomPort();
-    if (await isPortFree(port)) return port;
-  }
-  throw new Error(`no free port was found from ${FIRST_PORT} to ${LAST_PORT}`);
-}
-
-export async function freePortBase(): Promise<number> {
-  for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
-    const base = randomPort();
-    const free = await Promise.all(Array.from({ length: PORT_SPAN }, (_, offset) => isPortFree(base + offset)));
-    if (free.every(Boolean)) return base;
-  }
-  throw new Error(`no ${PORT_SPAN} free ports in a row were found from ${FIRST_PORT} to ${LAST_PORT}`);
-}
-
-const randomPort = (): number => FIRST_PORT + Math.floor(Math.random() * (LAST_PORT - FIRST_PORT));

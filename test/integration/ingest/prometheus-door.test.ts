@@ -6,7 +6,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
-import { freePort } from '../harness/stack.ts';
+import { freePort } from '../harness/free-port.ts';
 import { until } from '../harness/until.ts';
 import { IngestStage } from './ingest-harness.ts';
 

@@ -7,7 +7,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { connect as connectTls } from 'node:tls';
 import t from 'tap';
-import { freePort } from '../harness/stack.ts';
+import { freePort } from '../harness/free-port.ts';
 import { until } from '../harness/until.ts';
 import { IngestStage } from './ingest-harness.ts';
 
