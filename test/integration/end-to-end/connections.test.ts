@@ -80,6 +80,9 @@ t.test('clients of two edges are listed, inspected and disconnected', async (t) 
     t.same(gaps, []);
   }
 
+  // a client that had everything when it was disconnected is settled before it is back
+  const connected = async () => (await service.api.get<Page>(`/v1/connections?topic=${topic.name}`)).items.length;
+  await until('all to be back', TIMEOUT_MS, async () => (await connected()) === subscribers.length);
   const final = await mds('connections', 'disconnect', '--topic', topic.name, '--for-good', '--json');
   t.match(JSON.parse(final.stdout), { disconnected: 2 * CLIENTS_OF_EACH });
   await until('all to have ended', TIMEOUT_MS, () => subscribers.every(({ error }) => error !== null));
