@@ -15,8 +15,8 @@ import { readFleet } from '../status/fleet.ts';
 const ANSWER_TIMEOUT_MS = 5000;
 /** More than workers answer in that time, and few enough that the list in Redis is small. */
 const MAX_WAITING = 16;
-/** Two take a worker up to four seconds, with its rests: another tenant's question is answered in time behind them. */
-const MAX_WAITING_PER_TENANT = 2;
+/** Four take a worker four seconds as a rule, with its rests: another tenant's question behind them is answered in time. */
+const MAX_WAITING_PER_TENANT = 4;
 const MAX_LISTED = 100;
 
 export type Question = Pick<ExplainRequest, 'topicId' | 'channel' | 'plan' | 'mandatory' | 'events'>;

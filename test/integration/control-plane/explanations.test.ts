@@ -68,15 +68,15 @@ t.test('with a worker', async (t) => {
       if (code === 'MDS_EXPLAIN_BUSY') refused++;
       return code;
     });
-    await until('the refusals', 4000, () => refused === 18);
-    t.equal(await redis.llen(keys.explain), 2, 'workers are asked no more than that');
-    for (let i = 0; i < 2; i++) {
+    await until('the refusals', 4000, () => refused === 16);
+    t.equal(await redis.llen(keys.explain), 4, 'workers are asked no more than that');
+    for (let i = 0; i < 4; i++) {
       const { requestId, replyTo } = await asked();
       const answer = { requestId, found: [], measured: null, problem: null };
       await redis.publish(keys.explained(replyTo), JSON.stringify(answer));
     }
     const codes = await Promise.all(asking);
-    t.equal(codes.filter((code) => code === 'answered').length, 2);
+    t.equal(codes.filter((code) => code === 'answered').length, 4);
   });
 });
 
