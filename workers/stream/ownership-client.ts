@@ -1,6 +1,7 @@
 // Talks with the leader through Redis: the heartbeat tells what this worker owns and how it fares, the assignment tells
 // what it shall own.
 
+import { setTimeout as delay } from 'node:timers/promises';
 import type { Logger } from '../../platform/log.ts';
 import type { Redis } from '../../platform/redis.ts';
 import {
@@ -16,6 +17,8 @@ import { LEASE_MS, type Lease } from './lease.ts';
 
 /** Less than a heartbeat's interval, so that the next one counts; a step of the leader takes some 10 ms. */
 const RETURN_MS = 400;
+/** A leader that is told looks within some 10 ms; on a busy machine some hundred. */
+const LAST_WORDS_MS = 500;
 
 export interface OwnershipClientOptions {
   readonly redis: Redis;
@@ -75,11 +78,20 @@ export class OwnershipClient {
     });
   }
 
-  /** Takes this worker off the list, so that nobody waits for its heartbeat to run out. */
+  /**
+   * Takes this worker off the list, so that nobody waits for its heartbeat to run out; but not before a leader could read
+   * what it has given back. To one that was just elected a missing heartbeat means nothing: for three seconds nobody would
+   * deliver what was only told together with going away.
+   */
   async leave(): Promise<void> {
     clearInterval(this.#timer);
     this.#again = false;
     await this.#beating;
+    if ((this.#options.heartbeat().released ?? []).length > 0) {
+      this.#notifyDue = true;
+      await this.#beat();
+      await delay(LAST_WORDS_MS);
+    }
     const { redis, keys, workerId, log } = this.#options;
     try {
       await redis

@@ -274,6 +274,51 @@ t.test('an assignment of the past, from a leader that was stopped for a while, i
   t.same(applied, [4, 5]);
 });
 
+t.test(
+  'what was given back last is told before the worker is off the list, also when a beat was on its way',
+  async (t) => {
+    const told: string[] = [];
+    const onItsWay = Promise.withResolvers<void>();
+    const transaction = {
+      set: (_key: string, text: string) => {
+        told.push(`beat, ${JSON.parse(text).released.length} given back`);
+        return transaction;
+      },
+      sadd: () => transaction,
+      get: () => transaction,
+      publish: () => transaction,
+      del: () => {
+        told.push('off the list');
+        return transaction;
+      },
+      srem: () => transaction,
+      exec: async () => {
+        await onItsWay.promise;
+        return [];
+      },
+    };
+    const released: object[] = [];
+    const client = new OwnershipClient({
+      redis: { multi: () => transaction } as unknown as Redis,
+      keys,
+      workerId: 'w',
+      lease: new Lease(() => 0),
+      log,
+      heartbeat: () => ({ released }) as never,
+      apply: () => {},
+      onBeat: () => {},
+      now: () => 0,
+    });
+    client.beatNow();
+    released.push({});
+    client.beatNow();
+    const left = client.leave();
+    onItsWay.resolve();
+    await left;
+    t.same(told, ['beat, 0 given back', 'beat, 1 given back', 'off the list']);
+  },
+);
+
 t.test('the last good catalog is kept while Redis is empty, and an unreadable topic hides no other', async (t) => {
   const topic = {
     topicId: 1,
