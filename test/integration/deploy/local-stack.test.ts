@@ -3,10 +3,9 @@
 import { createServer } from 'node:net';
 import t from 'tap';
 import { startStack } from '../../../deploy/local/local-stack.ts';
-import { isPortFree } from '../../../deploy/local/port-holder.ts';
-import { PORT_SPAN } from '../../../deploy/local/port-plan.ts';
 import { readProcessRecords } from '../../../deploy/local/process-file.ts';
 import { SERVICE_NAMES } from '../../../deploy/local/services/index.ts';
+import { freePortBase } from '../harness/free-port.ts';
 
 t.setTimeout(240_000); // services are given a minute each where all cores are busy
 
@@ -48,12 +47,3 @@ t.test('a busy port is named with its holder, and nothing is started', async (t)
   );
   t.same(readProcessRecords(`${home}/run`), []);
 });
-
-/** A base whose ports are all free, from a range that neither `make run` nor the other tests use. */
-async function freePortBase(): Promise<number> {
-  for (let base = 19_500; base < 20_100 - PORT_SPAN; base += PORT_SPAN) {
-    const free = await Promise.all(Array.from({ length: PORT_SPAN }, (_, n) => isPortFree(base + n)));
-    if (free.every(Boolean)) return base;
-  }
-  throw new Error('no free ports from 19500 to 20100');
-}

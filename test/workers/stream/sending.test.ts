@@ -13,7 +13,7 @@ import { InterestTable } from '../../../workers/stream/interest-table.ts';
 import { LanePublisher } from '../../../workers/stream/lane-publisher.ts';
 import { Lease } from '../../../workers/stream/lease.ts';
 import { OffsetCommitter } from '../../../workers/stream/offset-committer.ts';
-import { OwnershipClient } from '../../../workers/stream/ownership-client.ts';
+import { OwnershipClient, type OwnershipClientOptions } from '../../../workers/stream/ownership-client.ts';
 import { TopicCatalog } from '../../../workers/stream/topic-catalog.ts';
 
 const log = createLogger('test', 'silent');
@@ -83,6 +83,22 @@ t.test('a registry that is away is waited for; an id it does not know is an answ
   t.equal(await cache.resolve(2), null);
 });
 
+/** Of worker w, whose Redis answers every transaction as that one does. */
+function aClient(transaction: object, options: Partial<OwnershipClientOptions>): OwnershipClient {
+  return new OwnershipClient({
+    redis: { multi: () => transaction } as unknown as Redis,
+    keys,
+    workerId: 'w',
+    lease: new Lease(() => 0),
+    log,
+    heartbeat: () => ({}) as never,
+    apply: () => {},
+    onBeat: () => {},
+    now: () => 0,
+    ...options,
+  });
+}
+
 t.test(
   'a heartbeat that fails lets the lease run out; the next one reads the assignment before it proves anything',
   async (t) => {
@@ -106,13 +122,8 @@ t.test(
     const lease = new Lease(() => nowMs);
     const applied: [number, boolean, boolean][] = [];
     const beats: boolean[] = [];
-    const client = new OwnershipClient({
-      redis: { multi: () => transaction } as unknown as Redis,
-      keys,
-      workerId: 'w',
+    const client = aClient(transaction, {
       lease,
-      log,
-      heartbeat: () => ({}) as never,
       apply: ({ revision }, isProven) => applied.push([revision, isProven, lease.isHeld]),
       onBeat: (isHeld) => beats.push(isHeld),
       now: () => nowMs,
@@ -255,17 +266,7 @@ t.test('an assignment of the past, from a leader that was stopped for a while, i
     ],
   };
   const applied: number[] = [];
-  const client = new OwnershipClient({
-    redis: { multi: () => transaction } as unknown as Redis,
-    keys,
-    workerId: 'w',
-    lease: new Lease(() => 0),
-    log,
-    heartbeat: () => ({}) as never,
-    apply: ({ revision }) => applied.push(revision),
-    onBeat: () => {},
-    now: () => 0,
-  });
+  const client = aClient(transaction, { apply: ({ revision }) => applied.push(revision) });
   for (const revision of [4, 3, 5]) {
     text = JSON.stringify({ workerId: 'w', revision, partitions: [] });
     client.beat();
@@ -298,17 +299,7 @@ t.test(
       },
     };
     const released: object[] = [];
-    const client = new OwnershipClient({
-      redis: { multi: () => transaction } as unknown as Redis,
-      keys,
-      workerId: 'w',
-      lease: new Lease(() => 0),
-      log,
-      heartbeat: () => ({ released }) as never,
-      apply: () => {},
-      onBeat: () => {},
-      now: () => 0,
-    });
+    const client = aClient(transaction, { heartbeat: () => ({ released }) as never });
     client.beatNow();
     released.push({});
     client.beatNow();
